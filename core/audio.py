@@ -1,0 +1,383 @@
+"""Read, write and resample audio: a waveform is always ``(channels, samples)`` float32 with its rate.
+
+Nothing here changes a sample rate, a length or an existing file without being asked.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import os
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+import numpy.typing as npt
+import soundfile
+import soxr
+
+from core.config import atomic_write
+from core.errors import AudioError, OutputExistsError
+
+log = logging.getLogger(__name__)
+
+Wave = npt.NDArray[np.float32]
+
+BLOCK = 65_536
+"""Frames read or written at a time: 1.5 s at 44.1 kHz."""
+
+FORMATS = {".wav": "WAV", ".flac": "FLAC", ".ogg": "OGG"}
+"""The formats that are written, by suffix; everything libsndfile knows is read."""
+
+SUBTYPES = {"WAV": ("FLOAT", "PCM_24", "PCM_16"), "FLAC": ("PCM_24", "PCM_16"), "OGG": ("VORBIS",)}
+"""The sample formats that are written; the first of each is the default."""
+
+_BYTES = {"FLOAT": 4, "PCM_24": 3, "PCM_16": 2}
+_WAV_LIMIT = 2**32 - 2**16  # a WAV header counts bytes in 32 bits
+
+
+@dataclass(frozen=True)
+class AudioInfo:
+    """What a file's header says: ``rate`` in Hz, length in ``frames`` and ``duration`` in seconds."""
+
+    path: Path
+    rate: int
+    channels: int
+    frames: int
+
+    @property
+    def duration(self) -> float:
+        """Length in seconds."""
+        return self.frames / self.rate
+
+
+def info(path: str | os.PathLike[str]) -> AudioInfo:
+    """Describe an audio file without reading its samples.
+
+    Raises:
+        AudioError: the file is missing, a folder, empty or not audio that libsndfile reads.
+    """
+    with _open(Path(path)) as sound:
+        return AudioInfo(Path(path), sound.samplerate, sound.channels, sound.frames)
+
+
+def read(path: str | os.PathLike[str], start: int = 0, frames: int = -1) -> tuple[Wave, int]:
+    """Read a file, or only ``frames`` frames of it from frame ``start`` on.
+
+    Args:
+        path: any file that libsndfile reads (WAV, FLAC, Ogg, MP3, AIFF...).
+        start: first frame.
+        frames: how many frames; −1 for all that follow.
+
+    Returns:
+        The waveform (channels, samples) float32, and its rate in Hz.
+
+    Raises:
+        AudioError: as `info`; also for a window outside of the file, a file that ends before its
+            header says, and a sample that is not a finite number.
+    """
+    parts = list(read_blocks(path, start=start, frames=frames))
+    with _open(Path(path)) as sound:
+        rate = int(sound.samplerate)
+    return (parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)), rate
+
+
+def read_blocks(
+    path: str | os.PathLike[str], block: int = BLOCK, start: int = 0, frames: int = -1
+) -> Iterator[Wave]:
+    """Read a file as successive blocks (channels, ≤ block), so that its length costs no memory.
+
+    Args and errors are those of `read`; an error at a later block is raised when it is reached.
+    """
+    path = Path(path)
+    with _open(path) as sound:
+        total, rate = int(sound.frames), int(sound.samplerate)
+        count = total - start if frames < 0 else frames
+        if start < 0 or count < 1 or start + count > total:
+            raise AudioError(
+                f"{path}: asked for {max(count, 0)} frames from frame {start}, "
+                f"but it has {total}",
+                hint="ask for a window inside of the file",
+            )
+        position = start
+        try:
+            if start:
+                sound.seek(start)
+            while position < start + count:
+                data = sound.read(min(block, start + count - position), "float32", always_2d=True)
+                if len(data) == 0:
+                    raise AudioError(
+                        f"{path}: ends at {position / rate:.3f} s, "
+                        f"but its header says {total / rate:.3f} s",
+                        hint="the file is cut or corrupt; get a whole copy",
+                    )
+                wave = np.ascontiguousarray(data.T)  # (channels, block)
+                check_finite(wave, rate, str(path), offset=position)
+                position += len(data)
+                yield wave
+        except soundfile.LibsndfileError as error:
+            raise AudioError(
+                f"{path}: unreadable after {position / rate:.3f} s ({_reason(error)})",
+                hint="the file is cut or corrupt; get a whole copy",
+            ) from error
+
+
+def check_finite(wave: Wave, rate: int, name: str, offset: int = 0) -> None:
+    """Raise AudioError, naming the time, when a sample of ``wave`` (channels, samples) is NaN or infinite.
+
+    Args:
+        wave: samples to look at.
+        rate: Hz, to tell the time.
+        name: what to call the signal in the message.
+        offset: frame number of the first sample.
+    """
+    finite = np.isfinite(wave).all(axis=0)  # (samples,)
+    if not finite.all():
+        at = offset + int(np.argmin(finite))
+        raise AudioError(
+            f"{name}: sample at {at / rate:.3f} s is not a finite number",
+            hint="export the audio again; NaN or infinite samples cannot be processed",
+        )
+
+
+def resample(wave: Wave, from_rate: int, to_rate: int) -> Wave:
+    """Change the sample rate with soxr's HQ filter; the very same array when the rates are equal.
+
+    Args:
+        wave: (channels, samples).
+        from_rate, to_rate: Hz.
+
+    Returns:
+        (channels, ceil(samples · to_rate / from_rate)) float32, aligned in time with the input.
+    """
+    if from_rate == to_rate:
+        return wave
+    if from_rate <= 0 or to_rate <= 0:
+        raise AudioError(f"cannot resample from {from_rate} Hz to {to_rate} Hz")
+    samples = resampled_length(wave.shape[-1], from_rate, to_rate)
+    out = soxr.resample(wave.T, from_rate, to_rate, quality="HQ").T[:, :samples]
+    if out.shape[1] < samples:
+        out = np.pad(out, ((0, 0), (0, samples - out.shape[1])))
+    return np.ascontiguousarray(out, dtype=np.float32)
+
+
+def resampled_length(samples: int, from_rate: int, to_rate: int) -> int:
+    """The length of ``samples`` at ``from_rate`` when it is played at ``to_rate``, rounded up."""
+    return -(-samples * to_rate // from_rate)
+
+
+def write(
+    path: str | os.PathLike[str],
+    wave: Wave,
+    rate: int,
+    subtype: str | None = None,
+    overwrite: bool = False,
+) -> None:
+    """Write a waveform whole or not at all (to a temporary file in the same folder, then renamed).
+
+    Args:
+        path: ends in .wav, .flac or .ogg, which chooses the format.
+        wave: (channels, samples).
+        rate: Hz.
+        subtype: FLOAT, PCM_24 or PCM_16 (VORBIS for .ogg); None for the format's best:
+            FLOAT in WAV, PCM_24 in FLAC.
+        overwrite: replace a file that is there.
+
+    Raises:
+        OutputExistsError: the file is there and ``overwrite`` is false.
+        AudioError: unknown format, non-finite samples, or the file system refuses (disk full...).
+    """
+    path = Path(path)
+    if path.exists() and not overwrite:
+        raise OutputExistsError(f"{path} exists", hint="choose another name or allow overwriting")
+    check_finite(wave, rate, str(path))
+    with (
+        write_errors(path),
+        atomic_write(path) as temporary,
+        AudioWriter(temporary, path, rate, wave.shape[0], wave.shape[1], subtype) as writer,
+    ):
+        writer.write(wave)
+    if message := writer.clipped():
+        log.warning(message)
+
+
+class AudioWriter:
+    """A file written block by block, that remembers its peak.
+
+    Args:
+        temporary: where the bytes go.
+        path: the name that the file will get; its suffix chooses the format, errors name it.
+        rate: Hz.
+        channels: how many.
+        frames: expected length, so that a WAV beyond 4 GiB is written as RF64.
+        subtype: as in `write`.
+    """
+
+    def __init__(
+        self,
+        temporary: Path,
+        path: Path,
+        rate: int,
+        channels: int,
+        frames: int,
+        subtype: str | None = None,
+    ) -> None:
+        self.path = path
+        self.subtype = checked_subtype(path, subtype)
+        self.peak = 0.0
+        self.frames = 0
+        kind = FORMATS[path.suffix.lower()]
+        size = frames * channels * _BYTES.get(self.subtype, 0)
+        if kind == "WAV" and size > _WAV_LIMIT:
+            kind = "RF64"
+        try:
+            self._sound = soundfile.SoundFile(
+                os.fspath(temporary), "w", rate, channels, self.subtype, format=kind
+            )
+        except soundfile.LibsndfileError as error:
+            raise AudioError(
+                f"cannot write {path}: {_reason(error)}",
+                hint="check the folder's permissions, the sample rate and the channels",
+            ) from error
+
+    def write(self, wave: Wave) -> None:
+        """Append a block (channels, samples); in an integer format, what exceeds ±1 is clipped."""
+        if wave.shape[1] == 0:
+            return
+        self.peak = max(self.peak, float(np.abs(wave).max()))
+        with write_errors(self.path):
+            for start in range(0, wave.shape[1], BLOCK):
+                part = np.ascontiguousarray(wave[:, start : start + BLOCK].T)  # (frames, channels)
+                self._sound.write(_quantised(part, self.subtype))
+        self.frames += wave.shape[1]
+
+    def close(self) -> None:
+        """Flush and close; what the disk refuses is an AudioError."""
+        with write_errors(self.path):
+            self._sound.close()
+
+    def clipped(self) -> str:
+        """A sentence when the format clipped what was written, else an empty string."""
+        if self.subtype == "FLOAT" or self.peak <= 1.0:
+            return ""
+        return (
+            f"{self.path}: peaks at {self.peak:.3f} and was clipped at 1 "
+            f"({self.subtype} holds no more); write 32-bit float WAV to keep it"
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is None:
+            self.close()
+            return
+        with contextlib.suppress(AudioError):  # the first error is the one to tell
+            self.close()
+
+
+def _quantised(part: Wave, subtype: str) -> npt.NDArray[np.generic]:
+    """Round and clip to the integers that a PCM format stores; other formats take the floats.
+
+    The scale is 2^(bits − 1), the one that reading divides by, so PCM survives a round trip.
+    """
+    if subtype not in ("PCM_16", "PCM_24"):
+        return part if subtype == "FLOAT" else np.clip(part, -1.0, 1.0)
+    full = 2.0 ** (15 if subtype == "PCM_16" else 23)
+    whole = np.clip(np.rint(part.astype(np.float64) * full), -full, full - 1)
+    # libsndfile takes 16-bit samples as int16, and 24-bit ones as the high bytes of an int32
+    return whole.astype(np.int16) if subtype == "PCM_16" else whole.astype(np.int32) << 8
+
+
+def checked_subtype(path: Path, subtype: str | None = None) -> str:
+    """The sample format for a file of this name; AudioError when it cannot be written."""
+    kind = FORMATS.get(path.suffix.lower())
+    if kind is None:
+        raise AudioError(
+            f"cannot write {path}: unknown format {path.suffix!r}",
+            hint=f"use one of {', '.join(FORMATS)}",
+        )
+    if subtype is None:
+        return SUBTYPES[kind][0]
+    if subtype not in SUBTYPES[kind]:
+        raise AudioError(
+            f"cannot write {path}: {kind} has no {subtype}",
+            hint=f"use one of {', '.join(SUBTYPES[kind])}",
+        )
+    return subtype
+
+
+@contextlib.contextmanager
+def write_errors(path: Path) -> Iterator[None]:
+    """Turn what the file system or libsndfile says while writing ``path`` into one AudioError."""
+    try:
+        yield
+    except (OSError, soundfile.LibsndfileError, AssertionError) as error:
+        raise AudioError(
+            f"cannot write {path}: {_reason(error)}",
+            hint="check the folder's permissions and the free space",
+        ) from error
+
+
+def _open(path: Path) -> soundfile.SoundFile:
+    """Open for reading; every way in which that can fail is an AudioError."""
+    if path.is_dir():
+        raise AudioError(f"{path} is a folder, not an audio file")
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        raise AudioError(f"{path}: {_reason(error)}", hint="check the path") from error
+    if size == 0:
+        raise AudioError(f"{path} is empty (0 bytes)")
+    try:
+        sound = soundfile.SoundFile(os.fspath(path))
+    except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: a header-less .raw
+        raise AudioError(
+            f"{path}: not readable as audio ({_reason(error)})",
+            hint="convert it to WAV or FLAC first, for example with ffmpeg",
+        ) from error
+    if declared := _declared_bytes(sound.extra_info):
+        held, stated = declared
+        seconds = sound.frames / sound.samplerate
+        sound.close()
+        raise AudioError(
+            f"{path}: cut short; its header promises {stated / held * seconds:.3f} s, "
+            f"it holds {seconds:.3f} s",
+            hint="get a whole copy, or save it again to accept the part that is there",
+        )
+    if sound.frames < 1:
+        sound.close()
+        raise AudioError(f"{path} holds no samples")
+    return sound
+
+
+def _declared_bytes(log_text: str) -> tuple[int, int] | None:
+    """(held, promised) bytes of a WAV whose data ends early, from libsndfile's log; else None.
+
+    A promise near 2^31 or 2^32 is how streaming programs say that they do not know the size.
+    """
+    found = re.search(r"^data : (\d+) \(should be (\d+)\)", log_text, re.MULTILINE)
+    if found is None:
+        return None
+    promised, held = int(found[1]), int(found[2])
+    unknown = promised >= 2**32 - 2**16 or 2**31 - 2**16 <= promised <= 2**31
+    return (held, promised) if held > 0 and promised > held and not unknown else None
+
+
+def _reason(error: BaseException) -> str:
+    """The short reason inside an exception, without its type, path or number."""
+    if isinstance(error, soundfile.LibsndfileError):
+        reason = str(error.error_string).rstrip(".")
+        return "the system refused it" if reason == "System error" else reason
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return str(error).rstrip(".") or type(error).__name__

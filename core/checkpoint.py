@@ -1,0 +1,208 @@
+"""Checkpoints: one safetensors file holds weights, every instrument's condition and metadata.
+
+Separation needs nothing else. Files load strictly, and nothing is ever unpickled.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pydantic
+import torch
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from core import __version__
+from core.backbone import Backbone
+from core.config import Model, atomic_write, parse
+from core.errors import CheckpointError
+from core.hookspecs import BackboneSpec
+
+FORMAT = 1
+KEY = "timbresep"  # metadata key of the safetensors header
+CONDITIONS = "conditions"
+WEIGHTS = "model."
+
+
+class Metadata(Model):
+    """What a checkpoint says about itself.
+
+    Attributes:
+        format: version of this file's layout.
+        code_version: version of timbresep that wrote it.
+        backbone: plugin name; `arguments` rebuild the network exactly.
+        instruments: names, in the order of the stored conditions.
+        condition_version: definition of the condition vectors.
+        sample_rate: in Hz; channels: of the network.
+        ledger: each data source with its licence and how much of it was used.
+        training: command, seed, steps, minutes, hardware.
+        scores: validation or test scores in dB, by instrument.
+    """
+
+    format: int = FORMAT
+    code_version: str = __version__
+    backbone: str
+    arguments: dict[str, int | float | bool | str] = {}
+    instruments: list[str] = pydantic.Field(min_length=1)
+    condition_version: int
+    sample_rate: pydantic.PositiveInt
+    channels: pydantic.PositiveInt
+    ledger: list[dict[str, str | int | float]] = []
+    training: dict[str, str | int | float] = {}
+    scores: dict[str, dict[str, float]] = {}
+
+
+@dataclass
+class Checkpoint:
+    """A loaded separator.
+
+    Attributes:
+        model: the network, in eval mode.
+        conditions: condition vector ``(dim,)`` of each instrument it was trained on.
+        metadata: provenance and settings.
+        path: the file.
+    """
+
+    model: Backbone
+    conditions: dict[str, NDArray[np.float32]]
+    metadata: Metadata
+    path: Path
+
+
+def save(
+    path: Path,
+    model: Backbone,
+    conditions: Mapping[str, NDArray[np.float32]],
+    metadata: Metadata,
+    half: bool = False,
+) -> None:
+    """Write a checkpoint atomically.
+
+    Args:
+        half: store matrices in half precision (they are computed with in single).
+    """
+    tensors = {WEIGHTS + name: _pack(tensor, half) for name, tensor in model.state_dict().items()}
+    stacked = np.stack([conditions[name] for name in metadata.instruments])
+    tensors[CONDITIONS] = torch.from_numpy(stacked)  # (instruments, dim)
+    with atomic_write(path) as temporary:
+        save_file(tensors, temporary, {KEY: metadata.model_dump_json()})
+
+
+def _pack(tensor: Tensor, half: bool) -> Tensor:
+    packed = tensor.detach().cpu().contiguous()
+    return packed.half() if half and packed.is_floating_point() and packed.dim() > 1 else packed
+
+
+def load(path: Path, find_backbone: Callable[[str], BackboneSpec]) -> Checkpoint:
+    """Read a checkpoint and rebuild its network.
+
+    Args:
+        path: the file.
+        find_backbone: gives the backbone plugin of a name (`Registry.backbone`).
+
+    Raises:
+        CheckpointError: missing, truncated, not ours, or weights that do not fit the network
+            (the first names that differ are listed).
+    """
+    metadata = read_metadata(path)
+    tensors = read_tensors(path)
+    conditions = tensors.pop(CONDITIONS, None)
+    if conditions is None or conditions.dim() != 2 or len(conditions) != len(metadata.instruments):
+        raise CheckpointError(f"{path}: does not carry a condition for each of its instruments")
+    if not torch.isfinite(conditions).all():
+        raise CheckpointError(f"{path}: a condition is not finite")
+    spec = find_backbone(metadata.backbone)
+    try:
+        model = spec.build(conditions.shape[1], **metadata.arguments)
+    except (TypeError, ValueError) as error:
+        raise CheckpointError(
+            f"{path}: backbone '{spec.name}' does not take its arguments: {error}"
+        ) from error
+    weights = {
+        name.removeprefix(WEIGHTS): tensor.float() if tensor.is_floating_point() else tensor
+        for name, tensor in tensors.items()
+    }
+    load_strictly(model, weights, str(path))
+    vectors = conditions.float().numpy()
+    return Checkpoint(
+        model.eval(), dict(zip(metadata.instruments, vectors, strict=True)), metadata, path
+    )
+
+
+def load_strictly(model: torch.nn.Module, weights: Mapping[str, Tensor], where: str) -> None:
+    """Load weights, all of them and no others.
+
+    Raises:
+        CheckpointError: names the first that is missing, unexpected or of another shape.
+    """
+    expected = model.state_dict()
+    for name, tensor in expected.items():
+        if name not in weights:
+            raise CheckpointError(f"{where}: weight '{name}' is missing")
+        if weights[name].shape != tensor.shape:
+            raise CheckpointError(
+                f"{where}: weight '{name}' has shape {tuple(weights[name].shape)}, "
+                f"the network expects {tuple(tensor.shape)}"
+            )
+    unexpected = sorted(set(weights) - set(expected))
+    if unexpected:
+        raise CheckpointError(f"{where}: weight '{unexpected[0]}' is not part of the network")
+    model.load_state_dict(dict(weights), strict=True)
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """All tensors of a safetensors file, on the CPU.
+
+    Raises:
+        CheckpointError: missing, truncated or not safetensors.
+    """
+    with _opened(path) as file:
+        return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+
+
+def read_json(path: Path, key: str = KEY) -> dict[str, Any]:
+    """The JSON under `key` in a safetensors header; errors as `read_tensors`."""
+    with _opened(path) as file:
+        header = file.metadata() or {}
+    try:
+        data = json.loads(header[key])
+    except (KeyError, ValueError) as error:
+        raise CheckpointError(f"{path}: not a timbresep file (no '{key}' metadata)") from error
+    if not isinstance(data, dict):
+        raise CheckpointError(f"{path}: '{key}' metadata is not a mapping")
+    return data
+
+
+def read_metadata(path: Path) -> Metadata:
+    """What a separator checkpoint says about itself, without reading its weights.
+
+    Raises:
+        CheckpointError: not one of ours, or written by a newer version.
+        ConfigError: its metadata is malformed.
+    """
+    data = read_json(path)
+    version = data.get("format")
+    if version != FORMAT:
+        raise CheckpointError(
+            f"{path}: checkpoint format {version}, this version reads {FORMAT}",
+            "update timbresep" if isinstance(version, int) and version > FORMAT else "",
+        )
+    return parse(data, Metadata, str(path))
+
+
+def _opened(path: Path) -> Any:
+    if not path.is_file():
+        raise CheckpointError(f"{path}: no such checkpoint")
+    try:
+        return safe_open(path, framework="pt")
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(
+            f"{path}: not a whole safetensors file ({error})", "it was cut short or is not ours"
+        ) from error

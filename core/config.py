@@ -1,0 +1,118 @@
+"""Typed configuration: YAML in, validated models out; errors point at the key. Atomic writes."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar, get_args
+
+import pydantic
+import yaml
+
+from core.errors import ConfigError, nearest
+
+
+class Model(pydantic.BaseModel):
+    """Base of all configuration models: immutable, and unknown keys are errors."""
+
+    model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
+
+
+ModelType = TypeVar("ModelType", bound=Model)
+
+
+def load_yaml(path: Path, model: type[ModelType]) -> ModelType:
+    """Read a YAML file and validate it.
+
+    Args:
+        path: the file.
+        model: the configuration model it must satisfy.
+
+    Raises:
+        ConfigError: missing or unreadable file, YAML syntax (with line), unknown key (with the
+            nearest known one), wrong type or value.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"cannot read {path}: {error}") from error
+    try:
+        data = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f"{path}:{mark.line + 1}" if mark else str(path)
+        problem = getattr(error, "problem", None) or "syntax error"
+        raise ConfigError(f"{where}: not valid YAML: {problem}") from error
+    if not isinstance(data, Mapping):
+        raise ConfigError(f"{path}: expected a mapping of keys to values at the top level")
+    return parse(data, model, str(path))
+
+
+def parse(data: Mapping[str, object], model: type[ModelType], where: str) -> ModelType:
+    """Validate a mapping; `where` names its origin in the error."""
+    try:
+        return model.model_validate(data)
+    except pydantic.ValidationError as error:
+        # A mistyped key also makes the right one missing: the typo is the cause to name.
+        first = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
+        location = first["loc"]
+        key = ".".join(str(part) for part in location) or "(top level)"
+        if first["type"] == "extra_forbidden":
+            siblings = _keys_at(model, location[:-1])
+            hint = nearest(str(location[-1]), siblings)
+            raise ConfigError(f"{where}: unknown key '{key}'", hint) from error
+        reason = str(first["msg"])
+        raise ConfigError(f"{where}: '{key}': {reason[:1].lower()}{reason[1:]}") from error
+
+
+def _keys_at(model: type[pydantic.BaseModel], location: tuple[int | str, ...]) -> list[str]:
+    """Field names of the (nested) model that the path `location` leads to."""
+    current = model
+    for part in location:
+        field = current.model_fields.get(str(part))
+        if field is None:
+            continue  # a mapping's key, a list's index or a union's tag: stay on this model
+        nested = _model_in(field.annotation)
+        if nested is None:
+            return []
+        current = nested
+    return list(current.model_fields)
+
+
+def _model_in(annotation: object) -> type[pydantic.BaseModel] | None:
+    """The first configuration model inside an annotation such as ``dict[str, Model] | None``."""
+    if isinstance(annotation, type) and issubclass(annotation, pydantic.BaseModel):
+        return annotation
+    for inner in get_args(annotation):
+        found = _model_in(inner)
+        if found is not None:
+            return found
+    return None
+
+
+@contextmanager
+def atomic_write(path: Path) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; rename it into place on success, remove it on failure.
+
+    A reader sees either the old file or the whole new one, never half of it.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(prefix=f".{path.stem}-", suffix=path.suffix, dir=path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        mode = path.stat().st_mode & 0o777 if path.exists() else 0o666 & ~_umask()
+        temporary.chmod(mode)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current

@@ -1,0 +1,1 @@
+"""Training data: recipes, sources of tracks, rendering and the mixer."""

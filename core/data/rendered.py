@@ -1,0 +1,178 @@
+"""Source `rendered`: scores performed by casts of instruments, kept as FLAC tracks in a cache."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import yaml
+
+from core.config import atomic_write
+from core.data.casting import Player, arrange, balanced_casts
+from core.data.fluidsynth import RATE, find_program, find_soundfont, normalise, render
+from core.data.midi import midi_file
+from core.data.recipe import Soundfont
+from core.data.scores import Score
+from core.data.track import Split, split_of
+
+REVERB_SHARE = 0.4
+FADE_S = 0.05
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One track to render; everything that happens in it follows from `seed`."""
+
+    name: str
+    score: Score
+    cast: tuple[str, ...]
+    seconds: float
+    split: Split
+    seed: int
+
+
+def plan_tracks(
+    scores: Sequence[Score],
+    names: Sequence[str],
+    split: Split,
+    count: int,
+    seconds: tuple[float, float],
+    parts: int = 4,
+    seed: int = 0,
+) -> list[Plan]:
+    """Choose pieces of one side of the split and balanced casts for them.
+
+    Args:
+        scores: the library.
+        names: the players.
+        split: only pieces whose melody is on this side are used.
+        count: number of tracks; pieces come again when there are fewer.
+        seconds: shortest and longest track.
+        parts: players in a track.
+        seed: source of chance; with more tracks the first ones stay the same.
+    """
+    pieces, casting, chance = (
+        np.random.default_rng([seed, ["train", "valid", "test"].index(split), stream])
+        for stream in range(3)
+    )
+    pool = [score for score in scores if split_of(score.family) == split]
+    order: list[int] = []
+    while len(order) < count and pool:
+        order += [int(k) for k in pieces.permutation(len(pool))]
+    casts = balanced_casts(names, parts, count, casting)
+    plans = []
+    for index, (which, cast) in enumerate(zip(order, casts, strict=False)):
+        score = pool[which]
+        name = f"{split}-{index:03d}-{score.piece.replace('/', '-')}"
+        length = float(chance.uniform(*seconds))
+        track_seed = int(chance.integers(2**31))
+        plans.append(Plan(name, score, tuple(cast), length, split, track_seed))
+    return plans
+
+
+def render_track(
+    plan: Plan,
+    players: Mapping[str, Player],
+    root: Path,
+    soundfont: str | None = None,
+) -> Path | None:
+    """Render one track into `root/<track>/<instrument>.flac` with a `track.yaml`.
+
+    Each stem draws a soundfont and program of its player; all are normalised to one loudness,
+    so that a plain sum is a balanced mix. A track that is already there is kept.
+
+    Args:
+        plan: the track.
+        players: the players by name.
+        root: folder of tracks.
+        soundfont: play everything with this soundfont instead (same notes and programs), to
+            measure how a model does on another sound source.
+    Returns:
+        the track's folder, or None when fewer than two stems sound.
+    Raises:
+        MissingToolError: fluidsynth or a soundfont is missing.
+    """
+    folder = root / plan.name
+    if (folder / "track.yaml").is_file():
+        return folder
+    music, choice = np.random.default_rng([plan.seed, 0]), np.random.default_rng([plan.seed, 1])
+    performances, seconds = arrange(plan.score, plan.cast, players, plan.seconds, music)
+    reverb = bool(choice.random() < REVERB_SHARE)
+    stems: dict[str, np.ndarray] = {}
+    sounds: dict[str, str] = {}
+    fonts: set[str] = set()
+    licences: set[str] = set()
+    for performance in performances:
+        font, program = _sound(players[performance.player].soundfonts, choice)
+        file = soundfont or font.file
+        midi = midi_file(performance.events, performance.controls, program, font.bank, seconds)
+        wave = normalise(_fit(render(midi, find_soundfont(file), reverb), seconds))
+        if wave is not None:
+            stems[performance.player] = wave
+            sounds[performance.player] = f"{file} program {program}"
+            fonts.add(file)
+            licences.add(font.licence if soundfont is None else f"terms of {file}")
+    if len(stems) < 2:
+        return None
+    for name, wave in stems.items():
+        with atomic_write(folder / f"{name}.flac") as temporary:
+            soundfile.write(temporary, wave, RATE, subtype="PCM_16", format="FLAC")
+    about = {
+        "piece": plan.score.piece,
+        "split": plan.split,
+        "sound_source": ", ".join(sorted(fonts)),
+        "licence": ", ".join(sorted(licences)),
+        "sounds": sounds,
+    }
+    with atomic_write(folder / "track.yaml") as temporary:
+        temporary.write_text(yaml.safe_dump(about, sort_keys=False), encoding="utf-8")
+    return folder
+
+
+def render_tracks(
+    plans: Sequence[Plan],
+    players: Mapping[str, Player],
+    root: Path,
+    soundfont: str | None = None,
+    workers: int = 2,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Path]:
+    """Render many tracks, `workers` at a time; `progress` is told how many of how many are done.
+
+    Raises:
+        MissingToolError: before any work, when fluidsynth or a soundfont is missing.
+    """
+    missing = [p for p in plans if not (root / p.name / "track.yaml").is_file()]
+    if missing:
+        find_program()
+        used = {font.file for player in players.values() for font in player.soundfonts}
+        for file in {soundfont} if soundfont else used:
+            find_soundfont(file)
+    folders = []
+    with ThreadPoolExecutor(workers) as pool:
+        for done, folder in enumerate(
+            pool.map(lambda plan: render_track(plan, players, root, soundfont), plans), start=1
+        ):
+            if folder is not None:
+                folders.append(folder)
+            if progress is not None:
+                progress(done, len(plans))
+    return folders
+
+
+def _sound(fonts: Sequence[Soundfont], rng: np.random.Generator) -> tuple[Soundfont, int]:
+    font = fonts[int(rng.integers(len(fonts)))]
+    return font, font.programs[int(rng.integers(len(font.programs)))]
+
+
+def _fit(wave: np.ndarray, seconds: float) -> np.ndarray:
+    """Cut or pad to the track's length; a short fade keeps a cut release from clicking."""
+    length, fade = round(seconds * RATE), round(FADE_S * RATE)
+    fitted = np.zeros(length, dtype=np.float32)
+    fitted[: min(length, len(wave))] = wave[:length]
+    fitted[-fade:] *= np.linspace(1, 0, fade, dtype=np.float32)
+    return fitted

@@ -1,0 +1,171 @@
+"""Scores to perform: chorales and tunes of the music21 corpus, parsed once and kept as JSON."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from core.errors import MissingToolError
+
+CACHE_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Note:
+    """One note: `start` and `duration` in quarter notes, `midi` pitch, `velocity` 1–127."""
+
+    start: float
+    duration: float
+    midi: int
+    velocity: int = 90
+
+    @property
+    def end(self) -> float:
+        """Quarter note at which the note ends."""
+        return self.start + self.duration
+
+
+Part = tuple[Note, ...]
+
+
+@dataclass(frozen=True)
+class Score:
+    """A piece and its parts, highest first.
+
+    `family` is the same for all settings of one melody, so that a split by family keeps
+    two harmonisations of a tune on the same side.
+    """
+
+    piece: str
+    family: str
+    parts: tuple[Part, ...]
+
+    @property
+    def length(self) -> float:
+        """Length in quarter notes."""
+        return max(note.end for part in self.parts for note in part)
+
+    def until(self, quarters: float) -> Score:
+        """The score's first `quarters` quarter notes; notes that cross the end are shortened."""
+        parts = tuple(
+            tuple(
+                Note(n.start, min(n.duration, quarters - n.start), n.midi, n.velocity)
+                for n in part
+                if n.start < quarters - 0.1
+            )
+            for part in self.parts
+        )
+        return Score(self.piece, self.family, parts)
+
+
+def family_of(melody: Part, steps: int = 6) -> str:
+    """A name for a melody from its first `steps` non-zero intervals: transposed or re-rhythmed
+    settings of one tune share it."""
+    pitches = [note.midi for note in melody]
+    moves = [b - a for a, b in itertools.pairwise(pitches) if a != b][:steps]
+    return hashlib.sha256(json.dumps(moves).encode()).hexdigest()[:12]
+
+
+def chorales(cache: Path) -> list[Score]:
+    """Bach's four-part chorales, soprano to bass.
+
+    Args:
+        cache: folder where the parsed scores are kept (the first call parses for minutes).
+    Raises:
+        MissingToolError: music21 is not installed and nothing is cached.
+    """
+    return _cached(cache / f"scores-chorales-v{CACHE_VERSION}.json", _parse_chorales)
+
+
+def tunes(cache: Path, limit: int = 150, seed: int = 0) -> list[Score]:
+    """One-part dance tunes (Ryan's Mammoth Collection, 1883): `limit` of them, drawn by `seed`."""
+    name = f"scores-tunes-v{CACHE_VERSION}-{limit}-{seed}.json"
+    return _cached(cache / name, lambda: _parse_tunes(limit, seed))
+
+
+def _cached(path: Path, parse: Any) -> list[Score]:
+    if path.is_file():
+        rows = json.loads(path.read_text(encoding="utf-8"))
+        return [_from_json(row) for row in rows]
+    scores: list[Score] = list(parse())
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".part")
+    temporary.write_text(json.dumps([_to_json(score) for score in scores]), encoding="utf-8")
+    temporary.replace(path)
+    return scores
+
+
+def _to_json(score: Score) -> dict[str, Any]:
+    parts = [[[n.start, n.duration, n.midi] for n in part] for part in score.parts]
+    return {"piece": score.piece, "family": score.family, "parts": parts}
+
+
+def _from_json(row: dict[str, Any]) -> Score:
+    parts = tuple(tuple(Note(s, d, m) for s, d, m in part) for part in row["parts"])
+    return Score(row["piece"], row["family"], parts)
+
+
+def _corpus() -> Any:
+    try:
+        from music21 import corpus
+    except ImportError as missing:
+        raise MissingToolError(
+            "rendering needs scores from music21, which is not installed",
+            hint="pip install -e '.[render]'",
+        ) from missing
+    return corpus
+
+
+def _parse_chorales() -> Iterator[Score]:
+    corpus = _corpus()
+    for path in sorted(corpus.getComposer("bach")):
+        piece = f"bach/{path.name.removesuffix('.mxl')}"
+        yield from _parse(corpus, path, piece, n_parts=4)
+
+
+def _parse_tunes(limit: int, seed: int) -> Iterator[Score]:
+    corpus = _corpus()
+    paths = sorted(corpus.getComposer("ryansMammoth"))
+    order = np.random.default_rng(seed).permutation(len(paths))[:limit]
+    for index in order:
+        path = paths[int(index)]
+        yield from _parse(corpus, path, f"ryan/{path.name.removesuffix('.abc')}", n_parts=1)
+
+
+def _parse(corpus: Any, path: Path, piece: str, n_parts: int) -> list[Score]:
+    """The score at `path` as a list of one, or an empty list when it has not `n_parts` parts
+    or does not parse (a handful of the corpus's files do not)."""
+    from music21.exceptions21 import Music21Exception
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            stream = corpus.parse(path)
+        except (Music21Exception, ValueError, KeyError, IndexError, AttributeError):
+            return []
+        streams = list(getattr(stream, "parts", []))
+        if len(streams) != n_parts:
+            return []
+        parts = tuple(_part(part) for part in streams)
+    if any(len(part) < 8 for part in parts):
+        return []
+    return [Score(piece, family_of(parts[0]), parts)]
+
+
+def _part(stream: Any) -> Part:
+    """The notes of one music21 part, tied notes joined, the top note of a chord."""
+    notes = []
+    for element in stream.stripTies().flatten().notes:
+        if not hasattr(element, "pitches") or not element.pitches or not element.quarterLength:
+            continue
+        pitch = max(p.midi for p in element.pitches)
+        notes.append(Note(float(element.offset), float(element.quarterLength), int(pitch)))
+    return tuple(notes)

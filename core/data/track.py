@@ -1,0 +1,50 @@
+"""A track: stems of one piece that sound together, and the side of the split it is on."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+Split = Literal["train", "valid", "test"]
+SUFFIXES = (".flac", ".wav", ".ogg")
+
+
+@dataclass(frozen=True)
+class Track:
+    """One multitrack.
+
+    Attributes:
+        name: name of the track, unique within its source.
+        piece: the piece of music; a split never puts one piece on two sides.
+        sound_source: where its sound comes from (soundfont, recording, …).
+        licence: terms of the audio.
+        stems: instrument name (or the stem's own name when no plugin claims it) → audio file.
+        frames: samples of every stem.
+        rate: sample rate of every stem in Hz.
+        split: the side of the split.
+    """
+
+    name: str
+    piece: str
+    sound_source: str
+    licence: str
+    stems: dict[str, Path]
+    frames: int
+    rate: int
+    split: Split
+
+    @property
+    def seconds(self) -> float:
+        """Length in seconds."""
+        return self.frames / self.rate
+
+
+def split_of(piece: str, seed: int = 0) -> Split:
+    """The side of the split a piece is on: 80 % train, 10 % valid, 10 % test, by a stable hash."""
+    digest = hashlib.sha256(f"{seed}:{piece}".encode()).digest()
+    position = int.from_bytes(digest[:4], "big") / 2**32
+    if position < 0.8:
+        return "train"
+    return "valid" if position < 0.9 else "test"

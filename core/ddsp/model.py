@@ -1,0 +1,160 @@
+"""One instrument's model: decoder and synthesiser, and the file they are kept in."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from core import __version__
+from core.config import atomic_write
+from core.ddsp import synthesis
+from core.ddsp.decoder import Controls, Decoder, DecoderConfig
+from core.errors import CheckpointError
+
+FORMAT = "timbresep-ddsp"
+FORMAT_VERSION = 1
+
+
+@dataclass(frozen=True)
+class Heard:
+    """What the model was trained on: outside of it, its answers are guesses.
+
+    Attributes:
+        loudness_db: quartiles of loudness over the sounding frames, dB.
+        f0_hz: lowest and highest fundamental (1st and 99th percentile), Hz.
+    """
+
+    loudness_db: tuple[float, float, float] = (-45.0, -35.0, -25.0)
+    f0_hz: tuple[float, float] = (20.0, 8000.0)
+
+
+class DdspModel(nn.Module):
+    """Decoder, harmonic oscillators and filtered noise (Engel et al. 2020, figure 2; no encoder).
+
+    Args:
+        config: sizes of the decoder.
+        heard: what it was trained on.
+    """
+
+    def __init__(self, config: DecoderConfig | None = None, heard: Heard | None = None) -> None:
+        super().__init__()
+        self.config = config or DecoderConfig()
+        self.heard = heard or Heard()
+        self.metadata: dict[str, Any] = {}
+        self.decoder = Decoder(self.config)
+
+    def controls(self, f0_hz: Tensor, loudness_db: Tensor) -> Controls:
+        """The synthesiser's controls.
+
+        Args:
+            f0_hz: (batch, frames), Hz.
+            loudness_db: (batch, frames), A-weighted dB.
+        """
+        controls: Controls = self.decoder(f0_hz[..., None], loudness_db[..., None])
+        return controls
+
+    def forward(
+        self, f0_hz: Tensor, loudness_db: Tensor, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """Play.
+
+        Args:
+            f0_hz: (batch, frames), Hz.
+            loudness_db: (batch, frames), A-weighted dB.
+            generator: source of the noise, for repeatable audio; on the model's device.
+
+        Returns:
+            Audio (batch, frames · hop).
+        """
+        controls = self.controls(f0_hz, loudness_db)
+        n_samples = f0_hz.shape[1] * self.config.hop
+        harmonic = synthesis.harmonic_oscillators(
+            f0_hz[..., None],
+            controls.amplitude,
+            controls.distribution,
+            n_samples,
+            self.config.sample_rate,
+        )
+        return harmonic + synthesis.filtered_noise(controls.noise, n_samples, generator)
+
+    def save(self, path: Path, metadata: Mapping[str, Any]) -> None:
+        """Write the model as safetensors, in half precision, with its description as JSON.
+
+        Args:
+            path: file to write, atomically.
+            metadata: anything JSON can hold: data, licence, command, losses.
+        """
+        header = {
+            "format": FORMAT,
+            "format_version": FORMAT_VERSION,
+            "code_version": __version__,
+            "config": asdict(self.config),
+            "heard": asdict(self.heard),
+            **metadata,
+        }
+        tensors = {
+            name: value.detach().cpu().half().contiguous()
+            for name, value in self.state_dict().items()
+        }
+        with atomic_write(path) as temporary:
+            save_file(tensors, temporary, {FORMAT: json.dumps(header, sort_keys=True)})
+
+    @classmethod
+    def load(cls, path: Path) -> DdspModel:
+        """Read a model that `save` wrote; it is in evaluation mode, its header in ``metadata``.
+
+        Raises:
+            CheckpointError: the file is missing, cut, of another kind, or its tensors do not have
+                the names and shapes that its own configuration asks for.
+        """
+        header, tensors = _read(path)
+        try:
+            config = DecoderConfig(**header["config"])
+            low, middle, high = map(float, header["heard"]["loudness_db"])
+            lowest, highest = map(float, header["heard"]["f0_hz"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise CheckpointError(
+                f"{path}: its description is incomplete ({error})", "train the model again"
+            ) from error
+        model = cls(config, Heard((low, middle, high), (lowest, highest)))
+        model.metadata = header
+        expected = {name: tuple(value.shape) for name, value in model.state_dict().items()}
+        found = {name: tuple(value.shape) for name, value in tensors.items()}
+        wrong = sorted(set(expected.items()) ^ set(found.items()))
+        if wrong:
+            name = wrong[0][0]
+            raise CheckpointError(
+                f"{path}: tensor '{name}' is {found.get(name, 'missing')}, "
+                f"expected {expected.get(name, 'none')}",
+                "the file belongs to another model; train it again",
+            )
+        model.load_state_dict({name: value.float() for name, value in tensors.items()})
+        return model.eval()
+
+
+def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """The description and tensors of a model's file."""
+    if not path.is_file():
+        raise CheckpointError(f"{path}: no such file", "train the model with `ddsp train`")
+    try:
+        with safe_open(path, framework="pt") as file:
+            text = (file.metadata() or {}).get(FORMAT)
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        header = json.loads(text) if text else None
+    except (SafetensorError, OSError, json.JSONDecodeError) as error:
+        raise CheckpointError(
+            f"{path}: not a whole safetensors file ({error})", "restore it or train it again"
+        ) from error
+    if not isinstance(header, dict) or header.get("format_version") != FORMAT_VERSION:
+        raise CheckpointError(
+            f"{path}: not a DDSP model of format version {FORMAT_VERSION}", "train the model again"
+        )
+    return header, tensors

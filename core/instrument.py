@@ -1,0 +1,194 @@
+"""Instrument: what an instrument plugin declares. A folder with `instrument.yaml` is enough."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import pydantic
+
+from core.config import Model, load_yaml
+from core.errors import PluginError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
+
+
+class DdspSettings(Model):
+    """The `ddsp:` section: the instrument's DDSP autoencoder.
+
+    Attributes:
+        file: safetensors file inside the plugin's folder.
+        sha256: hash of that file; conditions are only valid for the model they came from.
+        rnn_channels, channels, layers_per_stack, n_harmonics, n_noise: decoder size, used when
+            the model is trained (a trained file carries its own).
+    """
+
+    file: str = "ddsp.safetensors"
+    sha256: str = pydantic.Field(pattern=r"^[0-9a-f]{64}$")
+    rnn_channels: int = 128
+    channels: int = 128
+    layers_per_stack: int = 1
+    n_harmonics: int = 60
+    n_noise: int = 65
+
+
+class ConditionSettings(Model):
+    """The `condition:` section: the vector in `file` and how it was made.
+
+    Attributes:
+        conditioner: name of the conditioner.
+        version: version of the vector's definition (`core.conditioner.CONDITION_VERSION`).
+        notes: the notes it was measured on, in words or as MIDI numbers.
+    """
+
+    conditioner: Literal["harmonic_distribution"] = "harmonic_distribution"
+    version: int = 1
+    file: str = "condition.npy"
+    notes: str | list[float] = "every semitone of the f0 range"
+
+
+class Licences(Model):
+    """Under what terms the plugin's weights and the audio behind them are used."""
+
+    weights: str
+    data: list[str]
+
+
+class InstrumentConfig(Model):
+    """`instrument.yaml`, validated. Frequencies are in Hz."""
+
+    name: str = pydantic.Field(pattern=f"^{NAME.pattern}$")
+    aliases: list[str] = []
+    f0_range: tuple[pydantic.PositiveFloat, pydantic.PositiveFloat]
+    sample_rate: Literal[16000] = 16000
+    ddsp: DdspSettings
+    condition: ConditionSettings = ConditionSettings()
+    recipe: str = "recipe.yaml"
+    licences: Licences
+
+    @pydantic.model_validator(mode="after")
+    def _ordered(self) -> InstrumentConfig:
+        if self.f0_range[0] >= self.f0_range[1]:
+            raise ValueError("f0_range must be [lowest, highest] in Hz")
+        return self
+
+
+@dataclass(frozen=True)
+class Instrument:
+    """One instrument as the rest of the system sees it.
+
+    Attributes:
+        config: its validated `instrument.yaml`.
+        folder: where its files lie.
+        owner: who brought it (bundled, a plugin folder or a distribution), for messages.
+    """
+
+    config: InstrumentConfig
+    folder: Path
+    owner: str
+
+    @classmethod
+    def from_folder(cls, folder: Path, owner: str) -> Instrument:
+        """Read a plugin folder and check that its parts are there.
+
+        Raises:
+            ConfigError: `instrument.yaml` is missing or invalid.
+            PluginError: a file it names is missing or outside the folder.
+        """
+        instrument = cls(load_yaml(folder / "instrument.yaml", InstrumentConfig), folder, owner)
+        for path in (instrument.ddsp_file, instrument.condition_file, instrument.recipe_file):
+            if not path.is_file():
+                raise PluginError(
+                    f"plugin '{instrument.name}' ({folder}): {path.name} is missing",
+                    "train it with `ddsp train`, then `condition build`; "
+                    "CONTRIBUTING.md, 'Add an instrument', lists the files",
+                )
+        return instrument
+
+    @property
+    def name(self) -> str:
+        """The name it is asked for by."""
+        return self.config.name
+
+    @property
+    def aliases(self) -> tuple[str, ...]:
+        """Other names for it, also of its stems in datasets."""
+        return tuple(self.config.aliases)
+
+    @property
+    def f0_range(self) -> tuple[float, float]:
+        """Lowest and highest fundamental in Hz."""
+        return self.config.f0_range
+
+    @property
+    def midi_range(self) -> tuple[float, float]:
+        """The same range as MIDI note numbers."""
+        low, high = self.f0_range
+        return 69 + 12 * math.log2(low / 440), 69 + 12 * math.log2(high / 440)
+
+    @property
+    def ddsp_file(self) -> Path:
+        """Its DDSP model."""
+        return self._inside(self.config.ddsp.file)
+
+    @property
+    def condition_file(self) -> Path:
+        """Its condition vector."""
+        return self._inside(self.config.condition.file)
+
+    @property
+    def recipe_file(self) -> Path:
+        """Its data recipe."""
+        return self._inside(self.config.recipe)
+
+    def _inside(self, name: str) -> Path:
+        """A file of this plugin; a name that leads out of the folder is refused."""
+        path = (self.folder / name).resolve()
+        if not path.is_relative_to(self.folder.resolve()):
+            raise PluginError(f"plugin '{self.name}' ({self.folder}): '{name}' leaves its folder")
+        return path
+
+    def verify_ddsp(self) -> None:
+        """Check the DDSP file against the hash in `instrument.yaml`.
+
+        Raises:
+            PluginError: it was cut or replaced, so the stored condition is not its own.
+        """
+        found = hashlib.sha256(self.ddsp_file.read_bytes()).hexdigest()
+        if found != self.config.ddsp.sha256:
+            raise PluginError(
+                f"plugin '{self.name}': {self.ddsp_file} does not match its sha256 in "
+                f"instrument.yaml (file {found[:12]}…, expected {self.config.ddsp.sha256[:12]}…)",
+                f"restore the file, or run `condition build {self.name}` to measure it again",
+            )
+
+    def condition(self) -> NDArray[np.float32]:
+        """The instrument's condition vector, shape ``(dim,)``.
+
+        Raises:
+            PluginError: not a finite one-dimensional float vector.
+        """
+        import numpy as np
+
+        try:
+            vector = np.load(self.condition_file, allow_pickle=False)
+        except (OSError, ValueError, EOFError) as error:
+            raise PluginError(
+                f"plugin '{self.name}': cannot read {self.condition_file}: {error}",
+                f"rebuild it with `condition build {self.name}`",
+            ) from error
+        if vector.ndim != 1 or vector.dtype.kind != "f" or not np.isfinite(vector).all():
+            raise PluginError(
+                f"plugin '{self.name}': {self.condition_file} must hold one finite float vector, "
+                f"not {vector.dtype} of shape {vector.shape}",
+                f"rebuild it with `condition build {self.name}`",
+            )
+        return np.asarray(vector, dtype=np.float32)

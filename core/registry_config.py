@@ -1,0 +1,66 @@
+"""The shape of `registry.yaml`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pydantic
+
+from core.config import Model
+
+
+class Shelf(Model):
+    """Bundled plugins of one kind: the folder they live in and which of them are enabled."""
+
+    folder: Path
+    enabled: list[str]
+
+
+class ShippedSeparator(Model):
+    """A trained separator that comes with the project.
+
+    Attributes:
+        file: safetensors checkpoint, relative to the registry file.
+        sha256: its hash, checked before use.
+        card: its model card.
+    """
+
+    file: Path
+    sha256: str = pydantic.Field(pattern=r"^[0-9a-f]{64}$")
+    card: Path | None = None
+
+
+class TrainingDefaults(Model):
+    """What `train` uses unless told otherwise.
+
+    Attributes:
+        backbone: backbone plugin.
+        arguments: arguments of the backbone that differ from its own defaults.
+        batch_size: mixtures in a step.
+        targets: instruments asked of each mixture.
+        seconds: length of a training mixture.
+        learning_rate: AdamW's peak learning rate.
+        max_steps: optimizer steps.
+        validate_every: steps between validations.
+        workers: mixing processes.
+    """
+
+    backbone: str
+    arguments: dict[str, int | float | bool | str] = {}
+    batch_size: pydantic.PositiveInt = 8
+    targets: pydantic.PositiveInt = 2
+    seconds: pydantic.PositiveFloat = 4.0
+    learning_rate: pydantic.PositiveFloat = 1e-3
+    max_steps: pydantic.PositiveInt = 20_000
+    validate_every: pydantic.PositiveInt = 250
+    workers: pydantic.NonNegativeInt = 1
+
+
+class RegistryConfig(Model):
+    """`registry.yaml`, validated. Paths are relative to the file."""
+
+    instruments: Shelf
+    backbones: Shelf
+    separators: dict[str, ShippedSeparator] = {}
+    default_separator: str | None = None
+    training: TrainingDefaults

@@ -1,0 +1,107 @@
+"""Everything a training run needs to go on where it stopped, in one safetensors file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from core.checkpoint import load_strictly, read_json, read_tensors
+from core.config import atomic_write
+from core.errors import CheckpointError, TrainingError
+
+KEY = "timbresep_run"
+MODEL, AVERAGE, OPTIMIZER = "model.", "average.", "optimizer."
+
+
+@dataclass
+class Progress:
+    """How far a run is.
+
+    Attributes:
+        step: optimizer steps done.
+        minutes: training time spent.
+        best: best validation score so far, in dB.
+    """
+
+    step: int = 0
+    minutes: float = 0.0
+    best: float = float("-inf")
+
+
+def save_run(
+    path: Path,
+    model: nn.Module,
+    average: nn.Module,
+    optimizer: Optimizer,
+    progress: Progress,
+    identity: Mapping[str, object],
+) -> None:
+    """Write the run's state atomically.
+
+    Args:
+        model: the network being trained; `average` its moving average.
+        identity: what must be the same for a resumed run (backbone, instruments, …).
+    """
+    tensors = {MODEL + name: tensor for name, tensor in model.state_dict().items()}
+    tensors |= {AVERAGE + name: tensor for name, tensor in average.state_dict().items()}
+    for name, parameter in model.named_parameters():
+        for slot, tensor in optimizer.state[parameter].items():
+            tensors[f"{OPTIMIZER}{slot}.{name}"] = tensor
+    packed = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
+    header = json.dumps({"progress": asdict(progress), "identity": identity})
+    with atomic_write(path) as temporary:
+        save_file(packed, temporary, {KEY: header})
+
+
+def load_run(
+    path: Path,
+    model: nn.Module,
+    average: nn.Module,
+    optimizer: Optimizer,
+    identity: Mapping[str, object],
+) -> Progress:
+    """Restore a run's state in place and say how far it is.
+
+    Raises:
+        CheckpointError: missing, truncated or altered file.
+        TrainingError: the run was started with other settings (names the first that differs).
+    """
+    header = read_json(path, KEY)
+    for key, value in identity.items():
+        before = header["identity"].get(key)
+        if before != value:
+            raise TrainingError(
+                f"{path}: the run to resume was started with {key} = {before}, not {value}",
+                "use the same options, or another --out",
+            )
+    tensors = read_tensors(path)
+    load_strictly(model, _within(tensors, MODEL), str(path))
+    load_strictly(average, _within(tensors, AVERAGE), str(path))
+    slots = _within(tensors, OPTIMIZER)
+    for name, parameter in model.named_parameters():
+        state = {
+            key.split(".", 1)[0]: tensor.to(parameter.device)
+            for key, tensor in slots.items()
+            if key.split(".", 1)[1] == name
+        }
+        if not state and header["progress"]["step"] > 0:
+            raise CheckpointError(f"{path}: no optimizer state for '{name}'")
+        if "step" in state:
+            state["step"] = state["step"].cpu()
+        optimizer.state[parameter] = state
+    return Progress(**header["progress"])
+
+
+def _within(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, torch.Tensor]:
+    return {
+        name.removeprefix(prefix): tensor
+        for name, tensor in tensors.items()
+        if name.startswith(prefix)
+    }

@@ -1,0 +1,164 @@
+"""What a training run feeds on: mixtures with varied conditions, and a fixed validation set."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader
+
+from core.backbone import Backbone
+from core.conditioner import HarmonicTable, draw
+from core.data.build import build_tracks
+from core.data.mixer import MixConfig, MixtureDataset
+from core.errors import DataError
+from core.instrument import Instrument
+from core.metrics import si_sdr
+
+VALIDATION_MIXTURES = 48
+VALIDATION_SEED = 1
+
+
+class TrainingConditions:
+    """A fresh condition for every training target: random notes and registers, noise.
+
+    Fixed vectors would be learned as labels; varied ones have to be followed.
+
+    Args:
+        instruments: their DDSP models answer for the notes drawn.
+        canonical: the plugins' own vectors, ``(instruments, dim)``.
+        share: how often the plugin's own vector is used as it is.
+    """
+
+    def __init__(
+        self, instruments: Sequence[Instrument], canonical: NDArray[np.float32], share: float
+    ) -> None:
+        self.canonical, self.share = canonical, share
+        self.tables = []
+        for instrument in instruments:
+            instrument.verify_ddsp()
+            self.tables.append(HarmonicTable.from_file(instrument.ddsp_file, instrument.f0_range))
+
+    def __call__(self, index: int, rng: np.random.Generator) -> NDArray[np.float32]:
+        """A condition ``(dim,)`` for instrument number `index`."""
+        if rng.random() < self.share:
+            return self.canonical[index]
+        return draw(self.tables[index], rng)
+
+
+class TrainingData:
+    """Training batches and validation scores for some instruments.
+
+    Args:
+        instruments: those to separate.
+        everyone: all enabled instruments: what may accompany them.
+        conditions: each instrument's own vector.
+        config: how mixtures are made.
+        sources: names of recipe sources, or None for each recipe's choice.
+        roots: source name → folder in place of the recipe's.
+        canonical_share: see `TrainingConditions`.
+
+    Raises:
+        DataError: no usable track, or an instrument without a stem to train or validate on.
+    """
+
+    def __init__(
+        self,
+        instruments: Sequence[Instrument],
+        everyone: Sequence[Instrument],
+        conditions: Mapping[str, NDArray[np.float32]],
+        config: MixConfig,
+        *,
+        sources: Sequence[str] | None,
+        roots: Mapping[str, Path],
+        batch_size: int,
+        workers: int,
+        seed: int,
+        canonical_share: float,
+    ) -> None:
+        self.names = [instrument.name for instrument in instruments]
+        self.config, self.batch_size, self.workers, self.seed = config, batch_size, workers, seed
+        self.canonical = np.stack([conditions[name] for name in self.names])
+        self.drawn = TrainingConditions(instruments, self.canonical, canonical_share)
+        tracks = build_tracks(instruments, everyone, sources, dict(roots))
+        self.train = [track for track in tracks if track.split == "train"]
+        self.valid = [track for track in tracks if track.split == "valid"]
+        for side, chosen in (("training", self.train), ("validation", self.valid)):
+            missing = [n for n in self.names if not any(n in track.stems for track in chosen)]
+            if missing:
+                raise DataError(
+                    f"no {side} track has a stem named {', '.join(missing)}",
+                    "add tracks of other pieces, or name another source with --source or --data",
+                )
+
+    def ledger(self) -> list[dict[str, str | int | float]]:
+        """What the network learns from: sound source, licence, tracks, minutes of stems."""
+        rows: dict[tuple[str, str], tuple[int, float]] = {}
+        for track in self.train:
+            tracks, minutes = rows.get((track.sound_source, track.licence), (0, 0.0))
+            minutes += track.seconds * len(track.stems) / 60
+            rows[track.sound_source, track.licence] = (tracks + 1, minutes)
+        return [
+            {"sound_source": source, "licence": licence, "tracks": n, "minutes": round(minutes, 1)}
+            for (source, licence), (n, minutes) in sorted(rows.items())
+        ]
+
+    def batches(self, first_step: int, steps: int) -> Iterator[dict[str, Tensor]]:
+        """Batches from step `first_step` on: a resumed run sees what it would have seen."""
+        size = steps * self.batch_size
+        dataset = MixtureDataset(self.train, self.names, self.config, size, self.seed, self.drawn)
+        loader: DataLoader[dict[str, Tensor]] = DataLoader(
+            dataset,
+            batch_size=self.batch_size,
+            sampler=range(first_step * self.batch_size, size),
+            num_workers=self.workers,
+            prefetch_factor=4 if self.workers else None,
+        )
+        return iter(loader)
+
+    @torch.inference_mode()
+    def validate(
+        self,
+        model: Backbone,
+        device: torch.device,
+        autocast: Callable[[], AbstractContextManager[object]],
+    ) -> dict[str, dict[str, float]]:
+        """SDR and SI-SDR improvement over the mixture in dB, by instrument, on fixed mixtures."""
+        model.eval()
+        dataset = MixtureDataset(
+            self.valid,
+            self.names,
+            self.config.plain(),
+            VALIDATION_MIXTURES,
+            VALIDATION_SEED,
+            lambda index, _: self.canonical[index],
+        )
+        rows: dict[str, list[tuple[float, float]]] = {name: [] for name in self.names}
+        for batch in DataLoader(dataset, batch_size=8):
+            with autocast():
+                estimate = model(batch["mixture"].to(device), batch["conditions"].to(device))
+            estimate = estimate.float().cpu()  # (batch, instruments, channels, samples)
+            for b, k in np.ndindex(*batch["instruments"].shape):
+                target = batch["targets"][b, k]
+                if not target.any():
+                    continue
+                error = (target - estimate[b, k]).square().sum() + 1e-8
+                sdr = 10 * math.log10(float(target.square().sum() / error))
+                after = si_sdr(target.numpy(), estimate[b, k].numpy())
+                before = si_sdr(target.numpy(), batch["mixture"][b].numpy())
+                name = self.names[int(batch["instruments"][b, k])]
+                rows[name].append((sdr, after - before))
+        return {
+            name: {
+                "sdr": float(np.mean([sdr for sdr, _ in values])),
+                "si_sdr_improvement": float(np.mean([gain for _, gain in values])),
+            }
+            for name, values in rows.items()
+            if values
+        }

@@ -1,0 +1,1 @@
+"""Bundled plugins. Nothing here imports another plugin; `core` imports nothing from here."""

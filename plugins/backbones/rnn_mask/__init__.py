@@ -1,0 +1,34 @@
+"""The `rnn_mask` backbone plugin: see `model.py` for the network."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from core.hookspecs import BackboneSpec, hookimpl
+
+if TYPE_CHECKING:
+    from .model import RnnMask
+
+DEFAULTS = {
+    "n_fft": 4096,
+    "hop": 1024,
+    "bands": 640,
+    "width": 320,
+    "hidden": 256,
+    "layers": 3,
+    "films": 2,
+}
+
+
+def build(condition_dim: int, **arguments: Any) -> RnnMask:
+    """Make the network; `arguments` are those of `RnnMask`."""
+    from .model import RnnMask
+
+    return RnnMask(condition_dim, **{**DEFAULTS, **arguments})
+
+
+@hookimpl
+def timbresep_backbones() -> list[BackboneSpec]:
+    """The one backbone here."""
+    summary = "fully connected → FiLM → bidirectional LSTM → mask, 44.1 kHz stereo"
+    return [BackboneSpec("rnn_mask", summary, build, DEFAULTS)]

@@ -1,0 +1,128 @@
+"""A recurrent mask network that a timbre vector steers through FiLM.
+
+magnitude → bands → normalisation over frequency → fully connected → FiLM → bidirectional LSTM →
+fully connected → FiLM → mask. Everything up to the first FiLM runs once a mixture.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import leaky_relu
+
+from core.backbone import MaskBackbone
+from core.film import FiLM
+
+SAMPLE_RATE = 44_100
+CHANNELS = 2
+FLOOR = 1e-4  # magnitudes below it count as silence (about -80 dB for a sine of amplitude 1e-3)
+
+
+def band_of_bin(bins: int, bands: int) -> Tensor:
+    """Which band each STFT bin belongs to.
+
+    Low bins, where partials lie close, keep a band each; above, bands widen in proportion to
+    frequency, as the ear's do.
+
+    Args:
+        bins: number of STFT bins.
+        bands: number of bands; at least `bins` means one band a bin.
+
+    Returns:
+        Band indices ``(bins,)``, non-decreasing from 0 to ``bands - 1``.
+    """
+    if bands >= bins:
+        return torch.arange(bins)
+    # Widths max(1, bin / q): bisect q until the bins fill exactly `bands` bands or just fewer.
+    low, high = 1.0, float(bins)
+    for _ in range(50):
+        q = (low + high) / 2
+        edges = _edges(bins, q)
+        low, high = (q, high) if len(edges) < bands else (low, q)
+    edges = _edges(bins, low)
+    index = torch.zeros(bins, dtype=torch.long)
+    index[torch.tensor(edges[1:], dtype=torch.long)] = 1
+    return index.cumsum(0)
+
+
+def _edges(bins: int, q: float) -> list[int]:
+    """First bin of every band when a band at bin `b` is ``max(1, b / q)`` bins wide."""
+    edges, position = [], 0.0
+    while position < bins:
+        edges.append(int(position))
+        position += max(1.0, position / q)
+    return edges
+
+
+class RnnMask(MaskBackbone):
+    """The seed's mask network made right.
+
+    Args:
+        condition_dim: length of a condition vector.
+        n_fft, hop: STFT window and hop in samples (4096 and 1024 are 93 ms and 23 ms).
+        bands: frequency bands the network sees and masks; `n_fft // 2 + 1` or more: every bin.
+        width: features after the fully connected layer.
+        hidden: LSTM units in each direction.
+        layers: LSTM layers.
+        films: 1 puts FiLM before the LSTM, 2 also after it.
+
+    Shape:
+        - mixture: ``(batch, 2, samples)``; conditions: ``(batch, instruments, condition_dim)``
+        - output: ``(batch, instruments, 2, samples)``
+    """
+
+    def __init__(
+        self,
+        condition_dim: int,
+        n_fft: int,
+        hop: int,
+        bands: int,
+        width: int,
+        hidden: int,
+        layers: int,
+        films: int,
+    ) -> None:
+        super().__init__(n_fft, hop)
+        if films not in (1, 2):
+            raise ValueError(f"films must be 1 or 2, not {films}")
+        self.sample_rate, self.channels, self.condition_dim = SAMPLE_RATE, CHANNELS, condition_dim
+        self.causal = False
+        self.chunk, self.context = 10 * SAMPLE_RATE, SAMPLE_RATE
+        index = band_of_bin(self.stft.bins, bands)
+        self.bands = int(index[-1]) + 1
+        self.register_buffer("band", index, persistent=False)
+        self.register_buffer("bins_in_band", index.bincount().float(), persistent=False)
+        self.normalise = nn.BatchNorm1d(CHANNELS * self.bands)
+        self.encode = nn.Linear(CHANNELS * self.bands, width)
+        self.film = FiLM(condition_dim, width)
+        self.rnn = nn.LSTM(width, hidden, layers, batch_first=True, bidirectional=True)
+        self.join = nn.Linear(2 * hidden + width, 2 * width)
+        self.film_after = FiLM(condition_dim, 2 * width) if films == 2 else None
+        self.decode = nn.Linear(2 * width, CHANNELS * self.bands)
+
+    band: Tensor
+    bins_in_band: Tensor
+
+    def trunk(self, magnitude: Tensor) -> Tensor:
+        """``(batch, channels, bins, frames)`` to ``(batch, 1, frames, width)``."""
+        batch, _, _, frames = magnitude.shape
+        x = magnitude.new_zeros(batch, self.channels, self.bands, frames)
+        x = x.index_add(2, self.band, magnitude) / self.bins_in_band[:, None]
+        x = (x + FLOOR).log10()
+        x = self.normalise(x.flatten(1, 2))  # (batch, channels·bands, frames)
+        encoded: Tensor = self.encode(x.transpose(1, 2)).unsqueeze(1)
+        return encoded
+
+    def masks(self, features: Tensor, conditions: Tensor) -> Tensor:
+        """``(batch, 1, frames, width)`` to ``(batch, instruments, channels, bins, frames)``."""
+        x = leaky_relu(self.film(features, conditions), 0.1)
+        batch, instruments, frames, width = x.shape
+        y, _ = self.rnn(x.reshape(batch * instruments, frames, width))
+        y = y.reshape(batch, instruments, frames, -1)  # (batch, instruments, frames, 2·hidden)
+        x = self.join(torch.cat([x, y], dim=-1))
+        if self.film_after is not None:
+            x = self.film_after(x, conditions)
+        mask = torch.sigmoid(self.decode(leaky_relu(x, 0.1)))
+        mask = mask.float().unflatten(-1, (self.channels, self.bands))
+        mask = mask.movedim(2, -1)  # (batch, instruments, channels, bands, frames)
+        return mask.index_select(3, self.band)

@@ -1,0 +1,102 @@
+"""The conformance kit for backbones: every registered one passes it."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from core.backbone import Backbone
+from core.film import FiLM
+from core.registry import Registry
+
+DIM = 12
+SMALL = {"rnn_mask": {"n_fft": 1024, "hop": 256, "width": 24, "hidden": 16, "layers": 1}}
+SPECS = {spec.name: spec for spec in Registry.load().backbones()}
+
+
+@pytest.fixture(params=sorted(SPECS))
+def backbone(request: pytest.FixtureRequest) -> Backbone:
+    torch.manual_seed(0)
+    return SPECS[request.param].build(DIM, **SMALL.get(request.param, {}))
+
+
+def mixture(backbone: Backbone, seconds: float = 0.3, batch: int = 2) -> torch.Tensor:
+    samples = int(seconds * backbone.sample_rate)
+    return 0.1 * torch.randn(batch, backbone.channels, samples)
+
+
+def awake(backbone: Backbone) -> Backbone:
+    """A network whose FiLM layers have left the identity."""
+    for module in backbone.modules():
+        if isinstance(module, FiLM):
+            torch.nn.init.normal_(module.generator.weight, std=0.3)
+    return backbone.eval()
+
+
+def test_declares_the_contract(backbone: Backbone) -> None:
+    assert backbone.condition_dim == DIM
+    assert backbone.sample_rate >= 8000
+    assert backbone.channels in (1, 2)
+    assert 0 <= backbone.context < backbone.chunk
+    assert isinstance(backbone.causal, bool)
+
+
+@pytest.mark.parametrize("samples", [1, 1023, 5000])
+def test_shape_and_length(backbone: Backbone, samples: int) -> None:
+    x = torch.randn(1, backbone.channels, samples)
+    out = backbone.eval()(x, torch.rand(1, 3, DIM))
+    assert out.shape == (1, 3, backbone.channels, samples)
+    assert torch.isfinite(out).all()
+
+
+def test_swapping_conditions_changes_the_output(backbone: Backbone) -> None:
+    x, conditions = mixture(backbone, batch=1), torch.rand(1, 2, DIM)
+    out = awake(backbone)(x, conditions)
+    swapped = backbone(x, conditions.flip(1))
+    torch.testing.assert_close(out.flip(1), swapped)
+    assert (out[:, 0] - out[:, 1]).abs().max() > 1e-3 * out.abs().max()
+
+
+def test_many_instruments_at_once_equal_one_at_a_time(backbone: Backbone) -> None:
+    x, conditions = mixture(backbone), torch.rand(2, 3, DIM)
+    together = awake(backbone)(x, conditions)
+    apart = torch.cat([backbone(x, conditions[:, k : k + 1]) for k in range(3)], dim=1)
+    torch.testing.assert_close(together, apart, atol=1e-5, rtol=1e-4)
+
+
+def test_batch_items_do_not_see_each_other(backbone: Backbone) -> None:
+    x, conditions = mixture(backbone), torch.rand(2, 1, DIM)
+    together = awake(backbone)(x, conditions)
+    torch.testing.assert_close(together[1:], backbone(x[1:], conditions[1:]), atol=1e-5, rtol=1e-4)
+
+
+def test_every_parameter_gets_a_gradient(backbone: Backbone) -> None:
+    out = backbone.train()(mixture(backbone), torch.rand(2, 2, DIM))
+    out.square().mean().backward()
+    without = [
+        name
+        for name, parameter in backbone.named_parameters()
+        if parameter.grad is None or not parameter.grad.any()
+    ]
+    assert without == []
+
+
+def test_film_exists_before_the_optimizer_and_is_the_identity(backbone: Backbone) -> None:
+    films = [module for module in backbone.modules() if isinstance(module, FiLM)]
+    assert films
+    owned = {id(parameter) for parameter in backbone.parameters()}
+    assert all(id(parameter) in owned for film in films for parameter in film.parameters())
+    x = mixture(backbone, batch=1)
+    out = backbone.eval()(x, torch.rand(1, 2, DIM))
+    torch.testing.assert_close(out[:, 0], out[:, 1], atol=0, rtol=0)
+
+
+def test_silence_in_silence_out(backbone: Backbone) -> None:
+    x = torch.zeros(1, backbone.channels, 4000)
+    assert awake(backbone)(x, torch.rand(1, 2, DIM)).abs().max() == 0
+
+
+def test_a_mistyped_argument_is_refused(backbone: Backbone) -> None:
+    spec = next(iter(SPECS.values()))
+    with pytest.raises(TypeError, match="layres"):
+        spec.build(DIM, layres=2)

@@ -1,0 +1,68 @@
+"""Configuration errors point at the key and suggest the nearest; writes are atomic."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from core.config import Model, atomic_write, load_yaml
+from core.errors import ConfigError
+
+
+class Inner(Model):
+    hop: int
+    width: int = 3
+
+
+class Outer(Model):
+    stft: Inner
+    many: dict[str, Inner] = {}
+
+
+def write(folder: Path, text: str) -> Path:
+    path = folder / "some.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_valid_file_is_read(tmp_path: Path) -> None:
+    assert load_yaml(write(tmp_path, "stft: {hop: 4}"), Outer).stft == Inner(hop=4)
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("stft: {hop: 4, widht: 2}", "unknown key 'stft.widht' — did you mean 'width'?"),
+        ("many: {a: {hpo: 4}}\nstft: {hop: 1}", "unknown key 'many.a.hpo' — did you mean 'hop'?"),
+        ("sfft: {hop: 4}\nstft: {hop: 1}", "unknown key 'sfft' — did you mean 'stft'?"),
+        ("stft: {hop: four}", "'stft.hop'"),
+        ("stft: {}", "'stft.hop': field required"),
+        ("- a\n- b", "expected a mapping"),
+        ("stft: [1", "some.yaml:2: not valid YAML"),
+        ("!!python/object/apply:os.getcwd []", "not valid YAML"),
+    ],
+)
+def test_errors_say_where(tmp_path: Path, text: str, expected: str) -> None:
+    with pytest.raises(ConfigError, match="some.yaml") as caught:
+        load_yaml(write(tmp_path, text + "\n"), Outer)
+    assert expected in str(caught.value)
+
+
+def test_missing_file_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="cannot read .*absent.yaml"):
+        load_yaml(tmp_path / "absent.yaml", Outer)
+
+
+def test_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
+    path = tmp_path / "kept.txt"
+    path.write_text("old")
+    with pytest.raises(RuntimeError), atomic_write(path) as temporary:
+        temporary.write_text("half")
+        raise RuntimeError
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+    with atomic_write(path) as temporary:
+        temporary.write_text("new")
+    assert path.read_text() == "new"
+    assert list(tmp_path.iterdir()) == [path]

@@ -1,0 +1,203 @@
+"""Plugins from every way in: bundled, folders, entry points; broken ones are rows."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from core.errors import CheckpointError, ConfigError, PluginError, UnknownNameError
+from core.registry import PLUGINS_VARIABLE, REGISTRY_FILE, Registry
+
+BACKBONE = """
+from core.hookspecs import BackboneSpec, hookimpl
+
+@hookimpl
+def timbresep_backbones():
+    return [BackboneSpec("toy", "a toy", lambda dim: None, {})]
+"""
+
+
+@pytest.fixture
+def oboe(tmp_path: Path, root: Path) -> Path:
+    """A plugins folder with an instrument of its own, made of data alone."""
+    folder = tmp_path / "plugins" / "oboe"
+    shutil.copytree(root / "plugins/instruments/flute", folder)
+    text = (folder / "instrument.yaml").read_text()
+    aliases = next(line for line in text.splitlines() if line.startswith("aliases"))
+    text = text.replace("name: flute", "name: oboe").replace(aliases, "aliases: [hautbois]")
+    (folder / "instrument.yaml").write_text(text)
+    return folder
+
+
+def detail(registry: Registry, name: str) -> list[tuple[str, str]]:
+    return [(row.status, row.detail) for row in registry.rows() if row.name == name]
+
+
+def test_the_six_bundled_instruments_work(registry: Registry) -> None:
+    names = {instrument.name for instrument in registry.instruments()}
+    assert names >= {"bass", "vocals", "acoustic_guitar", "flute", "piano", "violin"}
+    assert [row for row in registry.rows() if row.status == "broken"] == []
+
+
+def test_a_folder_without_python_is_a_plugin(oboe: Path) -> None:
+    registry = Registry.load([oboe.parent])
+    assert registry.instruments(["oboe"])[0].owner == str(oboe)
+    assert registry.instruments(["Hautbois"])[0].name == "oboe"
+
+
+def test_the_environment_variable_names_folders(
+    oboe: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(PLUGINS_VARIABLE, str(oboe.parent))
+    assert Registry.load().instruments(["oboe"])
+
+
+def test_a_python_folder_brings_a_backbone(tmp_path: Path) -> None:
+    (tmp_path / "toy").mkdir()
+    (tmp_path / "toy" / "__init__.py").write_text(BACKBONE)
+    assert Registry.load([tmp_path]).backbone("toy").summary == "a toy"
+
+
+@pytest.mark.parametrize("group", ["timbresep.instruments", "timbresep.backbones"])
+def test_entry_points_arrive_the_same_way(
+    oboe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, group: str
+) -> None:
+    package = tmp_path / "site" / "oboe_plugin"
+    shutil.copytree(oboe, package)
+    (package / "__init__.py").write_text(BACKBONE if group.endswith("backbones") else "")
+    info = tmp_path / "site" / "oboe_plugin-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: oboe-plugin\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text(f"[{group}]\noboe = oboe_plugin\n")
+    monkeypatch.syspath_prepend(str(tmp_path / "site"))
+    assert importlib.metadata.entry_points(group=group)
+    registry = Registry.load()
+    assert registry.instruments(["oboe"])[0].owner == "oboe-plugin (entry point oboe)"
+    if group.endswith("backbones"):
+        assert registry.backbone("toy").name == "toy"
+
+
+def without_file(name: str) -> Callable[[Path], None]:
+    return lambda folder: (folder / name).unlink()
+
+
+def with_text(name: str, text: str) -> Callable[[Path], None]:
+    def write(folder: Path) -> None:
+        (folder / name).write_text(text)
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("damage", "reason"),
+    [
+        (without_file("ddsp.safetensors"), "ddsp.safetensors is missing"),
+        (without_file("condition.npy"), "condition.npy is missing"),
+        (without_file("recipe.yaml"), "recipe.yaml is missing"),
+        (without_file("instrument.yaml"), "neither instrument.yaml nor __init__.py"),
+        (with_text("instrument.yaml", "name: oboe\nf0_rnage: [1, 2]\n"), "f0_rnage"),
+        (with_text("__init__.py", "1 / 0"), "ZeroDivisionError: division by zero"),
+        (
+            with_text(
+                "__init__.py",
+                "from core.hookspecs import hookimpl\n\n@hookimpl\ndef timbresep_steps(): ...\n",
+            ),
+            "unknown hook 'timbresep_steps'",
+        ),
+    ],
+)
+def test_a_broken_plugin_is_a_row_with_its_reason(
+    oboe: Path, damage: Callable[[Path], None], reason: str
+) -> None:
+    damage(oboe)
+    registry = Registry.load([oboe.parent])
+    broken = [row for row in registry.rows() if row.status == "broken"]
+    assert len(broken) == 1
+    assert reason in broken[0].detail
+    assert registry.instruments(["violin"]), "the others still work"
+
+
+def test_using_a_broken_plugin_says_why(oboe: Path) -> None:
+    (oboe / "ddsp.safetensors").unlink()
+    with pytest.raises(PluginError, match="oboe.*broken.*ddsp.safetensors is missing"):
+        Registry.load([oboe.parent]).instruments(["oboe"])
+
+
+def test_a_duplicate_name_names_both_owners(oboe: Path) -> None:
+    text = (oboe / "instrument.yaml").read_text().replace("name: oboe", "name: flute")
+    (oboe / "instrument.yaml").write_text(text)
+    registry = Registry.load([oboe.parent])
+    with pytest.raises(PluginError, match="defined twice: by bundled .*flute and .*oboe"):
+        registry.instruments(["flute"])
+    assert [status for status, _ in detail(registry, "flute")] == ["broken", "broken"]
+
+
+def test_an_unknown_name_suggests_the_nearest(registry: Registry) -> None:
+    with pytest.raises(UnknownNameError, match="did you mean 'violin'"):
+        registry.instruments(["viloin"])
+    with pytest.raises(UnknownNameError, match="did you mean 'rnn_mask'"):
+        registry.backbone("rnn_msak")
+
+
+def test_files_cannot_leave_the_folder(oboe: Path) -> None:
+    text = (oboe / "instrument.yaml").read_text()
+    (oboe / "instrument.yaml").write_text(text + "recipe: ../../recipe.yaml\n")
+    registry = Registry.load([oboe.parent])
+    assert any("leaves its folder" in reason for _, reason in detail(registry, "oboe"))
+
+
+@pytest.mark.parametrize("name", ["../outside", "UPPER", ""])
+def test_enabled_names_cannot_be_paths(tmp_path: Path, name: str) -> None:
+    text = REGISTRY_FILE.read_text().replace("enabled: [bass,", f"enabled: ['{name}', bass,")
+    (tmp_path / "registry.yaml").write_text(text)
+    registry = Registry.load(registry_file=tmp_path / "registry.yaml")
+    assert detail(registry, name) == [("broken", "not a valid plugin name")]
+
+
+def test_registry_errors_point_at_the_key(tmp_path: Path) -> None:
+    text = REGISTRY_FILE.read_text().replace("batch_size:", "batch_sise:")
+    (tmp_path / "registry.yaml").write_text(text)
+    with pytest.raises(ConfigError, match=r"training.batch_sise.*did you mean 'batch_size'"):
+        Registry.load(registry_file=tmp_path / "registry.yaml")
+
+
+def test_a_plugins_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
+    with pytest.raises(PluginError, match="does not exist"):
+        Registry.load([tmp_path / "nowhere"])
+
+
+def test_shipped_separators_match_their_hash(registry: Registry) -> None:
+    assert registry.config.separators
+    for name in registry.config.separators:
+        assert registry.separator_path(name).stat().st_size <= 20e6
+
+
+def test_an_altered_separator_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "some.safetensors").write_bytes(b"altered")
+    text = REGISTRY_FILE.read_text().split("separators:")[0]
+    text += f"separators: {{one: {{file: some.safetensors, sha256: '{'0' * 64}'}}}}\n"
+    text += "training: {backbone: rnn_mask}\n"
+    (tmp_path / "registry.yaml").write_text(text)
+    registry = Registry.load(registry_file=tmp_path / "registry.yaml")
+    with pytest.raises(CheckpointError, match="does not match its sha256"):
+        registry.separator_path("one")
+    with pytest.raises(UnknownNameError, match="did you mean 'one'"):
+        registry.separator_path("onne")
+
+
+def test_observers_hear_of_steps(tmp_path: Path) -> None:
+    (tmp_path / "watcher").mkdir()
+    (tmp_path / "watcher" / "__init__.py").write_text(
+        "from core.hookspecs import hookimpl\nheard = []\n\n"
+        "@hookimpl\ndef timbresep_step(step, scalars):\n    heard.append((step, dict(scalars)))\n"
+    )
+    registry = Registry.load([tmp_path])
+    registry.notify_step(7, {"loss": 1.0})
+    import sys
+
+    module = next(m for n, m in sys.modules.items() if n.endswith("_watcher"))
+    assert module.heard == [(7, {"loss": 1.0})]
