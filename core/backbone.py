@@ -18,7 +18,7 @@ class Backbone(nn.Module, ABC):
 
     Attributes:
         sample_rate: of the waveforms it works on, in Hz.
-        channels: channels it works on (mono input is duplicated by the caller).
+        channels: most channels it takes at once; fewer are welcome.
         condition_dim: length of a condition vector.
         causal: whether an output sample depends on no later input than `context`.
         chunk: samples it is best fed with at once.

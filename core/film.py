@@ -20,9 +20,9 @@ class FiLM(nn.Module):
         features: number of features modulated.
 
     Shape:
-        - x: ``(batch, instruments or 1, frames, features)``
+        - x: ``(batch, instruments or 1, ..., features)``, for example with frames between
         - conditions: ``(batch, instruments, condition_dim)``
-        - output: ``(batch, instruments, frames, features)``
+        - output: ``(batch, instruments, ..., features)``
     """
 
     def __init__(self, condition_dim: int, features: int) -> None:
@@ -33,5 +33,8 @@ class FiLM(nn.Module):
 
     def forward(self, x: Tensor, conditions: Tensor) -> Tensor:
         """Modulate `x` by each condition."""
-        gamma, beta = self.generator(conditions).chunk(2, dim=-1)  # (batch, instruments, features)
-        return (1 + gamma.unsqueeze(-2)) * x + beta.unsqueeze(-2)
+        modulation: Tensor = self.generator(conditions)  # (batch, instruments, 2·features)
+        ones = [1] * (x.dim() - 3)
+        modulation = modulation.unflatten(1, (modulation.shape[1], *ones))
+        gamma, beta = modulation.chunk(2, dim=-1)  # (batch, instruments, 1, …, features)
+        return (1 + gamma) * x + beta

@@ -39,6 +39,7 @@ class TrainingDefaults(Model):
         batch_size: mixtures in a step.
         targets: instruments asked of each mixture.
         seconds: length of a training mixture.
+        channels: of a training mixture.
         learning_rate: AdamW's peak learning rate.
         max_steps: optimizer steps.
         validate_every: steps between validations.
@@ -48,8 +49,9 @@ class TrainingDefaults(Model):
     backbone: str
     arguments: dict[str, int | float | bool | str] = {}
     batch_size: pydantic.PositiveInt = 8
-    targets: pydantic.PositiveInt = 2
+    targets: pydantic.PositiveInt = 4
     seconds: pydantic.PositiveFloat = 4.0
+    channels: pydantic.PositiveInt = 1
     learning_rate: pydantic.PositiveFloat = 1e-3
     max_steps: pydantic.PositiveInt = 20_000
     validate_every: pydantic.PositiveInt = 250

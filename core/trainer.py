@@ -126,7 +126,7 @@ def fit(registry: Registry, request: TrainRequest, report: Report) -> TrainResul
         MixConfig(
             seconds=request.seconds or settings.seconds,
             rate=model.sample_rate,
-            channels=model.channels,
+            channels=settings.channels,
             targets=request.targets or settings.targets,
         ),
         sources=request.sources,

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader
 
+from core import conditioner
 from core.backbone import Backbone
-from core.conditioner import HarmonicTable, draw
 from core.data.build import build_tracks
 from core.data.mixer import MixConfig, MixtureDataset
 from core.errors import DataError
@@ -43,13 +43,13 @@ class TrainingConditions:
         self.tables = []
         for instrument in instruments:
             instrument.verify_ddsp()
-            self.tables.append(HarmonicTable.from_file(instrument.ddsp_file, instrument.f0_range))
+            self.tables.append(conditioner.build(instrument.ddsp_file, instrument.f0_range))
 
     def __call__(self, index: int, rng: np.random.Generator) -> NDArray[np.float32]:
         """A condition ``(dim,)`` for instrument number `index`."""
         if rng.random() < self.share:
             return self.canonical[index]
-        return draw(self.tables[index], rng)
+        return conditioner.draw(self.tables[index], rng)
 
 
 class TrainingData:

@@ -64,6 +64,14 @@ def test_many_instruments_at_once_equal_one_at_a_time(backbone: Backbone) -> Non
     torch.testing.assert_close(together, apart, atol=1e-5, rtol=1e-4)
 
 
+def test_mono_is_welcome_and_equals_twin_channels(backbone: Backbone) -> None:
+    mono = mixture(backbone, batch=1)[:, :1]
+    conditions = torch.rand(1, 2, DIM)
+    out = awake(backbone)(mono, conditions)
+    twins = backbone(mono.expand(1, backbone.channels, -1), conditions)
+    torch.testing.assert_close(out.expand_as(twins), twins, atol=1e-5, rtol=1e-4)
+
+
 def test_batch_items_do_not_see_each_other(backbone: Backbone) -> None:
     x, conditions = mixture(backbone), torch.rand(2, 1, DIM)
     together = awake(backbone)(x, conditions)

@@ -8,7 +8,7 @@ import torch
 from core.registry import Registry
 
 SPEC = Registry.load().backbone("rnn_mask")
-SMALL = {"n_fft": 1024, "hop": 256, "bands": 100, "width": 24, "hidden": 16, "layers": 1}
+SMALL = {"n_fft": 1024, "hop": 512, "bands": 100, "width": 24, "hidden": 16, "layers": 1}
 
 
 def test_bands_cover_every_bin_once_and_low_ones_alone() -> None:
@@ -38,8 +38,8 @@ def test_film_comes_before_the_rnn_and_on_the_feature_axis() -> None:
     model.eval()(torch.randn(1, 2, 4096), torch.rand(1, 3, 4))
     assert [name for name, _ in seen] == ["encode", "film", "rnn"]
     shapes = dict(seen)
-    assert shapes["film"] == (1, 1, 17, 24), "(batch, 1, frames, features): the trunk ran once"
-    assert shapes["rnn"] == (3, 17, 24), "instruments are the batch axis after FiLM"
+    assert shapes["film"] == (1, 1, 2, 9, 24), "(batch, 1, channels, frames, features): once"
+    assert shapes["rnn"] == (6, 9, 24), "instruments and channels are the batch axis after FiLM"
 
 
 @pytest.mark.parametrize("films", [1, 2])

@@ -111,7 +111,9 @@ def _wanted(
             if source not in everything:
                 raise UnknownNameError(f"unknown source '{source}'", nearest(source, everything))
         chosen = {s: [n for n in names if s in known[n].sources] for s in source_names}
-    elif extra := [source for source in roots if not any(source in known[n].sources for n in names)]:
+    elif extra := [
+        source for source in roots if not any(source in known[n].sources for n in names)
+    ]:
         chosen = {source: [] for source in extra}
     else:
         chosen = {}
@@ -163,8 +165,10 @@ def _render(
     count = max(specs[name].tracks for name in owners)
     seconds = max(specs[name].seconds for name in owners)
     parts = max(specs[name].parts for name in owners)
-    described = {n: [p.voice.model_dump(), *(f.model_dump() for f in p.soundfonts)]
-                 for n, p in players.items()}
+    described = {
+        n: [p.voice.model_dump(), *(f.model_dump() for f in p.soundfonts)]
+        for n, p in players.items()
+    }
     key = hashlib.sha256(json.dumps([described, seconds, parts], sort_keys=True).encode())
     root = cache / "rendered" / f"{source}-{key.hexdigest()[:12]}"
     library = scores.chorales(cache)

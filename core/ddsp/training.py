@@ -143,6 +143,7 @@ def train(
     progress: Progress | None = None,
     resume_from: Path | None = None,
     state: Path | None = None,
+    save_every: int = 500,
 ) -> TrainReport:
     """Fit a decoder so that solos come back from their pitch and loudness.
 
@@ -164,8 +165,8 @@ def train(
         metadata: kept in the model's file: data, licence, command.
         progress: called after each step.
         resume_from: state file of an interrupted run to go on from.
-        state: where to keep that state (weights, Adam's moments, step): every 500 steps and at
-            the end.
+        state: where to keep that state (weights, Adam's moments, step).
+        save_every: steps between two writes of it; it is also written at the end.
 
     Returns:
         A report, which is also written into the model's metadata under ``training``.
@@ -201,10 +202,10 @@ def train(
             raise TrainingError(
                 f"the loss is no longer finite at step {done}", "lower the learning rate"
             )
+        if state and done % save_every == 0:
+            resume.save(state, model, optimizer, done)
         if progress:
             progress(done, steps, losses[-1])
-        if state and done % 500 == 0:
-            resume.save(state, model, optimizer, done)
 
     if state:
         resume.save(state, model, optimizer, done)

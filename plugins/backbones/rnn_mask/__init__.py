@@ -11,11 +11,11 @@ if TYPE_CHECKING:
 
 DEFAULTS = {
     "n_fft": 4096,
-    "hop": 1024,
-    "bands": 640,
-    "width": 320,
-    "hidden": 256,
-    "layers": 3,
+    "hop": 2048,
+    "bands": 480,
+    "width": 256,
+    "hidden": 192,
+    "layers": 2,
     "films": 2,
 }
 

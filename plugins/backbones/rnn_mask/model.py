@@ -2,6 +2,7 @@
 
 magnitude → bands → normalisation over frequency → fully connected → FiLM → bidirectional LSTM →
 fully connected → FiLM → mask. Everything up to the first FiLM runs once a mixture.
+Each channel of a stereo mixture is masked on its own, so a mono mixture is no special case.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from core.backbone import MaskBackbone
 from core.film import FiLM
 
 SAMPLE_RATE = 44_100
-CHANNELS = 2
+MAX_CHANNELS = 2
 FLOOR = 1e-4  # magnitudes below it count as silence (about -80 dB for a sine of amplitude 1e-3)
 
 
@@ -59,7 +60,7 @@ class RnnMask(MaskBackbone):
 
     Args:
         condition_dim: length of a condition vector.
-        n_fft, hop: STFT window and hop in samples (4096 and 1024 are 93 ms and 23 ms).
+        n_fft, hop: STFT window and hop in samples (4096 and 2048 are 93 ms and 46 ms).
         bands: frequency bands the network sees and masks; `n_fft // 2 + 1` or more: every bin.
         width: features after the fully connected layer.
         hidden: LSTM units in each direction.
@@ -67,8 +68,9 @@ class RnnMask(MaskBackbone):
         films: 1 puts FiLM before the LSTM, 2 also after it.
 
     Shape:
-        - mixture: ``(batch, 2, samples)``; conditions: ``(batch, instruments, condition_dim)``
-        - output: ``(batch, instruments, 2, samples)``
+        - mixture: ``(batch, channels, samples)``, one or two channels
+        - conditions: ``(batch, instruments, condition_dim)``
+        - output: ``(batch, instruments, channels, samples)``
     """
 
     def __init__(
@@ -85,44 +87,43 @@ class RnnMask(MaskBackbone):
         super().__init__(n_fft, hop)
         if films not in (1, 2):
             raise ValueError(f"films must be 1 or 2, not {films}")
-        self.sample_rate, self.channels, self.condition_dim = SAMPLE_RATE, CHANNELS, condition_dim
+        self.sample_rate, self.channels = SAMPLE_RATE, MAX_CHANNELS
+        self.condition_dim = condition_dim
         self.causal = False
         self.chunk, self.context = 10 * SAMPLE_RATE, SAMPLE_RATE
         index = band_of_bin(self.stft.bins, bands)
         self.bands = int(index[-1]) + 1
         self.register_buffer("band", index, persistent=False)
         self.register_buffer("bins_in_band", index.bincount().float(), persistent=False)
-        self.normalise = nn.BatchNorm1d(CHANNELS * self.bands)
-        self.encode = nn.Linear(CHANNELS * self.bands, width)
+        self.normalise = nn.BatchNorm1d(self.bands)
+        self.encode = nn.Linear(self.bands, width)
         self.film = FiLM(condition_dim, width)
         self.rnn = nn.LSTM(width, hidden, layers, batch_first=True, bidirectional=True)
         self.join = nn.Linear(2 * hidden + width, 2 * width)
         self.film_after = FiLM(condition_dim, 2 * width) if films == 2 else None
-        self.decode = nn.Linear(2 * width, CHANNELS * self.bands)
+        self.decode = nn.Linear(2 * width, self.bands)
 
     band: Tensor
     bins_in_band: Tensor
 
     def trunk(self, magnitude: Tensor) -> Tensor:
-        """``(batch, channels, bins, frames)`` to ``(batch, 1, frames, width)``."""
-        batch, _, _, frames = magnitude.shape
-        x = magnitude.new_zeros(batch, self.channels, self.bands, frames)
+        """``(batch, channels, bins, frames)`` to ``(batch, 1, channels, frames, width)``."""
+        batch, channels, _, frames = magnitude.shape
+        x = magnitude.new_zeros(batch, channels, self.bands, frames)
         x = x.index_add(2, self.band, magnitude) / self.bins_in_band[:, None]
         x = (x + FLOOR).log10()
-        x = self.normalise(x.flatten(1, 2))  # (batch, channels·bands, frames)
-        encoded: Tensor = self.encode(x.transpose(1, 2)).unsqueeze(1)
-        return encoded
+        x = self.normalise(x.flatten(0, 1))  # (batch·channels, bands, frames)
+        encoded: Tensor = self.encode(x.transpose(1, 2))
+        return encoded.unflatten(0, (batch, 1, channels))
 
     def masks(self, features: Tensor, conditions: Tensor) -> Tensor:
-        """``(batch, 1, frames, width)`` to ``(batch, instruments, channels, bins, frames)``."""
+        """``trunk``'s features to ``(batch, instruments, channels, bins, frames)``."""
         x = leaky_relu(self.film(features, conditions), 0.1)
-        batch, instruments, frames, width = x.shape
-        y, _ = self.rnn(x.reshape(batch * instruments, frames, width))
-        y = y.reshape(batch, instruments, frames, -1)  # (batch, instruments, frames, 2·hidden)
-        x = self.join(torch.cat([x, y], dim=-1))
+        # Every instrument and channel is a sequence: (batch·instruments·channels, frames, width)
+        y, _ = self.rnn(x.flatten(0, 2))
+        x = self.join(torch.cat([x, y.unflatten(0, x.shape[:3])], dim=-1))
         if self.film_after is not None:
             x = self.film_after(x, conditions)
         mask = torch.sigmoid(self.decode(leaky_relu(x, 0.1)))
-        mask = mask.float().unflatten(-1, (self.channels, self.bands))
-        mask = mask.movedim(2, -1)  # (batch, instruments, channels, bands, frames)
-        return mask.index_select(3, self.band)
+        mask = mask.float().transpose(-1, -2)  # (batch, instruments, channels, bands, frames)
+        return mask.index_select(-2, self.band)

@@ -1,0 +1,82 @@
+"""Small changes to a stem that keep it the same instrument: pitch, tone colour and room, place."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import soxr
+from numpy.typing import NDArray
+from scipy import fft
+
+Wave = NDArray[np.float32]
+
+ROOM_S = 0.3
+KNOTS_HZ = np.geomspace(40.0, 20_000.0, 10)
+
+
+def pitch_shift(wave: Wave, semitones: float, length: int) -> Wave:
+    """Play a waveform faster or slower, so that it sounds `semitones` higher.
+
+    Args:
+        wave: (channels, samples); `length_for(length, semitones)` samples are enough.
+        semitones: up if positive.
+        length: samples wanted; missing ones at the end are zeros.
+    Returns:
+        (channels, length)
+    """
+    ratio = 2.0 ** (semitones / 12)
+    if semitones:
+        wave = soxr.resample(wave.T, ratio * 48_000, 48_000, quality="MQ").T  # (channels, n)
+    shifted = np.zeros((wave.shape[0], length), dtype=np.float32)
+    kept = min(length, wave.shape[1])
+    shifted[:, :kept] = wave[:, :kept]
+    return shifted
+
+
+def length_for(length: int, semitones: float) -> int:
+    """Samples to read so that `length` remain after `pitch_shift`."""
+    return int(math.ceil(length * 2.0 ** (semitones / 12))) + (64 if semitones else 0)
+
+
+def colour(wave: Wave, rate: int, eq_db: float, room: float, rng: np.random.Generator) -> Wave:
+    """Filter with a smooth random equaliser and, if `room` is not 0, a short diffuse room.
+
+    Args:
+        wave: (channels, samples).
+        rate: sample rate in Hz.
+        eq_db: bound of the equaliser's gain in dB; it is drawn at ten log-spaced frequencies and
+            interpolated between them.
+        room: energy of the room's response relative to the direct sound; its reverberation time
+            (60 dB) is 0.3 s at most.
+        rng: source of chance.
+    Returns:
+        (channels, samples): the filtered sound; the room's tail is cut at the end.
+    """
+    samples = wave.shape[1]
+    tail = round(ROOM_S * rate)
+    size = fft.next_fast_len(samples + tail, real=True)
+    frequencies = fft.rfftfreq(size, 1 / rate)  # (bins,)
+    gains_db = np.clip(rng.normal(0, eq_db / 2, len(KNOTS_HZ)), -eq_db, eq_db)
+    positions = np.log(np.maximum(frequencies, 1.0))
+    response = 10 ** (np.interp(positions, np.log(KNOTS_HZ), gains_db) / 20)  # (bins,)
+    response = response.astype(np.complex64)
+    if room > 0:
+        time = np.arange(tail) / rate
+        decay = float(rng.uniform(0.1, ROOM_S))
+        impulse = rng.standard_normal(tail) * 10 ** (-3 * time / decay)
+        impulse *= math.sqrt(room / float(np.sum(impulse**2)))
+        impulse[: rate // 200] = 0  # the first reflection arrives after 5 ms
+        response *= 1 + fft.rfft(impulse.astype(np.float32), size)
+    spectrum = fft.rfft(wave, size, axis=1)  # (channels, bins)
+    filtered: Wave = fft.irfft(spectrum * response, size, axis=1)[:, :samples]
+    return filtered.astype(np.float32, copy=False)
+
+
+def pan_gains(position: float) -> tuple[float, float]:
+    """Left and right gain of a place between -1 (left) and 1 (right) at constant power.
+
+    In the middle both are 1; at the side one is 0 and the other √2.
+    """
+    angle = (position + 1) * math.pi / 4
+    return math.sqrt(2) * math.cos(angle), math.sqrt(2) * math.sin(angle)

@@ -1,0 +1,251 @@
+"""The mixer: endless seeded mixtures of stems with targets picked by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pydantic
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from core import audio
+from core.config import Model
+from core.data.effects import colour, length_for, pan_gains, pitch_shift
+from core.data.reader import StemReader
+from core.data.track import Track
+from core.errors import DataError
+
+Wave = NDArray[np.float32]
+Conditions = Callable[[int, np.random.Generator], NDArray[np.float32]]
+TRIES = 6
+
+
+class MixConfig(Model):
+    """How mixtures are made. Shares are between 0 and 1.
+
+    Attributes:
+        seconds, rate, channels: format of a mixture (rate in Hz); a track at another rate is
+            resampled.
+        targets: instruments asked of a mixture (fewer when fewer are known).
+        coherent: share of mixtures whose stems are one track's, at the same time; the others
+            combine stems of any tracks and times.
+        absent: share of targets that are not in the mixture (their target is silence).
+        stems: fewest and most stems of a mixture.
+        thin: share of coherent mixtures that leave out some of the track's stems.
+        gain_db: softest and loudest gain of a stem.
+        pan: farthest place from the middle, 0 to 1; `centred` is the share of mixtures without.
+        pitch_semitones, pitch_share: bound of the pitch shift and how often there is one; in a
+            coherent mixture all stems move together.
+        eq_db, eq_share: bound of the random equaliser in dB and the share of stems it is used on.
+        room_share: share of stems put in a short random room.
+        active_db: a target counts as present when its RMS in the window is above this (dBFS).
+        memory_mb: decoded audio kept in memory by each process.
+    """
+
+    seconds: pydantic.PositiveFloat = 4.0
+    rate: pydantic.PositiveInt = 44_100
+    channels: int = pydantic.Field(default=2, ge=1, le=2)
+    targets: pydantic.PositiveInt = 2
+    coherent: float = pydantic.Field(default=0.5, ge=0, le=1)
+    absent: float = pydantic.Field(default=0.15, ge=0, le=1)
+    stems: tuple[pydantic.PositiveInt, pydantic.PositiveInt] = (2, 5)
+    thin: float = pydantic.Field(default=0.3, ge=0, le=1)
+    gain_db: tuple[float, float] = (-8.0, 4.0)
+    pan: float = pydantic.Field(default=0.8, ge=0, le=1)
+    centred: float = pydantic.Field(default=0.3, ge=0, le=1)
+    pitch_semitones: float = pydantic.Field(default=2.0, ge=0, le=12)
+    pitch_share: float = pydantic.Field(default=0.4, ge=0, le=1)
+    eq_db: pydantic.NonNegativeFloat = 6.0
+    eq_share: float = pydantic.Field(default=0.5, ge=0, le=1)
+    room_share: float = pydantic.Field(default=0.15, ge=0, le=1)
+    active_db: float = -50.0
+    memory_mb: pydantic.NonNegativeFloat = 512.0
+
+    @property
+    def samples(self) -> int:
+        """Samples of a mixture."""
+        return round(self.seconds * self.rate)
+
+    def plain(self) -> MixConfig:
+        """The same format without chance: whole tracks' stems in balance, every target present."""
+        return self.model_copy(
+            update={
+                "coherent": 1.0,
+                "absent": 0.0,
+                "thin": 0.0,
+                "gain_db": (0.0, 0.0),
+                "centred": 1.0,
+                "pitch_share": 0.0,
+                "eq_share": 0.0,
+                "room_share": 0.0,
+            }
+        )
+
+
+@dataclass(frozen=True)
+class Pick:
+    """One stem's place in a mixture: which file, from which sample, moved by how much."""
+
+    label: str
+    track: Track
+    start: int
+    semitones: float
+
+
+class MixtureDataset(Dataset[dict[str, Tensor]]):
+    """`size` mixtures; number `i` depends on the seed and `i` only, so training can resume.
+
+    Each item holds `mixture` (channels, samples), `targets` (targets, channels, samples),
+    `instruments` (targets,) indices into `names` and `conditions` (targets, dim). The mixture is
+    the exact sum of its stems; targets are those of its stems whose names are asked for.
+
+    Args:
+        tracks: the tracks to mix; stems that are not in `names` accompany.
+        names: the instruments that may be asked for.
+        config: how mixtures are made.
+        size: number of items.
+        seed: of everything drawn.
+        conditions: gives a condition (dim,) for an index into `names`.
+
+    Raises:
+        DataError: no tracks, or none with a stem of one of the names.
+    """
+
+    def __init__(
+        self,
+        tracks: Sequence[Track],
+        names: Sequence[str],
+        config: MixConfig,
+        size: int,
+        seed: int,
+        conditions: Conditions,
+    ) -> None:
+        self.tracks, self.names, self.config = list(tracks), list(names), config
+        self.size, self.seed, self.conditions = size, seed, conditions
+        self.reader = StemReader(config.memory_mb)
+        self.n_targets = min(config.targets, len(self.names))
+        labels = sorted({label for track in self.tracks for label in track.stems})
+        self._with = {label: [t for t in self.tracks if label in t.stems] for label in labels}
+        self._without = {
+            name: [t for t in self.tracks if name not in t.stems] for name in self.names
+        }
+        for name in self.names:
+            if name not in self._with:
+                raise DataError(
+                    f"none of {len(self.tracks)} tracks has a stem named '{name}'",
+                    f"stems found: {', '.join(labels) or 'none'}",
+                )
+
+    def __len__(self) -> int:
+        return self.size
+
+    def __getitem__(self, index: int) -> dict[str, Tensor]:
+        if not 0 <= index < self.size:
+            raise IndexError(index)
+        rng = np.random.default_rng([self.seed, index])
+        for _ in range(TRIES):
+            first = self.names[int(rng.integers(len(self.names)))]
+            present = bool(rng.random() >= self.config.absent)
+            stems = self._stems(self._plan(first, present, rng), rng)
+            active = [label for label, wave in stems.items() if self._active(wave)]
+            if (first in active) if present else active:
+                break
+        asked = self._ask(first, list(stems), active, rng)
+        mixture = np.sum(list(stems.values()), axis=0, dtype=np.float32)  # (channels, samples)
+        peak = float(np.abs(mixture).max())
+        scale = np.float32(0.99 / peak) if peak > 0.99 else np.float32(1)
+        silence = np.zeros_like(mixture)
+        targets = np.stack([stems.get(label, silence) for label in asked])
+        indices = [self.names.index(label) for label in asked]
+        vectors = np.stack([self.conditions(k, rng) for k in indices])
+        return {
+            "mixture": torch.from_numpy(mixture * scale),
+            "targets": torch.from_numpy(targets * scale),  # (targets, channels, samples)
+            "instruments": torch.tensor(indices),
+            "conditions": torch.from_numpy(vectors.astype(np.float32)),  # (targets, dim)
+        }
+
+    def _plan(self, first: str, present: bool, rng: np.random.Generator) -> list[Pick]:
+        """Choose the stems of a mixture with or without the instrument `first`."""
+        config = self.config
+        few, many = config.stems
+        if rng.random() < config.coherent:
+            pool = self._with[first] if present else self._without[first] or self.tracks
+            track = pool[int(rng.integers(len(pool)))]
+            labels = [label for label in track.stems if present or label != first]
+            others = [label for label in labels if label != first]
+            count = min(many, len(labels))
+            if rng.random() < config.thin and count > few:
+                count = int(rng.integers(few, count + 1))
+            labels = [first] * present + self._some(others, count - present, rng)
+            semitones = self._semitones(rng)
+            start = self._start(track, rng)
+            return [Pick(label, track, start, semitones) for label in labels]
+        count = int(rng.integers(few, many + 1))
+        others = [label for label in self._with if label != first]
+        picks = []
+        for label in [first] * present + self._some(others, count - present, rng):
+            track = self._with[label][int(rng.integers(len(self._with[label])))]
+            picks.append(Pick(label, track, self._start(track, rng), self._semitones(rng)))
+        return picks
+
+    def _stems(self, picks: Sequence[Pick], rng: np.random.Generator) -> dict[str, Wave]:
+        centred = bool(rng.random() < self.config.centred)
+        return {pick.label: self._stem(pick, centred, rng) for pick in picks}
+
+    def _stem(self, pick: Pick, centred: bool, rng: np.random.Generator) -> Wave:
+        """Read, shift, colour and place one stem: (channels, samples)."""
+        config, track = self.config, pick.track
+        length = length_for(config.samples, pick.semitones)
+        needed = length if track.rate == config.rate else -(-length * track.rate // config.rate)
+        wave = self.reader.window(track.stems[pick.label], pick.start, needed, track.frames)
+        if track.rate != config.rate:
+            wave = audio.resample(wave, track.rate, config.rate)
+        wave = pitch_shift(wave, pick.semitones, config.samples)
+        if wave.shape[0] > 2 or config.channels == 1:
+            wave = wave.mean(axis=0, keepdims=True)
+        equalised, roomy = rng.random() < config.eq_share, rng.random() < config.room_share
+        if equalised or roomy:
+            room = float(rng.uniform(0.02, 0.3)) if roomy else 0.0
+            wave = colour(wave, config.rate, config.eq_db if equalised else 0.0, room, rng)
+        gain = 10 ** (float(rng.uniform(*config.gain_db)) / 20)
+        place = 0.0 if centred else float(rng.uniform(-config.pan, config.pan))
+        if config.channels == 1:
+            return wave * np.float32(gain)
+        gains = np.array(pan_gains(place), dtype=np.float32)[:, None] * np.float32(gain)
+        return wave * gains  # (2, samples); a mono stem is spread over both channels
+
+    def _ask(
+        self, first: str, present: list[str], active: list[str], rng: np.random.Generator
+    ) -> list[str]:
+        """The names asked for: `first`, then names that sound or, for a share, that do not."""
+        asked = [first]
+        while len(asked) < self.n_targets:
+            sounding = [n for n in self.names if n in active and n not in asked]
+            missing = [n for n in self.names if n not in present and n not in asked]
+            rest = [n for n in self.names if n not in asked]
+            want_missing = rng.random() < self.config.absent
+            pool = (missing or sounding) if want_missing else (sounding or missing)
+            asked.append((pool or rest)[int(rng.integers(len(pool or rest)))])
+        return asked
+
+    def _active(self, wave: Wave) -> bool:
+        power = float(np.mean(np.square(wave), dtype=np.float64))
+        return power > 10 ** (self.config.active_db / 10)
+
+    def _start(self, track: Track, rng: np.random.Generator) -> int:
+        window = round(self.config.seconds * track.rate)
+        return int(rng.integers(max(1, track.frames - window + 1)))
+
+    def _semitones(self, rng: np.random.Generator) -> float:
+        bound = self.config.pitch_semitones
+        return float(rng.uniform(-bound, bound)) if rng.random() < self.config.pitch_share else 0.0
+
+    @staticmethod
+    def _some(labels: list[str], count: int, rng: np.random.Generator) -> list[str]:
+        order = rng.permutation(len(labels))[: max(0, count)]
+        return [labels[int(k)] for k in order]
