@@ -1,48 +1,31 @@
-"""Read, write and resample audio: a waveform is always ``(channels, samples)`` float32 with its rate.
+"""Read, write and resample audio: a waveform is ``(channels, samples)`` float32 with its rate.
 
 Nothing here changes a sample rate, a length or an existing file without being asked.
 """
 
 from __future__ import annotations
 
-import contextlib
 import logging
 import os
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 import soundfile
 import soxr
 
+from core.audio_writer import BLOCK, AudioWriter, Wave, reason_of, write_errors
 from core.config import atomic_write
 from core.errors import AudioError, OutputExistsError
 
 log = logging.getLogger(__name__)
 
-Wave = npt.NDArray[np.float32]
-
-BLOCK = 65_536
-"""Frames read or written at a time: 1.5 s at 44.1 kHz."""
-
-FORMATS = {".wav": "WAV", ".flac": "FLAC", ".ogg": "OGG"}
-"""The formats that are written, by suffix; everything libsndfile knows is read."""
-
-SUBTYPES = {"WAV": ("FLOAT", "PCM_24", "PCM_16"), "FLAC": ("PCM_24", "PCM_16"), "OGG": ("VORBIS",)}
-"""The sample formats that are written; the first of each is the default."""
-
-_BYTES = {"FLOAT": 4, "PCM_24": 3, "PCM_16": 2}
-_WAV_LIMIT = 2**32 - 2**16  # a WAV header counts bytes in 32 bits
-
 
 @dataclass(frozen=True)
 class AudioInfo:
-    """What a file's header says: ``rate`` in Hz, length in ``frames`` and ``duration`` in seconds."""
+    """What a header says: ``rate`` in Hz, length in ``frames`` and ``duration`` in seconds."""
 
     path: Path
     rate: int
@@ -99,8 +82,7 @@ def read_blocks(
         count = total - start if frames < 0 else frames
         if start < 0 or count < 1 or start + count > total:
             raise AudioError(
-                f"{path}: asked for {max(count, 0)} frames from frame {start}, "
-                f"but it has {total}",
+                f"{path}: asked for {max(count, 0)} frames from frame {start}, but it has {total}",
                 hint="ask for a window inside of the file",
             )
         position = start
@@ -121,16 +103,16 @@ def read_blocks(
                 yield wave
         except soundfile.LibsndfileError as error:
             raise AudioError(
-                f"{path}: unreadable after {position / rate:.3f} s ({_reason(error)})",
+                f"{path}: unreadable after {position / rate:.3f} s ({reason_of(error)})",
                 hint="the file is cut or corrupt; get a whole copy",
             ) from error
 
 
 def check_finite(wave: Wave, rate: int, name: str, offset: int = 0) -> None:
-    """Raise AudioError, naming the time, when a sample of ``wave`` (channels, samples) is NaN or infinite.
+    """Raise AudioError, naming the time, when a sample is NaN or infinite.
 
     Args:
-        wave: samples to look at.
+        wave: (channels, samples) to look at.
         rate: Hz, to tell the time.
         name: what to call the signal in the message.
         offset: frame number of the first sample.
@@ -205,129 +187,6 @@ def write(
         log.warning(message)
 
 
-class AudioWriter:
-    """A file written block by block, that remembers its peak.
-
-    Args:
-        temporary: where the bytes go.
-        path: the name that the file will get; its suffix chooses the format, errors name it.
-        rate: Hz.
-        channels: how many.
-        frames: expected length, so that a WAV beyond 4 GiB is written as RF64.
-        subtype: as in `write`.
-    """
-
-    def __init__(
-        self,
-        temporary: Path,
-        path: Path,
-        rate: int,
-        channels: int,
-        frames: int,
-        subtype: str | None = None,
-    ) -> None:
-        self.path = path
-        self.subtype = checked_subtype(path, subtype)
-        self.peak = 0.0
-        self.frames = 0
-        kind = FORMATS[path.suffix.lower()]
-        size = frames * channels * _BYTES.get(self.subtype, 0)
-        if kind == "WAV" and size > _WAV_LIMIT:
-            kind = "RF64"
-        try:
-            self._sound = soundfile.SoundFile(
-                os.fspath(temporary), "w", rate, channels, self.subtype, format=kind
-            )
-        except soundfile.LibsndfileError as error:
-            raise AudioError(
-                f"cannot write {path}: {_reason(error)}",
-                hint="check the folder's permissions, the sample rate and the channels",
-            ) from error
-
-    def write(self, wave: Wave) -> None:
-        """Append a block (channels, samples); in an integer format, what exceeds ±1 is clipped."""
-        if wave.shape[1] == 0:
-            return
-        self.peak = max(self.peak, float(np.abs(wave).max()))
-        with write_errors(self.path):
-            for start in range(0, wave.shape[1], BLOCK):
-                part = np.ascontiguousarray(wave[:, start : start + BLOCK].T)  # (frames, channels)
-                self._sound.write(_quantised(part, self.subtype))
-        self.frames += wave.shape[1]
-
-    def close(self) -> None:
-        """Flush and close; what the disk refuses is an AudioError."""
-        with write_errors(self.path):
-            self._sound.close()
-
-    def clipped(self) -> str:
-        """A sentence when the format clipped what was written, else an empty string."""
-        if self.subtype == "FLOAT" or self.peak <= 1.0:
-            return ""
-        return (
-            f"{self.path}: peaks at {self.peak:.3f} and was clipped at 1 "
-            f"({self.subtype} holds no more); write 32-bit float WAV to keep it"
-        )
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if kind is None:
-            self.close()
-            return
-        with contextlib.suppress(AudioError):  # the first error is the one to tell
-            self.close()
-
-
-def _quantised(part: Wave, subtype: str) -> npt.NDArray[np.generic]:
-    """Round and clip to the integers that a PCM format stores; other formats take the floats.
-
-    The scale is 2^(bits − 1), the one that reading divides by, so PCM survives a round trip.
-    """
-    if subtype not in ("PCM_16", "PCM_24"):
-        return part if subtype == "FLOAT" else np.clip(part, -1.0, 1.0)
-    full = 2.0 ** (15 if subtype == "PCM_16" else 23)
-    whole = np.clip(np.rint(part.astype(np.float64) * full), -full, full - 1)
-    # libsndfile takes 16-bit samples as int16, and 24-bit ones as the high bytes of an int32
-    return whole.astype(np.int16) if subtype == "PCM_16" else whole.astype(np.int32) << 8
-
-
-def checked_subtype(path: Path, subtype: str | None = None) -> str:
-    """The sample format for a file of this name; AudioError when it cannot be written."""
-    kind = FORMATS.get(path.suffix.lower())
-    if kind is None:
-        raise AudioError(
-            f"cannot write {path}: unknown format {path.suffix!r}",
-            hint=f"use one of {', '.join(FORMATS)}",
-        )
-    if subtype is None:
-        return SUBTYPES[kind][0]
-    if subtype not in SUBTYPES[kind]:
-        raise AudioError(
-            f"cannot write {path}: {kind} has no {subtype}",
-            hint=f"use one of {', '.join(SUBTYPES[kind])}",
-        )
-    return subtype
-
-
-@contextlib.contextmanager
-def write_errors(path: Path) -> Iterator[None]:
-    """Turn what the file system or libsndfile says while writing ``path`` into one AudioError."""
-    try:
-        yield
-    except (OSError, soundfile.LibsndfileError, AssertionError) as error:
-        raise AudioError(
-            f"cannot write {path}: {_reason(error)}",
-            hint="check the folder's permissions and the free space",
-        ) from error
-
-
 def _open(path: Path) -> soundfile.SoundFile:
     """Open for reading; every way in which that can fail is an AudioError."""
     if path.is_dir():
@@ -335,14 +194,14 @@ def _open(path: Path) -> soundfile.SoundFile:
     try:
         size = path.stat().st_size
     except OSError as error:
-        raise AudioError(f"{path}: {_reason(error)}", hint="check the path") from error
+        raise AudioError(f"{path}: {reason_of(error)}", hint="check the path") from error
     if size == 0:
         raise AudioError(f"{path} is empty (0 bytes)")
     try:
         sound = soundfile.SoundFile(os.fspath(path))
     except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: a header-less .raw
         raise AudioError(
-            f"{path}: not readable as audio ({_reason(error)})",
+            f"{path}: not readable as audio ({reason_of(error)})",
             hint="convert it to WAV or FLAC first, for example with ffmpeg",
         ) from error
     if declared := _declared_bytes(sound.extra_info):
@@ -371,13 +230,3 @@ def _declared_bytes(log_text: str) -> tuple[int, int] | None:
     promised, held = int(found[1]), int(found[2])
     unknown = promised >= 2**32 - 2**16 or 2**31 - 2**16 <= promised <= 2**31
     return (held, promised) if held > 0 and promised > held and not unknown else None
-
-
-def _reason(error: BaseException) -> str:
-    """The short reason inside an exception, without its type, path or number."""
-    if isinstance(error, soundfile.LibsndfileError):
-        reason = str(error.error_string).rstrip(".")
-        return "the system refused it" if reason == "System error" else reason
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    return str(error).rstrip(".") or type(error).__name__

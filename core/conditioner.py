@@ -44,6 +44,9 @@ FLOOR = 1e-4
 NOTE_SHARE = 0.05
 """A pitch counts as a note when it holds this share of the frames that sound."""
 
+TOLERANCE = 0.3
+"""Semitones by which a pitch may lie outside of a range and still belong to it."""
+
 
 @dataclass(frozen=True)
 class HarmonicTable:
@@ -75,8 +78,8 @@ class HarmonicTable:
         import torch
 
         heard = model.heard.f0_hz
-        low = math.ceil(_midi(max(f0_range[0], heard[0])) - 0.5)
-        high = math.floor(_midi(min(f0_range[1], heard[1])) + 0.5)
+        low = math.ceil(_midi(max(f0_range[0], heard[0])) - TOLERANCE)
+        high = math.floor(_midi(min(f0_range[1], heard[1])) + TOLERANCE)
         pitches = np.arange(low, high + 1, dtype=np.float32)
         if pitches.size == 0:
             raise DataError(

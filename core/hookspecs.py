@@ -32,7 +32,7 @@ class BackboneSpec:
     name: str
     summary: str
     build: Callable[..., Backbone]
-    defaults: Mapping[str, object]
+    defaults: Mapping[str, int | float | bool | str]
 
 
 @hookspec

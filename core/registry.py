@@ -15,7 +15,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 import pluggy
 
@@ -135,11 +135,13 @@ class Registry:
         for hook in self._manager.hook.timbresep_instruments.get_hookimpls():
             name = Path(hook.plugin_name).name
             with self._isolated("instrument", name, hook.plugin_name):
-                for folder in hook.function():
+                folders = cast(Iterable[Path], hook.function())
+                for folder in folders:
                     self._collect_instrument(Path(folder), hook.plugin_name)
         for hook in self._manager.hook.timbresep_backbones.get_hookimpls():
             with self._isolated("backbone", Path(hook.plugin_name).name, hook.plugin_name):
-                for spec in hook.function():
+                specs = cast(Iterable[BackboneSpec], hook.function())
+                for spec in specs:
                     self._backbones.add(spec.name, hook.plugin_name, spec)
 
     def _collect_instrument(self, folder: Path, owner: str) -> None:

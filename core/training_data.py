@@ -48,7 +48,8 @@ class TrainingConditions:
     def __call__(self, index: int, rng: np.random.Generator) -> NDArray[np.float32]:
         """A condition ``(dim,)`` for instrument number `index`."""
         if rng.random() < self.share:
-            return self.canonical[index]
+            vector: NDArray[np.float32] = self.canonical[index]
+            return vector
         return conditioner.draw(self.tables[index], rng)
 
 

@@ -7,11 +7,12 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
+
 from core.ddsp.decoder import Decoder, DecoderConfig, hz_to_midi
 from core.ddsp.model import DdspModel, Heard
 from core.ddsp.spectral_loss import multiscale_spectral_loss
 from core.errors import CheckpointError
-from safetensors.torch import load_file, save_file
 
 TINY = DecoderConfig(rnn_channels=16, channels=16, n_harmonics=20, n_noise=9)
 
@@ -51,16 +52,16 @@ def test_it_overfits_a_tone() -> None:
     f0, level = torch.full((1, 50), 300.0), torch.full((1, 50), -10.0)
     optimizer = torch.optim.Adam(model.parameters(), lr=1e-2)
     losses = []
-    for _ in range(60):
+    for _ in range(120):
         loss = multiscale_spectral_loss(target, model(f0, level))
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-        losses.append(float(loss))
+        losses.append(loss.item())
     assert losses[-1] < 0.5 * losses[0]
     shares = model.controls(f0, level).distribution[0, 25]
-    assert shares[:3].argmax() == 0
-    assert shares[:3].sum() > 0.8
+    assert shares[:3].sum() > 0.9
+    assert shares[0] > shares[2]
 
 
 def test_save_and_load_keep_the_model(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+
 from core.ddsp.spectral_loss import magnitudes, multiscale_spectral_loss
 
 

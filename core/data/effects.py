@@ -36,7 +36,8 @@ def pitch_shift(wave: Wave, semitones: float, length: int) -> Wave:
 
 def length_for(length: int, semitones: float) -> int:
     """Samples to read so that `length` remain after `pitch_shift`."""
-    return int(math.ceil(length * 2.0 ** (semitones / 12))) + (64 if semitones else 0)
+    ratio: float = 2.0 ** (semitones / 12)
+    return math.ceil(length * ratio) + (64 if semitones else 0)
 
 
 def colour(wave: Wave, rate: int, eq_db: float, room: float, rng: np.random.Generator) -> Wave:

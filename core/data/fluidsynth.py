@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import subprocess
 import tempfile
@@ -14,6 +15,7 @@ from core.errors import DataError, MissingToolError
 
 RATE = 44_100
 FOLDERS = (Path("/usr/share/sounds/sf2"), Path("/usr/local/share/soundfonts"))
+_COMPLAINT = re.compile(r"error|fail|not found", re.IGNORECASE)  # it exits with 0 all the same
 PACKAGES = {
     "FluidR3_GM.sf2": "fluid-soundfont-gm",
     "MuseScore_General_Full.sf2": "musescore-general-soundfont-lossless",
@@ -64,7 +66,7 @@ def render(midi: bytes, soundfont: Path, reverb: bool) -> np.ndarray:
         mono float32 waveform at 44.1 kHz, shape (samples,).
     Raises:
         MissingToolError: fluidsynth is not installed.
-        DataError: fluidsynth failed; its own message is included.
+        DataError: fluidsynth failed, or has no such program; its own message is included.
     """
     program = find_program()
     with tempfile.TemporaryDirectory(prefix="timbresep-") as folder:
@@ -74,9 +76,10 @@ def render(midi: bytes, soundfont: Path, reverb: bool) -> np.ndarray:
         command += ["-R", "1" if reverb else "0", "-o", "synth.dynamic-sample-loading=1"]
         command += ["-T", "wav", "-O", "float", "-F", str(target), str(soundfont), str(source)]
         result = subprocess.run(command, capture_output=True, text=True, check=False)
-        if result.returncode != 0 or not target.is_file():
-            reason = (result.stderr or result.stdout).strip().splitlines()[-1:] or ["no message"]
-            raise DataError(f"fluidsynth could not play with {soundfont}: {reason[0]}")
+        complaints = [line for line in result.stderr.splitlines() if _COMPLAINT.search(line)]
+        if result.returncode != 0 or complaints or not target.is_file():
+            reason = (complaints or result.stderr.splitlines() or ["no message"])[0]
+            raise DataError(f"fluidsynth could not play with {soundfont}: {reason}")
         wave, rate = soundfile.read(target, dtype="float32", always_2d=True)  # (samples, 2)
     if rate != RATE:
         raise DataError(f"fluidsynth rendered at {rate} Hz instead of {RATE} Hz")

@@ -72,7 +72,7 @@ class Batch:
 class Passages:
     """Prepared solos on a device, cut into passages of equal length.
 
-    The last tenth of the solos is held out; no passage straddles the cut.
+    The last tenth of each recording is held out; no passage straddles the cut.
 
     Args:
         data: prepared solos.
@@ -91,11 +91,13 @@ class Passages:
                 f"({data.frames / FRAME_RATE:.0f} s of audio in all)",
                 "give a minute or more of one instrument playing one note at a time",
             )
-        cut = min(int(0.9 * data.frames), int(windows[-1]))
+        file = torch.searchsorted(data.ends, windows, right=True)
+        begins = torch.cat([data.ends.new_zeros(1), data.ends])[file]
+        cut = begins + (0.9 * (data.ends[file] - begins)).long()  # (windows,)
         self.train = windows[windows + frames <= cut]
         self.valid = windows[windows >= cut]
-        if len(self.train) == 0:  # a recording of a few seconds: learn from all of it
-            self.train = windows
+        if len(self.train) == 0 or len(self.valid) == 0:  # recordings of a few seconds
+            self.train, self.valid = windows[:-1], windows[-1:]
         self._frames = torch.arange(frames, device=device)
         self._samples = torch.arange(frames * HOP, device=device)
         self._audio = data.audio.to(device)

@@ -1,0 +1,274 @@
+"""One training run: what is asked for, and the network, optimizer and data that it becomes."""
+
+from __future__ import annotations
+
+import logging
+import platform
+import shlex
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, cast
+
+import numpy as np
+import torch
+from lightning_fabric import Fabric
+from lightning_fabric.loggers.tensorboard import TensorBoardLogger
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.optim.swa_utils import AveragedModel
+
+from core import checkpoint
+from core.backbone import Backbone
+from core.conditioner import CONDITION_VERSION
+from core.data.mixer import MixConfig
+from core.errors import TrainingError, nearest
+from core.hookspecs import BackboneSpec
+from core.losses import thresholded_snr_loss
+from core.registry import Registry
+from core.resume import Progress, load_run, save_run
+from core.training_data import TrainingData
+
+log = logging.getLogger(__name__)
+
+CLIP = 5.0  # largest gradient norm
+MAX_BAD_STEPS = 20  # non-finite steps in a row before giving up
+
+Arguments = Mapping[str, int | float | bool | str]  # of a backbone
+
+
+@dataclass(frozen=True)
+class TrainRequest:
+    """What to train; None takes the registry's default.
+
+    Attributes:
+        instruments: names or aliases.
+        out: run folder: checkpoints, state and TensorBoard log.
+        sources: names of recipe sources; None takes each recipe's own choice.
+        roots: source name → folder, in place of the recipe's.
+        max_minutes: stop after this much training time, if `max_steps` is not reached before.
+        arguments: arguments of the backbone.
+        resume: go on with the run in `out`.
+        canonical: share of training conditions that are the plugin's own vector; the rest are
+            drawn anew from random notes of the instrument.
+    """
+
+    instruments: tuple[str, ...]
+    out: Path
+    backbone: str | None = None
+    arguments: Arguments = field(default_factory=dict)
+    sources: tuple[str, ...] | None = None
+    roots: Mapping[str, Path] = field(default_factory=dict)
+    max_steps: int | None = None
+    max_minutes: float | None = None
+    batch_size: int | None = None
+    targets: int | None = None
+    seconds: float | None = None
+    learning_rate: float | None = None
+    validate_every: int | None = None
+    workers: int | None = None
+    seed: int = 0
+    device: str = "auto"
+    resume: bool = False
+    canonical: float = 0.25
+    ema: float = 0.999
+
+
+class TrainingRun:
+    """Network, moving average, optimizer, data and progress of one run.
+
+    Raises:
+        TimbresepError: anything about the request, the plugins or the data that cannot work.
+    """
+
+    def __init__(self, registry: Registry, request: TrainRequest) -> None:
+        settings = registry.config.training
+        self.request = request
+        self.spec = registry.backbone(request.backbone or settings.backbone)
+        self.arguments = {**self.spec.defaults, **settings.arguments, **request.arguments}
+        instruments = registry.instruments(request.instruments)
+        self.conditions = {i.name: i.condition() for i in instruments}
+        torch.manual_seed(request.seed)
+        self.model = _build(self.spec, _common_length(self.conditions), self.arguments)
+        self.data = TrainingData(
+            instruments,
+            registry.instruments(),
+            self.conditions,
+            MixConfig(
+                seconds=request.seconds or settings.seconds,
+                rate=self.model.sample_rate,
+                channels=settings.channels,
+                targets=request.targets or settings.targets,
+            ),
+            sources=request.sources,
+            roots=request.roots,
+            batch_size=request.batch_size or settings.batch_size,
+            workers=settings.workers if request.workers is None else request.workers,
+            seed=request.seed,
+            canonical_share=request.canonical,
+        )
+        self.fabric = Fabric(
+            accelerator=request.device,
+            devices=1,
+            precision=_precision(request.device),
+            loggers=TensorBoardLogger(request.out, name="log", version=""),
+        )
+        self.average = AveragedModel(
+            self.model, avg_fn=_moving_average(request.ema), use_buffers=True
+        ).to(self.fabric.device)
+        self.peak = request.learning_rate or settings.learning_rate
+        self.optimizer = torch.optim.AdamW(self.model.parameters(), self.peak, weight_decay=1e-3)
+        self._model, self._optimizer = self.fabric.setup(self.model, self.optimizer)
+        self.identity: dict[str, object] = {
+            "backbone": self.spec.name,
+            "arguments": self.arguments,
+            "instruments": list(self.conditions),
+            "seed": request.seed,
+            "batch_size": self.data.batch_size,
+        }
+        self.bad_steps = 0
+        self.progress = Progress()
+        if request.resume:
+            self.progress = load_run(
+                self.file("resume"), self.model, self.average, self.optimizer, self.identity
+            )
+            log.info("resumed at step %d", self.progress.step)
+
+    def file(self, name: str) -> Path:
+        """A checkpoint of this run: best, last or resume."""
+        return self.request.out / f"{name}.safetensors"
+
+    def step(self, batch: dict[str, Tensor], learning_rate: float) -> float:
+        """One optimizer step; a non-finite loss or gradient is skipped, many in a row end it."""
+        batch = {name: tensor.to(self.fabric.device) for name, tensor in batch.items()}
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate
+        self.model.train()
+        estimate = self._model(batch["mixture"], batch["conditions"])
+        loss = thresholded_snr_loss(estimate, batch["targets"], batch["mixture"]).mean()
+        self._optimizer.zero_grad()
+        self.fabric.backward(loss)
+        norm = self.fabric.clip_gradients(
+            self._model, self._optimizer, max_norm=CLIP, error_if_nonfinite=False
+        )
+        self.progress.step += 1
+        if torch.isfinite(loss) and norm is not None and torch.isfinite(norm):
+            self.bad_steps = 0
+            self._optimizer.step()
+            self.average.update_parameters(self.model)
+            return loss.item()
+        self.bad_steps += 1
+        log.warning("step %d: the loss is not finite; step skipped", self.progress.step)
+        if self.bad_steps >= MAX_BAD_STEPS:
+            raise TrainingError(
+                f"the loss was not finite for {MAX_BAD_STEPS} steps in a row (step "
+                f"{self.progress.step})",
+                "lower --learning-rate and check the data; the last good state is in "
+                f"{self.file('resume')}",
+            )
+        return 0.0
+
+    def validate(self) -> dict[str, dict[str, float]]:
+        """Scores in dB of the averaged network, by instrument."""
+        scores = self.data.validate(self._averaged(), self.fabric.device, self.fabric.autocast)
+        named = {f"{key}/{name}": x for name, row in scores.items() for key, x in row.items()}
+        self.fabric.log_dict(
+            {"si_sdr_improvement/mean": mean_improvement(scores), **named}, step=self.progress.step
+        )
+        improvements = (f"{n} {row['si_sdr_improvement']:.1f}" for n, row in scores.items())
+        log.info("step %d: SI-SDRi %s", self.progress.step, "  ".join(improvements))
+        return scores
+
+    def keep(self, scores: dict[str, dict[str, float]]) -> None:
+        """Write the last checkpoint, the best if this is it, and the state to resume from."""
+        model = self._averaged()
+        metadata = checkpoint.Metadata(
+            backbone=self.spec.name,
+            arguments=self.arguments,
+            instruments=list(self.conditions),
+            condition_version=CONDITION_VERSION,
+            sample_rate=model.sample_rate,
+            channels=model.channels,
+            ledger=self.data.ledger(),
+            training=_provenance(self.request, self.progress, self.fabric),
+            scores=scores,
+        )
+        checkpoint.save(self.file("last"), model, self.conditions, metadata)
+        if mean_improvement(scores) > self.progress.best:
+            self.progress.best = mean_improvement(scores)
+            checkpoint.save(self.file("best"), model, self.conditions, metadata)
+        save_run(
+            self.file("resume"),
+            self.model,
+            self.average,
+            self.optimizer,
+            self.progress,
+            self.identity,
+        )
+
+    def _averaged(self) -> Backbone:
+        return cast(Backbone, self.average.module)
+
+    def close(self) -> None:
+        """Flush the log."""
+        for logger in self.fabric.loggers:
+            logger.finalize("success")
+
+
+def _build(spec: BackboneSpec, dim: int, arguments: Arguments) -> Backbone:
+    unknown = sorted(set(arguments) - set(spec.defaults))
+    if unknown:
+        raise TrainingError(
+            f"backbone '{spec.name}' has no argument '{unknown[0]}'",
+            nearest(unknown[0], spec.defaults),
+        )
+    try:
+        return spec.build(dim, **arguments)
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise TrainingError(f"backbone '{spec.name}' refuses its arguments: {error}") from error
+
+
+def _common_length(conditions: Mapping[str, NDArray[np.float32]]) -> int:
+    lengths = {name: len(vector) for name, vector in conditions.items()}
+    if len(set(lengths.values())) > 1:
+        raise TrainingError(
+            f"conditions differ in length: {lengths}", "rebuild them with `condition build`"
+        )
+    return next(iter(lengths.values()))
+
+
+def _moving_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:
+    """Exponential moving average whose memory grows with the run up to `decay`, so that the
+    first weights do not linger in a short one."""
+
+    def average(mean: Tensor, current: Tensor, count: Tensor | int) -> Tensor:
+        if not mean.is_floating_point():
+            return current
+        return torch.lerp(current, mean, min(decay, (1 + float(count)) / (10 + float(count))))
+
+    return average
+
+
+def _precision(device: str) -> Literal["bf16-mixed", "32-true"]:
+    on_cuda = device in ("cuda", "gpu") or (device == "auto" and torch.cuda.is_available())
+    return "bf16-mixed" if on_cuda else "32-true"
+
+
+def _provenance(
+    request: TrainRequest, progress: Progress, fabric: Fabric
+) -> dict[str, str | int | float]:
+    on_cuda = fabric.device.type == "cuda"
+    return {
+        "command": shlex.join(["python", Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "seed": request.seed,
+        "steps": progress.step,
+        "minutes": round(progress.minutes, 2),
+        "hardware": torch.cuda.get_device_name() if on_cuda else platform.processor() or "CPU",
+        "torch": torch.__version__,
+    }
+
+
+def mean_improvement(scores: Mapping[str, Mapping[str, float]]) -> float:
+    """Mean SI-SDR improvement over the instruments, in dB."""
+    return float(np.mean([row["si_sdr_improvement"] for row in scores.values()]))

@@ -1,0 +1,162 @@
+"""A condition is a timbre vector: of fixed length, indifferent to duration and gain."""
+
+from __future__ import annotations
+
+import pickle
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from core import conditioner
+from core.conditioner import DIM, HarmonicTable, condition, condition_from_audio, draw, notes_in
+from core.ddsp.decoder import DecoderConfig
+from core.ddsp.model import DdspModel, Heard
+from core.errors import AudioError, CheckpointError, DataError
+
+RATE = 16_000
+RANGE = (100.0, 1000.0)
+CONFIG = DecoderConfig(rnn_channels=16, channels=16)
+
+
+def model(seed: int = 0, heard: tuple[float, float] = (50.0, 2000.0)) -> DdspModel:
+    torch.manual_seed(seed)
+    made = DdspModel(CONFIG, Heard((-40.0, -25.0, -10.0), heard))
+    torch.nn.init.normal_(made.decoder.dense_out.weight, std=1.0)  # clearly its own timbre
+    return made.eval()
+
+
+@pytest.fixture(scope="module")
+def table() -> HarmonicTable:
+    return HarmonicTable.from_model(model(), RANGE)
+
+
+def play(notes: list[float], seconds: float, gain: float = 1.0) -> np.ndarray:
+    """Notes with soft edges, one after another."""
+    moment = np.arange(round(seconds * RATE)) / RATE
+    fade = np.minimum(1, 50 * np.minimum(moment, moment[::-1]))
+    hertz = [440.0 * 2 ** ((midi - 69) / 12) for midi in notes]
+    waves = [
+        fade * sum(np.sin(2 * np.pi * k * hz * moment + k) / k for k in range(1, 8)) for hz in hertz
+    ]
+    return (gain * 0.2 * np.concatenate(waves)).astype(np.float32)
+
+
+def test_the_table_holds_proper_distributions_of_every_semitone_heard(table: HarmonicTable) -> None:
+    assert table.pitches.tolist() == list(range(44, 84))  # 103.8 to 987.8 Hz
+    assert table.distributions.shape == (3, 40, 60)
+    assert np.allclose(table.distributions.sum(-1), 1, atol=1e-5)
+    above = 440 * 2 ** ((table.pitches[:, None] - 69) / 12) * np.arange(1, 61) >= RATE / 2
+    assert above.any()
+    assert (table.distributions[:, above] == 0).all()
+    narrow = HarmonicTable.from_model(model(heard=(220.0, 440.0)), RANGE)
+    assert narrow.pitches.tolist() == list(range(57, 70))
+    with pytest.raises(DataError, match="has heard"):
+        HarmonicTable.from_model(model(heard=(2000.0, 3000.0)), RANGE)
+
+
+def test_the_vector_is_of_fixed_length_finite_and_repeatable(table: HarmonicTable) -> None:
+    vector = condition(table)
+    assert vector.shape == (DIM,) == (164,)
+    assert vector.dtype == np.float32
+    assert np.isfinite(vector).all()
+    assert (vector >= 0).all()
+    assert (vector <= 1.001).all()
+    assert np.array_equal(vector, condition(HarmonicTable.from_model(model(), RANGE)))
+
+
+def test_the_vector_is_what_its_definition_says() -> None:
+    shares = np.zeros((1, 2, 60), np.float32)
+    shares[0, :, 0], shares[0, 0, 1], shares[0, 1, 2] = 0.9, 0.1, 0.1
+    two = HarmonicTable(np.array([60.0, 61.0], np.float32), np.zeros(1, np.float32), shares)
+    rows = condition(two).reshape(4, 41)
+    assert (rows[[0, 1, 3]] == 0).all()  # C4 and C♯4 lie in the third register
+    expected = [(np.log(d + 1e-4) - np.log(1e-4)) / -np.log(1e-4) for d in (0.9, 0.05, 0.05, 0)]
+    assert rows[2, :4] == pytest.approx(expected, abs=1e-6)
+    assert rows[2, 40] == 1
+
+
+def test_a_note_is_heard_in_its_register_and_counts_once(table: HarmonicTable) -> None:
+    rows = condition(table, [45, 50, 52, 62]).reshape(4, 41)
+    assert rows[:, 40].tolist() == pytest.approx([0.25, 0.5, 0.25, 0])
+    assert np.array_equal(condition(table, [60, 60, 64]), condition(table, [64, 60]))
+    assert not np.allclose(condition(table, [60]), condition(table, [71]), atol=1e-3)
+
+
+def test_the_level_interpolates_and_is_clamped(table: HarmonicTable) -> None:
+    loudest = condition(table, level=-10.0)
+    assert np.array_equal(loudest, condition(table, level=99.0))
+    assert not np.allclose(loudest, condition(table, level=-40.0), atol=1e-3)
+
+
+@pytest.mark.parametrize("notes", [[60.0], [57.0, 64.0, 72.0]])
+def test_twice_as_long_or_half_as_loud_gives_the_same_vector(
+    table: HarmonicTable, notes: list[float]
+) -> None:
+    once = play(notes, 0.6)
+    vector = condition_from_audio(table, once, RATE, RANGE)
+    assert notes_in(once, RATE, RANGE) == notes
+    for other in (play(notes, 1.2), 0.5 * once, play(notes, 0.6, gain=0.3)):
+        assert np.abs(condition_from_audio(table, other, RATE, RANGE) - vector).max() < 1e-3
+
+
+def test_two_instruments_differ(table: HarmonicTable) -> None:
+    other = condition(HarmonicTable.from_model(model(seed=1), RANGE))
+    assert np.sqrt(np.mean((other - condition(table)) ** 2)) > 0.02
+
+
+def test_half_precision_on_disk_keeps_the_condition(table: HarmonicTable, tmp_path: Path) -> None:
+    model().save(tmp_path / "m.safetensors", {})
+    again = conditioner.build(tmp_path / "m.safetensors", RANGE)
+    assert np.abs(condition(again) - condition(table)).max() < 1e-3
+    facts = conditioner.provenance(tmp_path / "m.safetensors", again, [60, 62])
+    assert len(facts["ddsp_sha256"]) == 64
+    assert facts["notes"] == [60.0, 62.0]
+    assert facts["sample_rate"] == RATE
+    with pytest.raises(CheckpointError):
+        conditioner.build(tmp_path / "none.safetensors", RANGE)
+
+
+def test_draws_vary_around_the_default_and_are_seeded(table: HarmonicTable) -> None:
+    draws = np.stack([draw(table, np.random.default_rng(seed)) for seed in range(200)])
+    assert draws.shape == (200, DIM)
+    assert draws.dtype == np.float32
+    assert np.isfinite(draws).all()
+    assert (draws >= 0).all()
+    assert (draws <= 1.001).all()
+    assert np.array_equal(draws[7], draw(table, np.random.default_rng(7)))
+    assert len(np.unique(draws, axis=0)) == 200
+    full = draws[(draws.reshape(-1, 4, 41)[:, :, 40] > 0).sum(1) == 4]
+    assert np.abs(full - condition(table)).mean() < 0.06
+
+
+def test_draws_are_fast_and_tables_travel_to_workers(table: HarmonicTable) -> None:
+    sent = pickle.loads(pickle.dumps(table))  # noqa: S301
+    rng = np.random.default_rng(0)
+    times = []
+    for _ in range(50):
+        start = time.perf_counter()
+        draw(sent, rng)
+        times.append(time.perf_counter() - start)
+    assert np.median(times) < 1e-3
+
+
+def test_importing_it_does_not_import_torch() -> None:
+    code = "import sys, core.conditioner; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_bad_notes_and_audio_are_refused(table: HarmonicTable) -> None:
+    for notes in ([], [float("nan")]):
+        with pytest.raises(DataError, match="at least one note"):
+            condition(table, notes)
+    with pytest.raises(AudioError, match="22050"):
+        condition_from_audio(table, np.zeros(RATE, np.float32), 22_050, RANGE)
+    with pytest.raises(DataError, match="no note"):
+        condition_from_audio(table, np.zeros(RATE, np.float32), RATE, RANGE)
+    with pytest.raises(AudioError, match="finite"):
+        notes_in(np.full(RATE, np.nan, np.float32), RATE, RANGE)

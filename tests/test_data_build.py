@@ -1,0 +1,114 @@
+"""Recipes are validated, and their sources become each track once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core import audio
+from core.data import recipe as recipes
+from core.data.build import build_tracks
+from core.errors import ConfigError, DataError, UnknownNameError
+from core.registry import Registry
+
+RECIPE = """
+use: [home]
+voice: {range: [50, 80]}
+sources:
+  home: {kind: stems, root: tracks, licence: MIT}
+"""
+
+
+@dataclass(frozen=True)
+class Stub:
+    name: str
+    aliases: tuple[str, ...]
+    recipe_file: Path
+
+
+def stub(root: Path, name: str, *aliases: str, text: str = RECIPE) -> Stub:
+    folder = root / name
+    folder.mkdir()
+    (folder / "recipe.yaml").write_text(text)
+    return Stub(name, aliases, folder / "recipe.yaml")
+
+
+def write_track(folder: Path, *stems: str) -> None:
+    for stem in stems:
+        wave = np.full((1, 100), 0.1, dtype=np.float32)
+        path = folder / f"{stem}.wav"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        audio.write(path, wave, 8_000)
+
+
+def test_shared_folder_counts_once_and_aliases_name_the_stems(tmp_path: Path) -> None:
+    shared = RECIPE.replace("root: tracks", f"root: {tmp_path / 'tracks'}")
+    write_track(tmp_path / "tracks" / "one", "fiddle", "viola", "kazoo")
+    violin = stub(tmp_path, "violin", "fiddle", text=shared)
+    viola = stub(tmp_path, "viola", text=shared)
+    (track,) = build_tracks([violin, viola])
+    assert set(track.stems) == {"violin", "viola", "kazoo"}
+    (alone,) = build_tracks([viola], everyone=[violin, viola])
+    assert set(alone.stems) == {"violin", "viola", "kazoo"}
+
+
+def test_root_beside_the_recipe(tmp_path: Path) -> None:
+    violin = stub(tmp_path, "violin")
+    write_track(tmp_path / "violin" / "tracks" / "one", "violin", "drums")
+    (track,) = build_tracks([violin])
+    assert set(track.stems) == {"violin", "drums"}
+    assert track.licence == "MIT"
+
+
+def test_a_folder_of_ones_own_takes_the_place_of_the_recipe(tmp_path: Path) -> None:
+    violin = stub(tmp_path, "violin")
+    write_track(tmp_path / "violin" / "tracks" / "one", "violin")
+    write_track(tmp_path / "mine" / "song", "violin", "organ")
+    (track,) = build_tracks([violin], data_roots={"mine": tmp_path / "mine"})
+    assert track.name == "song"
+    both = build_tracks([violin], (), ["home"], {"mine": tmp_path / "mine"})
+    assert {track.name for track in both} == {"one", "song"}
+
+
+def test_unknown_source_suggests_the_nearest(tmp_path: Path) -> None:
+    with pytest.raises(UnknownNameError, match="'home'"):
+        build_tracks([stub(tmp_path, "violin")], source_names=["hmoe"])
+
+
+def test_two_owners_of_an_alias_are_refused(tmp_path: Path) -> None:
+    pair = [stub(tmp_path, "violin", "strings"), stub(tmp_path, "viola", "strings")]
+    with pytest.raises(DataError, match="'violin' and 'viola'"):
+        build_tracks(pair)
+
+
+@pytest.mark.parametrize(
+    ("change", "reason"),
+    [
+        (("use: [home]", "use: [away]"), "'away' is not one of sources"),
+        (("range: [50, 80]", "range: [80, 50]"), "lowest, highest"),
+        (("kind: stems", "kind: stem"), "kind"),
+        (("licence: MIT", "license: MIT"), "licence"),
+    ],
+)
+def test_bad_recipes_say_where(tmp_path: Path, change: tuple[str, str], reason: str) -> None:
+    path = tmp_path / "recipe.yaml"
+    path.write_text(RECIPE.replace(*change))
+    with pytest.raises(ConfigError, match=reason):
+        recipes.load(path)
+
+
+def test_bundled_recipes_and_starter_pack_agree(registry: Registry, root: Path) -> None:
+    instruments = registry.instruments()
+    tracks = build_tracks(instruments, instruments)
+    for instrument in instruments:
+        recipe = recipes.load(instrument.recipe_file)
+        low, high = instrument.midi_range
+        assert low - 0.5 <= recipe.voice.range[0] < recipe.voice.range[1] <= high + 0.5
+        for split in ("train", "valid"):
+            assert any(instrument.name in t.stems for t in tracks if t.split == split)
+    assert not any(track.split == "test" for track in tracks)
+    size = sum(p.stat().st_size for p in (root / "data" / "starter").rglob("*") if p.is_file())
+    assert size < 12e6

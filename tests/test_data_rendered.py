@@ -1,0 +1,196 @@
+"""Scores become balanced casts in range, valid MIDI, and audio at the right pitch."""
+
+from __future__ import annotations
+
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from core import audio
+from core.data.casting import Player, arrange, balanced_casts
+from core.data.fluidsynth import RATE, find_soundfont, normalise, render
+from core.data.midi import Event, midi_file
+from core.data.performance import chords, fit_octave
+from core.data.recipe import Soundfont, Voice
+from core.data.rendered import plan_tracks, render_tracks
+from core.data.scores import Note, Score, family_of
+from core.data.stems import StemsSource
+from core.errors import DataError, MissingToolError
+
+FONT = "FluidR3_GM.sf2"
+can_render = pytest.mark.skipif(
+    shutil.which("fluidsynth") is None or not Path("/usr/share/sounds/sf2", FONT).is_file(),
+    reason="needs fluidsynth and FluidR3_GM.sf2",
+)
+
+
+def line(*pitches: int) -> tuple[Note, ...]:
+    return tuple(Note(float(k), 1.0, midi) for k, midi in enumerate(pitches))
+
+
+def library(n: int = 60) -> list[Score]:
+    """Scores whose melodies differ."""
+    rng = np.random.default_rng(0)
+    found = []
+    for k in range(n):
+        tops = [int(p) for p in rng.integers(62, 76, 12)]
+        parts = tuple(line(*(p - 7 * j for p in tops)) for j in range(4))
+        found.append(Score(f"piece {k}", family_of(parts[0]), parts))
+    return found
+
+
+def players(*names: str) -> dict[str, Player]:
+    fonts = (Soundfont(file=FONT, programs=[73], licence="MIT"),)
+    return {
+        name: Player(name, Voice(range=(48 + 2 * k, 72 + 2 * k), polyphonic=k % 2 == 0), fonts)
+        for k, name in enumerate(names)
+    }
+
+
+def test_split_by_melody_is_disjoint() -> None:
+    scores = library()
+    sides = {
+        side: {plan.score.family for plan in plan_tracks(scores, ["a", "b"], side, 90, (5, 6))}
+        for side in ("train", "valid", "test")
+    }
+    assert all(sides.values())
+    assert not sides["train"] & sides["test"]
+    assert not sides["train"] & sides["valid"]
+    assert not sides["valid"] & sides["test"]
+
+
+def test_more_tracks_keep_the_first_ones() -> None:
+    few, many = (plan_tracks(library(), list("abcdef"), "train", n, (5, 9)) for n in (4, 20))
+    assert [(p.name, p.cast, p.seconds, p.seed) for p in few] == [
+        (p.name, p.cast, p.seconds, p.seed) for p in many[:4]
+    ]
+
+
+def test_settings_of_one_melody_are_one_family() -> None:
+    tune = line(67, 69, 71, 71, 74, 72, 67, 64)
+    higher = tuple(Note(2 * n.start, 2 * n.duration, n.midi + 5) for n in tune)
+    assert family_of(tune) == family_of(higher)
+    assert family_of(tune) != family_of(line(67, 65, 64, 62, 60, 62, 64, 65))
+
+
+def test_casts_are_balanced_and_distinct() -> None:
+    casts = balanced_casts(list("abcdef"), 4, 24, np.random.default_rng(0))
+    assert all(len(set(cast)) == 4 for cast in casts)
+    assert set(Counter(name for cast in casts for name in cast).values()) == {16}
+
+
+def test_parts_move_by_octaves_into_range() -> None:
+    voice = Voice(range=(28, 50))
+    part = line(60, 62, 64, 67)
+    fitted = fit_octave(part, voice, np.random.default_rng(0))
+    shifts = {b.midi - a.midi for a, b in zip(part, fitted, strict=True)}
+    assert len(shifts) == 1
+    assert shifts.pop() % 12 == 0
+    assert all(28 <= n.midi <= 50 for n in fitted)
+    wide = fit_octave(line(40, 90), voice, np.random.default_rng(0))
+    assert all(28 <= n.midi <= 50 for n in wide)
+
+
+def test_chords_and_arpeggios_hold_the_other_parts_notes() -> None:
+    voice = Voice(range=(48, 84), polyphonic=True)
+    own, others = line(72, 74), [line(64, 65), line(55, 53)]
+    block = chords(own, others, voice, broken=False)
+    assert {n.midi % 12 for n in block if n.start == 0.0} == {0, 4, 7}
+    broken = chords(own, others, voice, broken=True)
+    assert len({n.start for n in broken}) == len(broken)
+    assert max(n.end for n in broken) == pytest.approx(2.0)
+
+
+def test_arrangement_stays_in_range_and_length_and_follows_the_seed() -> None:
+    cast = players("a", "b", "c", "d")
+    made = [
+        arrange(library()[0], list(cast), cast, 6.0, np.random.default_rng(5)) for _ in range(2)
+    ]
+    assert made[0] == made[1]
+    performances, seconds = made[0]
+    assert seconds <= 6.0
+    for performance in performances:
+        low, high = cast[performance.player].voice.range
+        assert all(low <= e.midi <= high and 1 <= e.velocity <= 127 for e in performance.events)
+        assert all(0 <= e.start < e.end <= seconds + 0.1 for e in performance.events)
+
+
+def test_midi_file_has_the_standard_layout() -> None:
+    data = midi_file([Event(0.0, 1.0, 69, 90)], [], program=40, bank=0, length=2.0)
+    assert data[:4] == b"MThd"
+    assert data[14:18] == b"MTrk"
+    assert int.from_bytes(data[18:22], "big") == len(data) - 22
+    assert bytes([0xC0, 40]) in data
+    assert bytes([0x90, 69, 90]) in data
+    assert data.endswith(b"\xff\x2f\x00")
+
+
+def test_normalise_sets_the_sounding_level_and_refuses_silence() -> None:
+    tone = 0.01 * np.sin(np.arange(RATE, dtype=np.float32) * 0.06)
+    wave = normalise(np.concatenate([tone, np.zeros(RATE, np.float32)]))
+    assert wave is not None
+    assert 20 * np.log10(np.sqrt(np.mean(wave[:RATE] ** 2))) == pytest.approx(-20, abs=0.3)
+    assert normalise(np.zeros(RATE, np.float32)) is None
+    click = np.zeros(RATE, np.float32)
+    click[100] = 0.5
+    loud = normalise(click)
+    assert loud is not None
+    assert np.abs(loud).max() <= 0.981
+
+
+def test_missing_fluidsynth_names_the_way_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    cast = players("a", "b")
+    plans = plan_tracks(library(), list(cast), "train", 1, (4.0, 5.0))
+    with pytest.raises(MissingToolError, match="apt install fluidsynth"):
+        render_tracks(plans, cast, tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_missing_soundfont_names_its_package() -> None:
+    with pytest.raises(MissingToolError, match="full path in the recipe"):
+        find_soundfont("nowhere.sf2")
+
+
+@can_render
+def test_broken_soundfont_is_an_error_with_its_name(tmp_path: Path) -> None:
+    (tmp_path / "cut.sf2").write_bytes(b"RIFF")
+    midi = midi_file([Event(0.0, 1.0, 69, 90)], [], 73, 0, 2.0)
+    with pytest.raises(DataError, match=r"cut\.sf2"):
+        render(midi, tmp_path / "cut.sf2", reverb=False)
+
+
+@can_render
+@pytest.mark.parametrize(("midi", "program"), [(69, 73), (45, 33)])
+def test_rendered_note_has_its_fundamental(midi: int, program: int) -> None:
+    data = midi_file([Event(0.1, 1.5, midi, 100)], [], program, 0, 2.0)
+    wave = render(data, find_soundfont(FONT), reverb=False)
+    steady = wave[RATE // 2 : RATE // 2 + RATE]
+    spectrum = np.abs(np.fft.rfft(steady * np.hanning(len(steady)), 4 * RATE))
+    hz = 440 * 2 ** ((midi - 69) / 12)
+    near = slice(round(4 * hz / 1.06), round(4 * hz * 1.06))
+    assert (near.start + spectrum[near].argmax()) / 4 == pytest.approx(hz, rel=0.01)
+    below = spectrum[4 * 20 : round(4 * hz * 0.9)]
+    assert below.max() < 0.2 * spectrum[near].max()
+
+
+@can_render
+def test_rendered_tracks_are_stems_and_are_rendered_once(tmp_path: Path) -> None:
+    cast = players("a", "b", "c")
+    plans = plan_tracks(library(), list(cast), "test", 1, (4.0, 5.0), parts=3)
+    (folder,) = render_tracks(plans, cast, tmp_path)
+    (track,) = StemsSource(tmp_path).tracks()
+    assert set(track.stems) == set("abc")
+    assert track.split == "test"
+    assert track.sound_source == FONT
+    stamps = [path.stat().st_mtime_ns for path in folder.iterdir()]
+    render_tracks(plans, cast, tmp_path)
+    assert [path.stat().st_mtime_ns for path in folder.iterdir()] == stamps
+    wave, rate = audio.read(track.stems["a"])
+    assert rate == RATE
+    assert 0.01 < np.abs(wave).max() < 1.0

@@ -1,0 +1,199 @@
+"""The trainer learns, resumes exactly, guards against NaN and never overwrites a run."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+import torch
+from safetensors import safe_open
+
+from core import checkpoint
+from core.errors import DataError, OutputExistsError, TrainingError
+from core.film import FiLM
+from core.registry import Registry
+from core.trainer import TrainRequest, fit
+from core.training_run import TrainingRun
+
+RATE = 44_100
+TINY = {"n_fft": 1024, "hop": 512, "bands": 128, "width": 32, "hidden": 16, "layers": 1}
+
+
+@pytest.fixture(scope="module")
+def tones(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Tracks of a low and a high tone with changing levels: easy to tell apart."""
+    root = tmp_path_factory.mktemp("tones")
+    time = np.arange(2 * RATE) / RATE
+    for k, split in enumerate(["train", "train", "valid"]):
+        folder = root / f"track{k}"
+        folder.mkdir()
+        swell = 1 + 0.5 * np.sin(2 * np.pi * (1 + k) * time)
+        soundfile.write(folder / "bass.wav", 0.2 * swell * np.sin(2 * np.pi * 100 * time), RATE)
+        soundfile.write(folder / "flute.wav", 0.2 * np.sin(2 * np.pi * 1500 * time), RATE)
+        (folder / "track.yaml").write_text(f"split: {split}\nlicence: CC0\n")
+    return root
+
+
+def request(tones: Path, out: Path, **options: object) -> TrainRequest:
+    defaults: dict[str, object] = {
+        "instruments": ("bass", "flute"),
+        "roots": {"tones": tones},
+        "arguments": TINY,
+        "batch_size": 4,
+        "targets": 2,
+        "seconds": 0.5,
+        "workers": 0,
+        "learning_rate": 5e-3,
+        "validate_every": 1000,
+        "device": "cpu",
+    }
+    return TrainRequest(out=out, **{**defaults, **options})  # type: ignore[arg-type]
+
+
+def silent(_: float, __: str) -> None:
+    return
+
+
+def test_one_network_learns_two_instruments(
+    registry: Registry, tones: Path, tmp_path: Path
+) -> None:
+    shares: list[float] = []
+    result = fit(
+        registry,
+        request(tones, tmp_path / "run", max_steps=60),
+        lambda share, _: shares.append(share),
+    )
+    assert shares == sorted(shares)
+    assert shares[-1] == 1
+    assert set(result.scores) == {"bass", "flute"}
+    assert all(row["si_sdr_improvement"] > 6 for row in result.scores.values()), result.scores
+    loaded = checkpoint.load(result.best, registry.backbone)
+    bass, flute = registry.instruments(["bass", "flute"])
+    assert np.array_equal(loaded.conditions["bass"], bass.condition())
+    assert np.array_equal(loaded.conditions["flute"], flute.condition())
+    assert loaded.metadata.ledger[0]["licence"] == "CC0"
+    assert loaded.metadata.training["steps"] == 60
+    assert list((tmp_path / "run" / "log").glob("events*")), "TensorBoard log"
+    with pytest.raises(OutputExistsError, match="--resume"):
+        fit(registry, request(tones, tmp_path / "run", max_steps=60), silent)
+
+
+def test_a_resumed_run_is_the_uninterrupted_one(
+    registry: Registry, tones: Path, tmp_path: Path
+) -> None:
+    whole = fit(
+        registry, request(tones, tmp_path / "whole", max_steps=8, validate_every=4), silent
+    )
+
+    class Interruption(Exception):
+        pass
+
+    def stop(share: float, text: str) -> None:
+        if "valid" in text and share < 1:
+            raise Interruption
+
+    cut = request(tones, tmp_path / "cut", max_steps=8, validate_every=4)
+    with pytest.raises(Interruption):
+        fit(registry, cut, stop)
+    resumed = fit(
+        registry,
+        request(tones, tmp_path / "cut", max_steps=8, validate_every=4, resume=True),
+        silent,
+    )
+    one = checkpoint.load(whole.last, registry.backbone).model.state_dict()
+    two = checkpoint.load(resumed.last, registry.backbone).model.state_dict()
+    for name, tensor in one.items():
+        torch.testing.assert_close(two[name], tensor, atol=1e-6, rtol=1e-5, msg=name)
+
+
+def test_resuming_with_other_settings_is_refused(
+    registry: Registry, tones: Path, tmp_path: Path
+) -> None:
+    fit(registry, request(tones, tmp_path, max_steps=2), silent)
+    other = request(tones, tmp_path, max_steps=4, resume=True, instruments=("bass",))
+    with pytest.raises(TrainingError, match="instruments"):
+        fit(registry, other, silent)
+
+
+def test_nothing_to_resume(registry: Registry, tones: Path, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="nothing to resume"):
+        fit(registry, request(tones, tmp_path, resume=True), silent)
+
+
+def test_every_film_parameter_is_in_the_optimizer_and_moves(
+    registry: Registry, tones: Path, tmp_path: Path
+) -> None:
+    run = TrainingRun(registry, request(tones, tmp_path, max_steps=1))
+    owned = {id(p) for group in run.optimizer.param_groups for p in group["params"]}
+    films = [module for module in run.model.modules() if isinstance(module, FiLM)]
+    before = [[p.detach().clone() for p in film.parameters()] for film in films]
+    run.step(next(run.data.batches(0, 1)), 1e-3)
+    for film, old in zip(films, before, strict=True):
+        for parameter, was in zip(film.parameters(), old, strict=True):
+            assert id(parameter) in owned
+            assert not torch.equal(parameter, was)
+
+
+def test_non_finite_losses_are_skipped_and_then_end_the_run(
+    registry: Registry, tones: Path, tmp_path: Path
+) -> None:
+    run = TrainingRun(registry, request(tones, tmp_path, max_steps=1))
+    batch = next(run.data.batches(0, 1))
+    weights = {name: p.detach().clone() for name, p in run.model.named_parameters()}
+    batch["targets"] = batch["targets"] * torch.nan
+    run.step(batch, 1e-3)
+    assert all(torch.equal(p, weights[name]) for name, p in run.model.named_parameters())
+    with pytest.raises(TrainingError, match="not finite for 20 steps"):
+        for _ in range(20):
+            run.step(batch, 1e-3)
+
+
+def test_training_conditions_vary_around_the_plugins_own(
+    registry: Registry, tones: Path, tmp_path: Path
+) -> None:
+    run = TrainingRun(registry, request(tones, tmp_path, max_steps=1))
+    rng = np.random.default_rng(0)
+    drawn = np.stack([run.data.drawn(0, rng) for _ in range(40)])
+    own = np.array_equal(drawn, np.broadcast_to(run.data.canonical[0], drawn.shape))
+    assert not own
+    assert len(np.unique(drawn, axis=0)) > 20
+    exact = [np.array_equal(vector, run.data.canonical[0]) for vector in drawn]
+    assert 0 < sum(exact) < 40, "sometimes the plugin's own, mostly others"
+
+
+@pytest.mark.parametrize(
+    ("options", "error", "reason"),
+    [
+        ({"instruments": ("violin",)}, DataError, "no stem named|violin"),
+        ({"arguments": {"layres": 2}}, TrainingError, "did you mean 'layers'"),
+        ({"arguments": {"films": 7}}, TrainingError, "films must be 1 or 2"),
+    ],
+)
+def test_impossible_requests_are_one_line(
+    registry: Registry,
+    tones: Path,
+    tmp_path: Path,
+    options: dict[str, object],
+    error: type[Exception],
+    reason: str,
+) -> None:
+    with pytest.raises(error, match=reason):
+        fit(registry, request(tones, tmp_path, **options), silent)
+
+
+def test_a_cut_state_file_cannot_be_resumed(
+    registry: Registry, tones: Path, tmp_path: Path
+) -> None:
+    fit(registry, request(tones, tmp_path, max_steps=2), silent)
+    state = tmp_path / "resume.safetensors"
+    state.write_bytes(state.read_bytes()[:-100])
+    with pytest.raises(checkpoint.CheckpointError, match="not a whole"):
+        fit(registry, request(tones, tmp_path, max_steps=4, resume=True), silent)
+
+
+def test_state_holds_no_pickle(registry: Registry, tones: Path, tmp_path: Path) -> None:
+    fit(registry, request(tones, tmp_path, max_steps=2), silent)
+    with safe_open(tmp_path / "resume.safetensors", framework="pt") as file:
+        assert any(name.startswith("optimizer.exp_avg.") for name in file.keys())  # noqa: SIM118
