@@ -137,7 +137,7 @@ def make_demo(ours: dict[str, Recipe], library: list[Score], folder: Path, seed:
         path = folder / f"{name}.ogg"
         audio.write(path, stem * np.float32(0.9 / peak), RATE, overwrite=True)
         mixture += audio.read(path)[0]  # the decoded stems: their sum is the mixture exactly
-    audio.write(folder / "mixture.flac", mixture, RATE, "PCM_16", overwrite=True)
+    audio.write(folder.parent / "mixture.flac", mixture, RATE, "PCM_16", overwrite=True)
     about = {
         "piece": DEMO_PIECE,
         "split": "test",

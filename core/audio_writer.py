@@ -78,8 +78,14 @@ class AudioWriter:
         with write_errors(self.path):
             for start in range(0, wave.shape[1], BLOCK):
                 part = np.ascontiguousarray(wave[:, start : start + BLOCK].T)  # (frames, channels)
-                self._sound.write(_quantised(part, self.subtype))
+                self._write(_quantised(part, self.subtype))
         self.frames += wave.shape[1]
+
+    def _write(self, part: npt.NDArray[np.generic]) -> None:
+        try:
+            self._sound.write(part)
+        except AssertionError as error:  # how soundfile says that not all was taken
+            raise OSError("the disk took only a part of it") from error
 
     def close(self) -> None:
         """Flush and close; what the disk refuses is an AudioError."""
@@ -147,7 +153,7 @@ def write_errors(path: Path) -> Iterator[None]:
     """Turn what the file system or libsndfile says while writing ``path`` into one AudioError."""
     try:
         yield
-    except (OSError, soundfile.LibsndfileError, AssertionError) as error:
+    except (OSError, soundfile.LibsndfileError) as error:
         raise AudioError(
             f"cannot write {path}: {reason_of(error)}",
             hint="check the folder's permissions and the free space",

@@ -10,7 +10,7 @@ import pytest
 
 from core import audio
 from core.data import recipe as recipes
-from core.data.build import build_tracks
+from core.data.build import build_tracks, render_set
 from core.errors import ConfigError, DataError, UnknownNameError
 from core.registry import Registry
 
@@ -82,6 +82,18 @@ def test_two_owners_of_an_alias_are_refused(tmp_path: Path) -> None:
     pair = [stub(tmp_path, "violin", "strings"), stub(tmp_path, "viola", "strings")]
     with pytest.raises(DataError, match="'violin' and 'viola'"):
         build_tracks(pair)
+
+
+def test_rendered_source_needs_company_and_a_known_name(tmp_path: Path) -> None:
+    text = RECIPE.replace(
+        "kind: stems, root: tracks, licence: MIT",
+        "kind: rendered, soundfonts: [{file: any.sf2, programs: [40], licence: MIT}]",
+    )
+    alone = stub(tmp_path, "violin", text=text)
+    with pytest.raises(DataError, match="only one instrument"):
+        render_set([alone], "home", "test", 1, tmp_path / "out")
+    with pytest.raises(UnknownNameError, match="'home'"):
+        render_set([alone], "hme", "test", 1, tmp_path / "out")
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from core.data.casting import Player
 from core.data.recipe import Recipe, RenderedSpec, Spec, StemsSpec
 from core.data.rendered import plan_tracks, render_tracks
 from core.data.stems import StemsSource
-from core.data.track import Track
+from core.data.track import Split, Track
 from core.errors import DataError, UnknownNameError, nearest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -144,6 +144,48 @@ def _resolve(root: str, folder: Path) -> Path:
     return beside if beside.is_dir() else REPOSITORY / root
 
 
+def render_set(
+    instruments: Sequence[InstrumentLike],
+    source: str,
+    split: Split,
+    count: int,
+    out: Path,
+    *,
+    seconds: tuple[float, float] = (20.0, 30.0),
+    soundfont: str | None = None,
+    seed: int = 0,
+    cache: Path | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Path]:
+    """Render one set of tracks, for evaluation or for a larger training set.
+
+    Args:
+        instruments: who plays; those without the source are left out.
+        source: a source of kind `rendered` in their recipes.
+        split: the side of the split whose pieces are played.
+        count: number of tracks.
+        out: folder of tracks, in the layout that `stems` sources read.
+        seconds: shortest and longest track.
+        soundfont: play everything with this one. With the same other arguments the notes and
+            programs are the same, so that sound sources can be compared.
+        seed: of pieces, casts and performances.
+        cache: folder of parsed scores.
+        progress: told how many of how many tracks are rendered.
+    Returns:
+        the tracks' folders.
+    Raises:
+        UnknownNameError: no instrument has the source.
+        DataError: only one instrument has it.
+        MissingToolError: fluidsynth, a soundfont or music21 is missing.
+    """
+    known = {i.name: recipes.load(i.recipe_file) for i in instruments}
+    players = _players(source, known)
+    library = scores.chorales(cache or default_cache())
+    parts = max(spec.parts for recipe in known.values() if (spec := _spec(recipe, source)))
+    plans = plan_tracks(library, list(players), split, count, seconds, parts, seed)
+    return render_tracks(plans, players, out, soundfont, _workers(), progress)
+
+
 def _render(
     source: str,
     owners: Sequence[str],
@@ -152,22 +194,14 @@ def _render(
     progress: Callable[[int, int], None] | None,
 ) -> Path:
     """Render a source for all instruments that have it, and return the folder of its tracks."""
-    specs = {name: spec for name, recipe in known.items() if (spec := _spec(recipe, source))}
-    players = {
-        name: Player(name, known[name].voice, tuple(spec.soundfonts))
-        for name, spec in sorted(specs.items())
-    }
-    if len(players) < 2:
-        raise DataError(
-            f"source '{source}' has only one instrument ({', '.join(players)}) to make music with",
-            "add the source to another instrument's recipe",
-        )
-    count = max(specs[name].tracks for name in owners)
-    seconds = max(specs[name].seconds for name in owners)
-    parts = max(specs[name].parts for name in owners)
+    players = _players(source, known)
+    specs = [spec for name in owners if (spec := _spec(known[name], source))]
+    count = max(spec.tracks for spec in specs)
+    seconds = max(spec.seconds for spec in specs)
+    parts = max(spec.parts for spec in specs)
     described = {
-        n: [p.voice.model_dump(), *(f.model_dump() for f in p.soundfonts)]
-        for n, p in players.items()
+        name: [player.voice.model_dump(), *(font.model_dump() for font in player.soundfonts)]
+        for name, player in players.items()
     }
     key = hashlib.sha256(json.dumps([described, seconds, parts], sort_keys=True).encode())
     root = cache / "rendered" / f"{source}-{key.hexdigest()[:12]}"
@@ -176,9 +210,30 @@ def _render(
     plans = plan_tracks(library, list(players), "train", count, (0.8 * seconds, seconds), parts)
     plans += plan_tracks(library, list(players), "valid", held_out, (20.0, 30.0), parts)
     plans += plan_tracks(library, list(players), "test", held_out, (20.0, 30.0), parts)
-    workers = max(1, min(8, os.cpu_count() or 1))
-    render_tracks(plans, players, root, workers=workers, progress=progress)
+    render_tracks(plans, players, root, workers=_workers(), progress=progress)
     return root
+
+
+def _players(source: str, known: Mapping[str, Recipe]) -> dict[str, Player]:
+    """Everyone whose recipe has this rendered source."""
+    players = {
+        name: Player(name, known[name].voice, tuple(spec.soundfonts))
+        for name in sorted(known)
+        if (spec := _spec(known[name], source))
+    }
+    if not players:
+        rendered = {s for r in known.values() for s in r.sources if _spec(r, s)}
+        raise UnknownNameError(f"no rendered source '{source}'", nearest(source, rendered))
+    if len(players) == 1:
+        raise DataError(
+            f"source '{source}' has only one instrument ({', '.join(players)}) to make music with",
+            "add the source to another instrument's recipe",
+        )
+    return players
+
+
+def _workers() -> int:
+    return max(1, min(8, os.cpu_count() or 1))
 
 
 def _spec(recipe: Recipe, source: str) -> RenderedSpec | None:

@@ -115,7 +115,7 @@ def render_track(
             stems[performance.player] = wave
             sounds[performance.player] = f"{file} program {program}"
             fonts.add(file)
-            licences.add(font.licence if soundfont is None else f"terms of {file}")
+            licences.add(_licence(file, players[performance.player].soundfonts))
     if len(stems) < 2:
         return None
     for name, wave in stems.items():
@@ -162,6 +162,10 @@ def render_tracks(
             if progress is not None:
                 progress(done, len(plans))
     return folders
+
+
+def _licence(file: str, fonts: Sequence[Soundfont]) -> str:
+    return next((font.licence for font in fonts if font.file == file), f"terms of {file}")
 
 
 def _sound(fonts: Sequence[Soundfont], rng: np.random.Generator) -> tuple[Soundfont, int]:

@@ -1,0 +1,260 @@
+"""Separate a mixture into instruments: as a stream, so that its length costs no memory."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from core import checkpoint as checkpoints
+from core.audio import check_finite
+from core.audio_writer import BLOCK, Wave
+from core.checkpoint import Checkpoint
+from core.errors import AudioError, CheckpointError, TimbresepError, UnknownNameError, nearest
+from core.streaming import Fifo, Pair, Rows, consistent, overlap_add, resampled
+
+if TYPE_CHECKING:
+    from core.registry import Registry
+
+log = logging.getLogger(__name__)
+
+MAX_CHANNELS = 2
+ALL = "all"
+
+
+class Separator:
+    """A loaded checkpoint, ready to separate any number of signals.
+
+    Args:
+        checkpoint: network and the conditions it was trained with.
+        extra: conditions (dim,) of instruments that the network was not trained on.
+        device: where to compute: cpu, cuda, mps, or auto for the best there is.
+
+    Raises:
+        CheckpointError: an extra condition has another length than the checkpoint's.
+        TimbresepError: no such device.
+    """
+
+    def __init__(
+        self,
+        checkpoint: Checkpoint,
+        extra: Mapping[str, NDArray[np.float32]] | None = None,
+        device: str = "cpu",
+    ) -> None:
+        self.model = checkpoint.model
+        self.checkpoint = checkpoint
+        self._conditions = {**(extra or {}), **checkpoint.conditions}
+        self.trained = tuple(checkpoint.conditions)
+        dim = len(next(iter(checkpoint.conditions.values())))
+        for name, vector in self._conditions.items():
+            if vector.shape != (dim,):
+                raise CheckpointError(
+                    f"the condition of '{name}' has shape {vector.shape}, "
+                    f"{checkpoint.path} expects ({dim},)",
+                    hint=f"rebuild it with `condition build {name}`",
+                )
+        self.device = _device(device)
+        self.model.to(self.device).eval()
+
+    @property
+    def instruments(self) -> tuple[str, ...]:
+        """Names of everything that can be asked for, those of the checkpoint first."""
+        return self.trained + tuple(name for name in self._conditions if name not in self.trained)
+
+    def separate(
+        self, wave: Wave, rate: int, instruments: Sequence[str], consistent: bool = False
+    ) -> dict[str, Wave]:
+        """Separate a waveform that is in memory.
+
+        Args:
+            wave: (channels, samples), one or two channels.
+            rate: Hz; converted to the network's rate and back where it differs.
+            instruments: names out of `instruments`.
+            consistent: make the stems sum to the mixture.
+
+        Returns:
+            Name → (channels, samples), with the rate, length and channels of the input.
+
+        Raises:
+            AudioError: more than two channels, no samples, or one that is not finite.
+            UnknownNameError: an instrument that the separator does not know.
+        """
+        if wave.ndim != 2 or wave.shape[1] == 0:
+            raise AudioError(f"expected a waveform (channels, samples), got shape {wave.shape}")
+        check_finite(wave, rate, "the mixture")
+        blocks = (wave[:, at : at + BLOCK] for at in range(0, wave.shape[1], BLOCK))
+        parts = list(self.stream(blocks, rate, wave.shape[0], instruments, consistent))
+        stems = np.concatenate(parts, axis=2)  # (instruments, channels, samples)
+        return dict(zip(instruments, stems, strict=True))
+
+    def stream(
+        self,
+        blocks: Iterable[Rows],
+        rate: int,
+        channels: int,
+        instruments: Sequence[str],
+        consistent: bool = False,
+    ) -> Iterator[Rows]:
+        """Separate a stream of blocks (channels, samples).
+
+        Yields:
+            Blocks (instruments, channels, samples); in all, as many samples as came in.
+        """
+        for _, stems in self.pairs(blocks, rate, channels, instruments, consistent):
+            yield stems
+
+    def pairs(
+        self,
+        blocks: Iterable[Rows],
+        rate: int,
+        channels: int,
+        instruments: Sequence[str],
+        make_consistent: bool = False,
+    ) -> Iterator[Pair]:
+        """As `stream`, but each block of stems comes with its stretch of the mixture."""
+        if not 1 <= channels <= MAX_CHANNELS:
+            raise AudioError(
+                f"{channels} channels; mono and stereo are supported",
+                hint="mix it down to stereo first",
+            )
+        conditions = self._stack(instruments)
+        model, count = self.model, len(instruments)
+        waiting = Fifo(channels)
+
+        def tapped() -> Iterator[Rows]:
+            for block in blocks:
+                waiting.push(block)
+                yield block
+
+        def process(window: Rows) -> Rows:
+            return self._process(window, conditions)
+
+        slow = resampled(tapped(), rate, model.sample_rate, channels)
+        fade = min(model.context, model.chunk // 8)
+        stems = overlap_add(slow, process, channels, model.chunk, model.context, fade)
+        back = resampled(stems, model.sample_rate, rate, count * channels)
+
+        def aligned() -> Iterator[Pair]:
+            for block in back:
+                mixture = waiting.take(block.shape[1])
+                kept = block[:, : mixture.shape[1]]  # rounding at the end of the last block
+                if kept.shape[1]:
+                    yield mixture, kept.reshape(count, channels, -1)
+
+        return consistent(aligned()) if make_consistent else aligned()
+
+    def _stack(self, instruments: Sequence[str]) -> torch.Tensor:
+        """Conditions (instruments, dim) on the device."""
+        if not instruments:
+            raise UnknownNameError("no instrument asked for", hint=nearest("", self.instruments))
+        for name in instruments:
+            if name not in self._conditions:
+                raise UnknownNameError(
+                    f"{self.checkpoint.path.name} knows no instrument '{name}'",
+                    hint=nearest(name, self.instruments),
+                )
+        stacked = np.stack([self._conditions[name] for name in instruments])
+        return torch.from_numpy(stacked).to(self.device)
+
+    @torch.inference_mode()
+    def _process(self, window: Rows, conditions: torch.Tensor) -> Rows:
+        """All instruments of one window in one call: (channels, n) → (instruments·channels, n)."""
+        channels, samples = window.shape
+        if not window.any():  # digital silence holds no instrument
+            return np.zeros((len(conditions) * channels, samples), np.float32)
+        mixture = torch.from_numpy(window).to(self.device)
+        # (1, channels, n); a mono network hears each channel by itself: (channels, 1, n)
+        mixture = mixture.unsqueeze(1 if channels > self.model.channels else 0)
+        try:
+            stems = self.model(mixture, conditions.expand(len(mixture), -1, -1))
+        except torch.OutOfMemoryError as error:
+            raise TimbresepError(
+                f"not enough memory on {self.device}", hint="use --device cpu"
+            ) from error
+        if not torch.isfinite(stems).all():
+            raise CheckpointError(
+                f"{self.checkpoint.path} gives values that are not finite",
+                hint="its weights are damaged; train it again or use another separator",
+            )
+        stems = stems.transpose(0, 1)  # (instruments, batch, model channels, n)
+        flat: Rows = stems.reshape(-1, samples).float().cpu().numpy()
+        return flat
+
+
+def open_separator(
+    path: Path, registry: Registry, names: Sequence[str], device: str = "cpu"
+) -> tuple[Separator, list[str]]:
+    """Load a checkpoint for some instruments.
+
+    An instrument that the checkpoint was not trained on is separated with the condition of its
+    plugin, and a notice says so.
+
+    Args:
+        path: the checkpoint.
+        registry: the plugins: aliases, conditions of new instruments, the backbone.
+        names: names or aliases, or "all" for every instrument in the checkpoint.
+        device: as for `Separator`.
+
+    Returns:
+        The separator, and the names asked for, each once, as it calls them.
+
+    Raises:
+        CheckpointError: the file is missing, damaged or of another condition version.
+        UnknownNameError: an instrument known to neither the checkpoint nor a plugin.
+    """
+    loaded = checkpoints.load(path, registry.backbone)
+    chosen: dict[str, NDArray[np.float32]] = {}
+    for asked in names:
+        if asked.strip().lower() == ALL:
+            chosen.update(loaded.conditions)
+        else:
+            name, vector = _condition(asked, loaded, registry)
+            chosen[name] = vector
+    extra = {name: vector for name, vector in chosen.items() if name not in loaded.conditions}
+    for name in extra:
+        log.warning(
+            "'%s' was not in this separator's training: it is separated by its plugin's "
+            "condition alone",
+            name,
+        )
+    return Separator(loaded, extra, device), list(chosen)
+
+
+def _condition(
+    asked: str, loaded: Checkpoint, registry: Registry
+) -> tuple[str, NDArray[np.float32]]:
+    """(canonical name, condition) of one instrument; the checkpoint's own goes first."""
+    plain = asked.strip().lower().replace(" ", "_").replace("-", "_")
+    if plain in loaded.conditions:
+        return plain, loaded.conditions[plain]
+    try:
+        instrument = registry.instruments([asked])[0]
+    except UnknownNameError as error:
+        known = {*loaded.conditions, *(item.name for item in registry.instruments())}
+        raise UnknownNameError(error.message, nearest(plain, known)) from error
+    if instrument.name in loaded.conditions:
+        return instrument.name, loaded.conditions[instrument.name]
+    version = instrument.config.condition.version
+    if version != loaded.metadata.condition_version:
+        raise CheckpointError(
+            f"'{instrument.name}' has a condition of version {version}, "
+            f"{loaded.path} expects {loaded.metadata.condition_version}",
+            hint=f"rebuild it with `condition build {instrument.name}`",
+        )
+    return instrument.name, instrument.condition()
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise TimbresepError(f"device '{name}' cannot be used", hint="use --device cpu") from error
+    return device
