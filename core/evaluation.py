@@ -16,8 +16,10 @@ import torch
 
 from core import audio
 from core.backbone import MaskBackbone
-from core.data.track import Track
+from core.data.stems import StemsSource
+from core.data.track import Split, Track
 from core.errors import DataError
+from core.instrument import Instrument
 from core.metrics import Moments
 from core.separator import MAX_CHANNELS, Separator
 from core.stft import STFT, ratio_masks
@@ -254,3 +256,24 @@ def mean_scores(rows: Sequence[Row]) -> Mapping[str, float | None]:
         values = [value for row in rows if (value := getattr(row, key)) is not None]
         means[key] = float(np.mean(values)) if values else None
     return means
+
+
+def tracks_in(
+    root: Path, instruments: Sequence[Instrument], split: Split | None = None
+) -> list[Track]:
+    """The tracks in a folder of stem folders, their stems named by instrument.
+
+    Args:
+        root: ``<root>/<track>/<instrument or alias>.(wav|flac|ogg)``.
+        instruments: whose names and aliases stems may have.
+        split: only the tracks on this side of the split.
+
+    Raises:
+        DataError: no such tracks, or stems that do not fit together.
+    """
+    aliases = {alias: item.name for item in instruments for alias in item.aliases}
+    tracks = StemsSource(root, aliases).tracks()
+    chosen = [track for track in tracks if split in (None, track.split)]
+    if not chosen:
+        raise DataError(f"{root}: none of its {len(tracks)} tracks is on the side '{split}'")
+    return chosen

@@ -134,10 +134,15 @@ def as_data(result: Evaluation) -> dict[str, object]:
     }
 
 
-def write_json(result: Evaluation, path: Path, overwrite: bool = False) -> None:
-    """Write `as_data`; OutputExistsError when the file is there and may not be replaced."""
+def refuse_existing(path: Path, overwrite: bool) -> None:
+    """OutputExistsError when the file is there and may not be replaced."""
     if path.exists() and not overwrite:
         raise OutputExistsError(f"{path} exists", hint="choose another name or use --overwrite")
+
+
+def write_json(result: Evaluation, path: Path, overwrite: bool = False) -> None:
+    """Write `as_data`; errors as `refuse_existing`."""
+    refuse_existing(path, overwrite)
     with atomic_write(path) as temporary:
         temporary.write_text(json.dumps(as_data(result), indent=2) + "\n", encoding="utf-8")
 

@@ -135,7 +135,7 @@ class Separator:
             return self._process(window, conditions)
 
         slow = resampled(tapped(), rate, model.sample_rate, channels)
-        fade = min(model.context, model.chunk // 8)
+        fade = min(model.context, model.chunk // 32)
         stems = overlap_add(slow, process, channels, model.chunk, model.context, fade)
         back = resampled(stems, model.sample_rate, rate, count * channels)
 

@@ -92,7 +92,7 @@ def overlap_add(
 
     Args:
         blocks: (rows, any number of samples) each.
-        process: (rows, chunk + 2 · context) → (outputs, chunk + 2 · context).
+        process: (rows, n) → (outputs, n), where n = chunk + 2 · context, and less at the end.
         rows: of every input block.
         chunk, context, fade: samples; ``fade`` is shorter than ``chunk``.
 
@@ -115,10 +115,11 @@ def overlap_add(
         remaining = len(held) - context
         if remaining <= 0:
             return
-        window = held.peek(chunk + 2 * context)
-        window = np.pad(window, ((0, 0), (0, chunk + 2 * context - window.shape[1])))
-        out = process(window)[:, context : context + chunk].copy()  # (outputs, chunk)
-        if tail is not None:
+        samples = min(remaining, chunk)
+        window = held.peek(samples + 2 * context)
+        window = np.pad(window, ((0, 0), (0, samples + 2 * context - window.shape[1])))
+        out = process(window)[:, context : context + samples].copy()  # (outputs, samples)
+        if tail is not None:  # a chunk that follows another has more than `fade` samples
             out[:, :fade] = out[:, :fade] * ramp + tail * (1 - ramp)
         if ended and remaining <= chunk:
             yield out[:, :remaining]

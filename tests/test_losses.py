@@ -26,7 +26,7 @@ def test_silence_scores_zero_and_perfection_the_ceiling() -> None:
 def test_leak_of_an_absent_target_is_measured_against_the_mixture() -> None:
     mixture = tone(1)[:, 0]
     leak = tone(0.1).requires_grad_()
-    loss = thresholded_snr_loss(leak, 0 * tone(1), mixture, ceiling_db=80)
+    loss = thresholded_snr_loss(leak, 0 * tone(1), mixture, absent_ceiling_db=80)
     assert loss.item() == pytest.approx(-20, abs=0.1)
     (gradient,) = torch.autograd.grad(loss.sum(), leak)
     assert (gradient * leak).sum() > 0, "less leak is better"

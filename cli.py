@@ -1,0 +1,471 @@
+"""timbresep on the command line: each command parses, calls the core and prints."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from core.console import clock, make_console, progress, run, show_error, start_logging
+from core.errors import ConfigError
+from core.registry import Registry
+
+if TYPE_CHECKING:
+    from core.batch import FileReport
+    from core.separator import Separator
+
+EXAMPLES = """
+[bold]Examples[/]
+
+  python cli.py separate song.wav -i violin,flute,bass -o out/
+
+  python cli.py separate *.flac -i all --residual --format flac
+
+  python cli.py train --plugin violin --max-minutes 10
+
+  python cli.py evaluate data/starter/demo
+
+  python cli.py condition show violin flute
+"""
+
+app = typer.Typer(
+    help="Separate any instrument from a mix; each instrument is a plugin.",
+    epilog=EXAMPLES,
+    rich_markup_mode="rich",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+condition_app = typer.Typer(no_args_is_help=True, help="The vectors that steer the separator.")
+ddsp_app = typer.Typer(no_args_is_help=True, help="The DDSP models that the vectors come from.")
+data_app = typer.Typer(no_args_is_help=True, help="Render training and evaluation audio.")
+app.add_typer(condition_app, name="condition")
+app.add_typer(ddsp_app, name="ddsp")
+app.add_typer(data_app, name="data")
+
+
+class Format(StrEnum):
+    """File formats of stems."""
+
+    wav = "wav"
+    flac = "flac"
+
+
+class Bits(StrEnum):
+    """Bits a sample of stems has: 32 is float."""
+
+    b16 = "16"
+    b24 = "24"
+    b32 = "32"
+
+
+class Side(StrEnum):
+    """Sides of the split by piece."""
+
+    train = "train"
+    valid = "valid"
+    test = "test"
+
+
+SUBTYPES = {Bits.b16: "PCM_16", Bits.b24: "PCM_24", Bits.b32: "FLOAT"}
+
+PluginsDir = Annotated[
+    list[Path] | None,
+    typer.Option(
+        help="Folder of plugin folders, besides the bundled ones and those in $TIMBRESEP_PLUGINS; "
+        "repeatable."
+    ),
+]
+Instruments = Annotated[
+    list[str] | None,
+    typer.Option("-i", "--instruments", help="Names or aliases with commas between, or 'all'."),
+]
+SeparatorName = Annotated[str | None, typer.Option("--separator", help="A shipped separator.")]
+CheckpointFile = Annotated[Path | None, typer.Option("--checkpoint", help="A trained checkpoint.")]
+Device = Annotated[str, typer.Option(help="cpu, cuda, mps, or auto for the best there is.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that are there.")]
+Seed = Annotated[int, typer.Option(help="Source of chance.")]
+
+
+@app.callback()
+def options(
+    debug: Annotated[
+        bool, typer.Option("--debug", help="Show tracebacks of errors; may stand anywhere.")
+    ] = False,
+) -> None:
+    """Separate any instrument from a mix; each instrument is a plugin."""
+    del debug  # `main` has taken it
+
+
+@app.command("list")
+def list_plugins(plugins_dir: PluginsDir = None) -> None:
+    """Show every plugin and separator, and what is wrong with the broken ones."""
+    registry = Registry.load(plugins_dir or ())
+    view = Table("kind", "name", "status", "from", "about")
+    for row in registry.rows():
+        status = "[green]ok[/]" if row.status == "ok" else f"[red]{escape(row.status)}[/]"
+        view.add_row(row.kind, row.name, status, escape(row.owner), escape(row.detail))
+    for name, separator in registry.config.separators.items():
+        default = "default; " if name == registry.config.default_separator else ""
+        path = registry.folder / separator.file
+        status = "[green]ok[/]" if path.is_file() else "[red]broken[/]"
+        about = f"{default}{separator.file}" if path.is_file() else f"{path} is missing"
+        view.add_row("separator", name, status, "bundled", escape(about))
+    make_console().print(view)
+
+
+@app.command(epilog=EXAMPLES.split("python cli.py train")[0])
+def separate(
+    files: Annotated[list[Path], typer.Argument(help="Audio files: WAV, FLAC, Ogg, MP3, AIFF.")],
+    instruments: Instruments = None,
+    out: Annotated[
+        Path, typer.Option("-o", "--out", help="Stems go to OUT/<file>/<instrument>.")
+    ] = Path("out"),
+    separator: SeparatorName = None,
+    checkpoint: CheckpointFile = None,
+    format: Annotated[Format, typer.Option(help="Of the stems.")] = Format.wav,
+    bits: Annotated[
+        Bits | None, typer.Option(help="32 is float (the default of WAV); FLAC takes 16 or 24.")
+    ] = None,
+    residual: Annotated[
+        bool, typer.Option("--residual", help="Also write what the stems leave of the mixture.")
+    ] = False,
+    consistent: Annotated[
+        bool, typer.Option("--consistent", help="Make the stems sum to the mixture.")
+    ] = False,
+    overwrite: Overwrite = False,
+    device: Device = "auto",
+    plugins_dir: PluginsDir = None,
+) -> None:
+    """Separate files into instruments: several of both in one run, the model loaded once."""
+    from core.batch import Output, check, separate_batch
+
+    subtype = SUBTYPES[bits] if bits else None
+    output = Output(out, format.value, subtype, residual, consistent, overwrite)
+    start_logging()
+    model, names = _open(separator, checkpoint, instruments, device, plugins_dir)
+    check(output, names)
+    with progress("separating") as update:
+        batch = separate_batch(
+            model,
+            files,
+            names,
+            output,
+            report=lambda path, done, total: update(done / total, path.name),
+            finished=_print_file,
+            failed=lambda _, error: show_error(error),
+        )
+    if batch.failed:
+        total = len(batch.failed) + len(batch.done)
+        start_logging().print(f"{len(batch.failed)} of {total} files could not be separated")
+        raise typer.Exit(1)
+
+
+@app.command()
+def train(
+    plugin: Annotated[
+        list[str], typer.Option("--plugin", "-p", help="Instruments, with commas between, or all.")
+    ],
+    backbone: Annotated[str | None, typer.Option(help="Network to train.")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="NAME=VALUE of the backbone; repeatable.")
+    ] = None,
+    source: Annotated[
+        list[str] | None, typer.Option(help="Recipe sources, in place of each recipe's own choice.")
+    ] = None,
+    data: Annotated[
+        list[str] | None,
+        typer.Option(help="[NAME=]FOLDER of tracks, <track>/<instrument>.wav; repeatable."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Run folder; runs/<time>-<instruments> if not given.")
+    ] = None,
+    max_steps: Annotated[int | None, typer.Option(min=1, help="Optimizer steps.")] = None,
+    max_minutes: Annotated[float | None, typer.Option(min=0.01, help="Stop after these.")] = None,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Mixtures in a step.")] = None,
+    learning_rate: Annotated[float | None, typer.Option(help="At the peak of the run.")] = None,
+    validate_every: Annotated[int | None, typer.Option(min=1, help="Steps.")] = None,
+    workers: Annotated[int | None, typer.Option(min=0, help="Mixing processes.")] = None,
+    seed: Seed = 0,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
+    device: Device = "auto",
+    plugins_dir: PluginsDir = None,
+) -> None:
+    """Train a separator for one instrument, or one for many."""
+    from core import trainer
+
+    registry = Registry.load(plugins_dir or ())
+    names = _names(plugin)
+    wanted = [item.name for item in registry.instruments(None if names == ["all"] else names)]
+    if resume and out is None:
+        raise ConfigError("--resume needs --out", "name the run folder to go on with")
+    label = "-".join(wanted) if len(wanted) < 4 else f"{len(wanted)}-instruments"
+    request = trainer.TrainRequest(
+        instruments=tuple(wanted),
+        out=out or Path("runs") / f"{time.strftime('%Y%m%d-%H%M%S')}-{label}",
+        backbone=backbone,
+        arguments=_arguments(set_ or []),
+        sources=tuple(_names(source)) if source else None,
+        roots=_roots(data or []),
+        max_steps=max_steps,
+        max_minutes=max_minutes,
+        batch_size=batch_size,
+        learning_rate=learning_rate,
+        validate_every=validate_every,
+        workers=workers,
+        seed=seed,
+        resume=resume,
+        device=device,
+    )
+    with progress(f"training {label}") as update:
+        result = trainer.fit(registry, request, update)
+    view = Table("instrument", "SDR", "SI-SDRi", title="Validation, dB", title_justify="left")
+    for name, scores in result.scores.items():
+        view.add_row(name, f"{scores['sdr']:.1f}", f"{scores['si_sdr_improvement']:.1f}")
+    console = make_console()
+    console.print(view)
+    console.print(f"{result.steps} steps; best checkpoint: {result.best}", soft_wrap=True)
+    console.print(
+        f"next: python cli.py separate song.wav --checkpoint {result.best}", soft_wrap=True
+    )
+
+
+@app.command()
+def evaluate(
+    root: Annotated[Path, typer.Argument(help="Folder of tracks: <track>/<instrument>.wav.")],
+    instruments: Instruments = None,
+    separator: SeparatorName = None,
+    checkpoint: CheckpointFile = None,
+    split: Annotated[Side | None, typer.Option(help="Only this side of the split.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first tracks.")] = None,
+    swaps: Annotated[
+        bool, typer.Option("--swaps", help="Also show each pair of swapped conditions.")
+    ] = False,
+    json: Annotated[Path | None, typer.Option(help="Also write all scores to this file.")] = None,
+    overwrite: Overwrite = False,
+    device: Device = "auto",
+    plugins_dir: PluginsDir = None,
+) -> None:
+    """Score a separator on multitracks, beside silence, the mixture and an oracle."""
+    from core import evaluation, score_table
+
+    start_logging()
+    model, names = _open(separator, checkpoint, instruments, device, plugins_dir)
+    if json is not None:
+        score_table.refuse_existing(json, overwrite)
+    registry = Registry.load(plugins_dir or ())
+    tracks = evaluation.tracks_in(root, registry.instruments(), split.value if split else None)
+    with progress("evaluating") as update:
+        result = evaluation.evaluate(
+            model, tracks[:limit], names, lambda name, done, total: update(done / total, name)
+        )
+    console = make_console()
+    console.print(score_table.table(result, f"{model.checkpoint.path.name} on {root}"))
+    if swaps:
+        console.print(score_table.swap_table(result))
+    if result.leaks:
+        console.print(score_table.leak_table(result))
+    if json is not None:
+        score_table.write_json(result, json, overwrite)
+        console.print(f"wrote {json}", soft_wrap=True)
+
+
+@condition_app.command("show")
+def show_conditions(
+    names: Annotated[list[str], typer.Argument(help="Instruments, or 'all'.")],
+    plugins_dir: PluginsDir = None,
+) -> None:
+    """Draw instruments' harmonics and tell how alike they are."""
+    from core import condition_view
+
+    registry = Registry.load(plugins_dir or ())
+    wanted = _names(names)
+    chosen = registry.instruments(None if wanted == ["all"] else wanted)
+    vectors = {item.name: item.condition() for item in chosen}
+    console = make_console()
+    console.print(condition_view.harmonics_table(vectors))
+    if len(vectors) > 1:
+        console.print(condition_view.similarity_table(vectors))
+
+
+@condition_app.command("build")
+def build_condition(
+    plugin: Annotated[str, typer.Argument(help="Plugin folder, or an instrument's name.")],
+    notes: Annotated[
+        str | None, typer.Option(help="MIDI numbers with commas between; all semitones if not.")
+    ] = None,
+    plugins_dir: PluginsDir = None,
+) -> None:
+    """Measure an instrument's condition on its DDSP model."""
+    from core.plugin_files import build_condition as build
+
+    path = build(_folder(plugin, plugins_dir), _numbers(notes) if notes else None)
+    make_console().print(f"wrote {path}", soft_wrap=True)
+
+
+@ddsp_app.command("train")
+def train_ddsp(
+    plugin: Annotated[str, typer.Option(help="Plugin folder, or an instrument's name.")],
+    solos: Annotated[Path, typer.Option(help="Folder of recordings, one note at a time.")],
+    steps: Annotated[int, typer.Option(min=1, help="Optimizer steps.")] = 3000,
+    minutes: Annotated[float | None, typer.Option(min=0.01, help="Stop after these.")] = None,
+    seed: Seed = 0,
+    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    overwrite: Overwrite = False,
+    plugins_dir: PluginsDir = None,
+) -> None:
+    """Train an instrument's DDSP model on solo recordings."""
+    from core.voice import train_voice
+
+    with progress("training") as update:
+        result = train_voice(
+            _folder(plugin, plugins_dir),
+            solos,
+            steps=steps,
+            minutes=minutes,
+            seed=seed,
+            device=device,
+            overwrite=overwrite,
+            report=update,
+        )
+    console = make_console()
+    console.print(
+        f"{result.steps} steps on {result.minutes} minutes of solos; "
+        f"spectral loss {result.first_loss:.2f} → {result.last_loss:.2f}, "
+        f"held out {result.valid_loss:.2f}"
+    )
+    console.print(f"next: python cli.py condition build {plugin}", soft_wrap=True)
+
+
+@data_app.command("render")
+def render_tracks(
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the tracks.")],
+    instruments: Instruments = None,
+    source: Annotated[str, typer.Option(help="Rendered source in the recipes.")] = "orchestra",
+    split: Annotated[Side, typer.Option(help="Side of the split to play from.")] = Side.test,
+    count: Annotated[int, typer.Option(min=1, help="Tracks.")] = 10,
+    soundfont: Annotated[
+        str | None, typer.Option(help="Play everything with this one, to compare sound sources.")
+    ] = None,
+    seed: Seed = 0,
+    plugins_dir: PluginsDir = None,
+) -> None:
+    """Render multitracks from scores with a soundfont."""
+    from core.data.build import render_set
+
+    names = _names(instruments or ["all"])
+    chosen = Registry.load(plugins_dir or ()).instruments(None if names == ["all"] else names)
+    with progress("rendering") as update:
+        folders = render_set(
+            chosen,
+            source,
+            split.value,
+            count,
+            out,
+            soundfont=soundfont,
+            seed=seed,
+            progress=lambda done, total: update(done / total, f"{done} of {total} tracks"),
+        )
+    make_console().print(f"{len(folders)} tracks in {out}", soft_wrap=True)
+
+
+@data_app.command("solos")
+def render_solos(
+    instrument: Annotated[str, typer.Argument(help="Plugin folder, or an instrument's name.")],
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the recordings.")],
+    seed: Seed = 0,
+    plugins_dir: PluginsDir = None,
+) -> None:
+    """Render the solos that an instrument's recipe describes, for `ddsp train`."""
+    from core.voice import render_voice_solos
+
+    start_logging()
+    files = render_voice_solos(_folder(instrument, plugins_dir) / "recipe.yaml", out, seed)
+    make_console().print(f"{len(files)} files in {out}", soft_wrap=True)
+
+
+def _open(
+    separator: str | None,
+    checkpoint: Path | None,
+    instruments: list[str] | None,
+    device: str,
+    plugins_dir: list[Path] | None,
+) -> tuple[Separator, list[str]]:
+    """The separator asked for, and the instruments as it calls them."""
+    from core.separator import open_separator
+
+    if separator and checkpoint:
+        raise ConfigError("--separator and --checkpoint exclude each other", "give one of them")
+    registry = Registry.load(plugins_dir or ())
+    path = checkpoint or registry.separator_path(separator)
+    return open_separator(path, registry, _names(instruments or ["all"]), device)
+
+
+def _print_file(report: FileReport) -> None:
+    console = make_console()
+    stems = ", ".join(path.name for path in report.outputs)
+    speed = report.duration / max(report.seconds, 1e-9)
+    console.print(
+        f"{escape(str(report.path))} → {escape(str(report.outputs[0].parent))}: {escape(stems)} "
+        f"({clock(report.duration)} of audio in {report.seconds:.1f} s, {speed:.1f}× real time)",
+        soft_wrap=True,
+    )
+    for note in report.notes:
+        make_console(stderr=True).print(f"[yellow]note:[/] {escape(note)}", soft_wrap=True)
+
+
+def _names(given: list[str]) -> list[str]:
+    return [name.strip() for item in given for name in item.split(",") if name.strip()]
+
+
+def _numbers(text: str) -> list[float]:
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError as error:
+        raise ConfigError(f"'{text}' is not a list of numbers", "such as 60,62.5,64") from error
+
+
+def _roots(given: list[str]) -> dict[str, Path]:
+    pairs = [item.partition("=") for item in given]
+    return {a if sign else Path(a).name: Path(b if sign else a) for a, sign, b in pairs}
+
+
+def _arguments(given: list[str]) -> dict[str, int | float | bool | str]:
+    import yaml
+
+    arguments = {}
+    for item in given:
+        name, sign, value = item.partition("=")
+        if not sign:
+            raise ConfigError(f"--set {item}: expected NAME=VALUE", "such as --set hidden=128")
+        arguments[name] = yaml.safe_load(value)
+    return arguments
+
+
+def _folder(plugin: str, plugins_dir: list[Path] | None) -> Path:
+    """A plugin's folder, by path or name; a path may lead to one that is not complete yet."""
+    if (Path(plugin) / "instrument.yaml").is_file():
+        return Path(plugin)
+    return Registry.load(plugins_dir or ()).instruments([plugin])[0].folder
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run the command line; returns the exit code."""
+    # Threads that wait by spinning stall recurrent layers for seconds on a machine that is busy
+    # with other things; OpenMP reads this when torch is first imported.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    given = sys.argv[1:] if arguments is None else arguments
+    debug = "--debug" in given
+    rest = [item for item in given if item != "--debug"]
+    return run(lambda: app(rest, prog_name="cli.py"), debug)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

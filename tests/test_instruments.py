@@ -1,0 +1,110 @@
+"""The conformance kit for instruments: every registered one passes it."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+import torch
+
+from core import conditioner
+from core.data import recipe as recipes
+from core.ddsp.features import FRAME_RATE
+from core.ddsp.model import DdspModel
+from core.instrument import Instrument
+from core.registry import Registry
+
+INSTRUMENTS = {instrument.name: instrument for instrument in Registry.load().instruments()}
+
+
+@pytest.fixture(params=sorted(INSTRUMENTS))
+def instrument(request: pytest.FixtureRequest) -> Instrument:
+    return INSTRUMENTS[request.param]
+
+
+def middle(instrument: Instrument) -> float:
+    """A fundamental in Hz in the middle of the instrument's range."""
+    low, high = instrument.f0_range
+    return float(np.sqrt(low * high))
+
+
+def note(instrument: Instrument, seconds: float, loudness_db: float | None = None) -> np.ndarray:
+    """One note of the instrument, played by its own DDSP model."""
+    model = DdspModel.load(instrument.ddsp_file).eval()
+    level = model.heard.loudness_db[1] if loudness_db is None else loudness_db
+    frames = int(seconds * FRAME_RATE)
+    noise = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        audio = model(
+            torch.full((1, frames), middle(instrument)), torch.full((1, frames), level), noise
+        )
+    return audio[0].numpy().astype(np.float32)
+
+
+def test_has_a_card_a_recipe_and_licences(instrument: Instrument) -> None:
+    assert (instrument.folder / "README.md").read_text().startswith(f"# {instrument.name}")
+    assert recipes.load(instrument.recipe_file).use
+    assert instrument.config.licences.weights
+    assert instrument.config.licences.data
+
+
+def test_ddsp_model_is_the_one_that_was_measured(instrument: Instrument) -> None:
+    instrument.verify_ddsp()
+    table = conditioner.build(instrument.ddsp_file, instrument.f0_range)
+    np.testing.assert_allclose(instrument.condition(), conditioner.condition(table), atol=1e-3)
+
+
+def test_condition_keeps_the_contract(instrument: Instrument) -> None:
+    vector = instrument.condition()
+    assert vector.shape == (conditioner.DIM,)
+    assert vector.dtype == np.float32
+    assert np.isfinite(vector).all()
+    assert vector.min() >= 0
+    assert vector.max() <= 1.001
+    assert instrument.config.condition.version == conditioner.CONDITION_VERSION
+
+
+def test_distribution_is_proper_and_silent_above_nyquist(instrument: Instrument) -> None:
+    table = conditioner.build(instrument.ddsp_file, instrument.f0_range)
+    shares = table.distributions  # (levels, pitches, harmonics)
+    assert (shares >= 0).all()
+    np.testing.assert_allclose(shares.sum(axis=-1), 1, atol=1e-4)
+    hz = 440 * 2 ** ((table.pitches - 69) / 12)
+    above = hz[:, None] * np.arange(1, shares.shape[-1] + 1) >= instrument.config.sample_rate / 2
+    assert above.any()
+    assert shares[:, above].max() < 1e-4
+
+
+def test_its_own_note_lasts_and_sounds_at_its_pitch(instrument: Instrument) -> None:
+    audio = note(instrument, 1.0)
+    assert 1e-3 < np.sqrt(np.mean(audio**2)) < 2
+    spectrum = np.abs(np.fft.rfft(audio[4000:12_000] * np.hanning(8000)))  # 2 Hz a bin
+    f0 = middle(instrument)
+    harmonics = [round(f0 * k / 2) for k in range(1, int(7000 / f0) + 1)]
+    on = sum(spectrum[bin - 2 : bin + 3].max() for bin in harmonics)
+    off = sum(spectrum[bin + round(f0 / 4) - 2 :][:5].max() for bin in harmonics)
+    assert on > 5 * off, "the energy is at multiples of the fundamental"
+
+
+def test_condition_ignores_duration_and_gain(instrument: Instrument) -> None:
+    table = conditioner.build(instrument.ddsp_file, instrument.f0_range)
+    once = note(instrument, 1.0)
+    variants = [once, np.concatenate([once, once]), 0.5 * once, note(instrument, 2.0)]
+    vectors = [
+        conditioner.condition_from_audio(table, audio, 16_000, instrument.f0_range)
+        for audio in variants
+    ]
+    for vector in vectors[1:]:
+        np.testing.assert_allclose(vector, vectors[0], atol=1e-3)
+
+
+def test_instruments_are_pairwise_distinct() -> None:
+    for one, two in itertools.combinations(INSTRUMENTS.values(), 2):
+        distance = np.sqrt(np.mean((one.condition() - two.condition()) ** 2))
+        assert distance > 0.05, f"{one.name} and {two.name}"
+
+
+def test_names_and_aliases_are_unambiguous() -> None:
+    names = [name for i in INSTRUMENTS.values() for name in (i.name, *i.aliases)]
+    assert len(names) == len(set(names))

@@ -1,0 +1,273 @@
+"""The separator as a stream: exact, of constant memory, and harmless to files."""
+
+from __future__ import annotations
+
+import os
+import resource
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from fakes import RATE, FirBackbone, GainBackbone, loaded, vector
+
+from core import audio, batch
+from core.batch import Output, separate_batch, separate_file
+from core.errors import AudioError, CheckpointError, OutputExistsError, UnknownNameError
+from core.separator import Separator
+from core.streaming import resampled
+
+
+def noise(channels: int = 2, samples: int = 10_000) -> np.ndarray:
+    rng = np.random.default_rng(samples)
+    return (0.1 * rng.standard_normal((channels, samples))).astype(np.float32)
+
+
+@pytest.fixture
+def separator() -> Separator:
+    return Separator(loaded(FirBackbone(3), low=1.0, half=0.5, minus=-2.0))
+
+
+def whole(separator: Separator, wave: np.ndarray, names: list[str]) -> np.ndarray:
+    """The network applied to everything at once."""
+    stack = np.stack([separator.checkpoint.conditions[name] for name in names])
+    with torch.inference_mode():
+        return separator.model(torch.from_numpy(wave)[None], torch.from_numpy(stack)[None])[0]
+
+
+@pytest.mark.parametrize("samples", [1, 39, 999, 1000, 1001, 1969, 1970, 10_000, 100_003])
+@pytest.mark.parametrize("channels", [1, 2])
+def test_chunks_equal_the_whole(separator: Separator, samples: int, channels: int) -> None:
+    wave, names = noise(channels, samples), ["low", "minus"]
+    stems = separator.separate(wave, RATE, names)
+    expected = whole(separator, wave, names)
+    for name, reference in zip(names, expected, strict=True):
+        assert stems[name].shape == wave.shape
+        assert np.abs(stems[name] - reference.numpy()).max() < 1e-6
+
+
+def test_the_sizes_of_blocks_do_not_matter(separator: Separator) -> None:
+    wave = noise()
+
+    def cut(size: int) -> np.ndarray:
+        blocks = (wave[:, at : at + size] for at in range(0, wave.shape[1], size))
+        return np.concatenate(list(separator.stream(blocks, RATE, 2, ["low"])), axis=2)
+
+    assert np.array_equal(cut(77), cut(10_000))
+
+
+def test_many_instruments_at_once_equal_many_calls(separator: Separator) -> None:
+    wave = noise()
+    together = separator.separate(wave, RATE, ["low", "half", "minus"])
+    calls = separator.model.calls
+    for name, stem in together.items():
+        assert np.allclose(separator.separate(wave, RATE, [name])[name], stem, atol=1e-7)
+    assert separator.model.calls == 4 * calls  # one call per chunk, however many instruments
+
+
+@pytest.mark.parametrize("rate", [44_100, 48_000, 11_025, 5_512])
+def test_another_rate_keeps_length_and_tone(rate: int) -> None:
+    separator = Separator(loaded(GainBackbone(3), unit=1.0))
+    time = np.arange(rate + 17) / rate
+    wave = (0.5 * np.sin(2 * np.pi * 440 * time))[None].astype(np.float32)
+    stem = separator.separate(wave, rate, ["unit"])["unit"]
+    assert stem.shape == wave.shape
+    inner = slice(rate // 10, -rate // 10)  # the ends of a tone have no band limit
+    assert np.abs(stem - wave)[:, inner].max() < 2e-3
+
+
+@pytest.mark.parametrize("samples", [1, 2, 3, 160, 4411])
+def test_a_few_samples_at_another_rate(samples: int) -> None:
+    separator = Separator(loaded(GainBackbone(3), unit=1.0))
+    for rate in (44_100, 3_000):
+        wave = noise(1, samples)
+        assert separator.separate(wave, rate, ["unit"])["unit"].shape == wave.shape
+
+
+def test_stream_resampling_equals_resampling_at_once() -> None:
+    wave = noise(2, 30_000)
+    blocks = (wave[:, at : at + 1234] for at in range(0, 30_000, 1234))
+    out = np.concatenate(list(resampled(blocks, 44_100, RATE, 2)), axis=1)
+    assert np.abs(out - audio.resample(wave, 44_100, RATE)).max() < 1e-4
+
+
+@pytest.mark.parametrize("rate", [RATE, 11_025])
+def test_consistent_stems_sum_to_the_mixture(separator: Separator, rate: int) -> None:
+    wave = noise()
+    wave[:, 3000:7000] = 0
+    stems = separator.separate(wave, rate, ["low", "half", "minus"], consistent=True)
+    assert np.abs(sum(stems.values()) - wave).max() < 1e-6
+
+
+def test_consistency_gives_most_to_the_loudest() -> None:
+    separator = Separator(loaded(GainBackbone(3), loud=0.9, quiet=0.01))
+    wave = noise()
+    stems = separator.separate(wave, RATE, ["loud", "quiet"], consistent=True)
+    assert np.abs(stems["quiet"] - 0.01 * wave).max() < 1e-3 * np.abs(wave).max()
+
+
+def test_a_mono_network_keeps_stereo(separator: Separator) -> None:
+    separator.model.channels = 1
+    wave = noise()
+    stem = separator.separate(wave, RATE, ["half"])["half"]
+    assert np.abs(stem - whole(separator, wave, ["half"])[0].numpy()).max() < 1e-6
+
+
+def test_silence_stays_silent(separator: Separator) -> None:
+    stems = separator.separate(np.zeros((2, 5000), np.float32), RATE, ["low", "minus"])
+    assert all(not stem.any() for stem in stems.values())
+    assert separator.model.calls == 0
+
+
+def test_memory_does_not_grow_with_length() -> None:
+    separator = Separator(loaded(GainBackbone(3), unit=1.0))
+    alive: list[int] = []
+
+    def mixture() -> Iterator[np.ndarray]:
+        produced = 0
+        for _ in range(2000):
+            produced += 500
+            alive.append(produced - consumed)
+            yield np.ones((2, 500), np.float32)
+
+    consumed = 0
+    for block in separator.stream(mixture(), 11_025, 2, ["unit"]):
+        consumed += block.shape[2]
+    assert consumed == 1_000_000
+    assert max(alive) < 10_000  # samples that are somewhere between in and out
+    assert separator.model.longest <= separator.model.chunk + 2 * separator.model.context
+
+
+def test_what_cannot_be_separated(separator: Separator) -> None:
+    with pytest.raises(AudioError, match="3 channels"):
+        separator.separate(noise(3), RATE, ["low"])
+    with pytest.raises(UnknownNameError, match="did you mean 'minus'"):
+        separator.separate(noise(), RATE, ["minos"])
+    with pytest.raises(AudioError, match="not a finite"):
+        separator.separate(np.full((1, 10), np.inf, np.float32), RATE, ["low"])
+    with pytest.raises(AudioError, match="expected"):
+        separator.separate(np.zeros((1, 0), np.float32), RATE, ["low"])
+
+
+def test_a_new_instrument_needs_a_condition_of_the_right_length() -> None:
+    checkpoint = loaded(GainBackbone(3), known=1.0)
+    separator = Separator(checkpoint, {"new": vector(0.25), "known": vector(9.0)})
+    assert separator.instruments == ("known", "new")
+    stems = separator.separate(np.ones((1, 10), np.float32), RATE, ["new", "known"])
+    assert np.allclose(stems["new"], 0.25)
+    assert np.allclose(stems["known"], 1.0)  # a checkpoint's own condition goes first
+    with pytest.raises(CheckpointError, match="shape"):
+        Separator(checkpoint, {"new": vector(1.0, 7)})
+
+
+def test_damaged_weights_are_told(separator: Separator) -> None:
+    separator.model.taps.data[:] = np.nan
+    with pytest.raises(CheckpointError, match="not finite"):
+        separator.separate(noise(), RATE, ["low"])
+
+
+def test_residual_and_stems_make_the_mixture(separator: Separator, tmp_path: Path) -> None:
+    wave = noise()
+    audio.write(tmp_path / "song.wav", wave, 11_025)
+    output = Output(tmp_path / "out", residual=True)
+    report = separate_file(
+        separator, tmp_path / "song.wav", ["low", "half"], tmp_path / "out" / "song", output
+    )
+    assert [path.name for path in report.outputs] == ["low.wav", "half.wav", "residual.wav"]
+    parts = [audio.read(path) for path in report.outputs]
+    assert all(rate == 11_025 for _, rate in parts)
+    assert np.abs(sum(part for part, _ in parts) - wave).max() < 1e-6
+
+
+def test_clipped_stems_are_noted(separator: Separator, tmp_path: Path) -> None:
+    audio.write(tmp_path / "song.wav", np.full((1, 4000), 0.9, np.float32), RATE)
+    report = separate_file(
+        separator, tmp_path / "song.wav", ["minus"], tmp_path / "out", Output(tmp_path, "flac")
+    )
+    assert "clipped" in report.notes[0]
+    assert "1.8" in report.notes[0]
+
+
+def test_existing_stems_and_the_input_are_safe(separator: Separator, tmp_path: Path) -> None:
+    audio.write(tmp_path / "song.wav", noise(), RATE)
+    folder = tmp_path / "out" / "song"
+    folder.mkdir(parents=True)
+    (folder / "half.wav").write_bytes(b"precious")
+    with pytest.raises(OutputExistsError, match=r"half\.wav"):
+        separate_file(separator, tmp_path / "song.wav", ["low", "half"], folder, Output(tmp_path))
+    assert [path.name for path in folder.iterdir()] == ["half.wav"]
+    assert (folder / "half.wav").read_bytes() == b"precious"
+    audio.write(tmp_path / "low.wav", noise(), RATE)
+    with pytest.raises(OutputExistsError, match="overwritten by its own stem"):
+        separate_file(
+            separator, tmp_path / "low.wav", ["low"], tmp_path, Output(tmp_path, overwrite=True)
+        )
+
+
+def test_a_file_that_ends_badly_leaves_nothing(separator: Separator, tmp_path: Path) -> None:
+    wave = noise(1, 300_000)
+    wave[0, 290_000] = np.nan
+    import soundfile
+
+    soundfile.write(tmp_path / "song.wav", wave.T, RATE, subtype="FLOAT")
+    with pytest.raises(AudioError, match=r"36\.250 s"):
+        separate_file(
+            separator, tmp_path / "song.wav", ["low"], tmp_path / "out" / "song", Output(tmp_path)
+        )
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["song.wav"]
+
+
+def test_a_full_disk_is_one_error_and_leaves_nothing(separator: Separator, tmp_path: Path) -> None:
+    audio.write(tmp_path / "long.wav", noise(1, 200_000), RATE)
+    audio.write(tmp_path / "short.wav", noise(1, 1000), RATE)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
+    try:
+        report = separate_batch(
+            separator,
+            [tmp_path / "long.wav", tmp_path / "short.wav"],
+            ["low", "half"],
+            Output(tmp_path / "out"),
+        )
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert [path.name for path, _ in report.failed] == ["long.wav"]
+    assert "cannot write" in str(report.failed[0][1])
+    assert [row.path.name for row in report.done] == ["short.wav"]
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["short"]
+
+
+def test_every_file_gets_a_folder_of_its_own() -> None:
+    files = [Path(p) for p in ("a/song.wav", "b/song.flac", "song-2.wav", "a/song.wav", "B/Song.wav")]
+    chosen = batch.folders(files, Path("out"))
+    assert len(chosen) == 4  # one was named twice
+    assert chosen[files[0]] == Path("out/song")
+    assert chosen[files[2]].name.startswith("song-2")
+    assert len({str(folder).casefold() for folder in chosen.values()}) == 4
+
+
+def test_outputs_that_make_no_sense_are_refused_first(
+    separator: Separator, tmp_path: Path
+) -> None:
+    nothing: list[Path] = []
+    for output, names in (
+        (Output(tmp_path, "flac", "FLOAT"), ["low"]),
+        (Output(tmp_path, consistent=True, residual=True), ["low", "half"]),
+        (Output(tmp_path, consistent=True), ["low"]),
+    ):
+        with pytest.raises(AudioError):
+            separate_batch(separator, nothing, names, output)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
+def test_a_folder_that_cannot_be_written(separator: Separator, tmp_path: Path) -> None:
+    audio.write(tmp_path / "song.wav", noise(), RATE)
+    (tmp_path / "locked").mkdir(mode=0o500)
+    report = separate_batch(
+        separator, [tmp_path / "song.wav"], ["low"], Output(tmp_path / "locked" / "out")
+    )
+    assert "Permission denied" in str(report.failed[0][1])
