@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 import time
 from enum import StrEnum
@@ -190,6 +189,10 @@ def train(
     max_steps: Annotated[int | None, typer.Option(min=1, help="Optimizer steps.")] = None,
     max_minutes: Annotated[float | None, typer.Option(min=0.01, help="Stop after these.")] = None,
     batch_size: Annotated[int | None, typer.Option(min=1, help="Mixtures in a step.")] = None,
+    targets: Annotated[
+        int | None, typer.Option(min=1, help="Instruments asked of each mixture.")
+    ] = None,
+    seconds: Annotated[float | None, typer.Option(min=0.1, help="Of each mixture.")] = None,
     learning_rate: Annotated[float | None, typer.Option(help="At the peak of the run.")] = None,
     validate_every: Annotated[int | None, typer.Option(min=1, help="Steps.")] = None,
     workers: Annotated[int | None, typer.Option(min=0, help="Mixing processes.")] = None,
@@ -217,6 +220,8 @@ def train(
         max_steps=max_steps,
         max_minutes=max_minutes,
         batch_size=batch_size,
+        targets=targets,
+        seconds=seconds,
         learning_rate=learning_rate,
         validate_every=validate_every,
         workers=workers,
@@ -277,6 +282,23 @@ def evaluate(
         console.print(f"wrote {json}", soft_wrap=True)
 
 
+@app.command()
+def export(
+    checkpoint: Annotated[Path, typer.Argument(help="A trained checkpoint.")],
+    out: Annotated[
+        Path, typer.Argument(help="File to write, such as separators/NAME.safetensors.")
+    ],
+    plugins_dir: PluginsDir = None,
+) -> None:
+    """Write a checkpoint in half precision, to ship it as a separator."""
+    from core.checkpoint import export as export_checkpoint
+
+    digest = export_checkpoint(checkpoint, out, Registry.load(plugins_dir or ()).backbone)
+    console = make_console()
+    console.print(f"wrote {out}; for the separators in registry.yaml:", soft_wrap=True)
+    console.print(f"  {out.stem}: {{file: {out}, sha256: {digest}}}", soft_wrap=True)
+
+
 @condition_app.command("show")
 def show_conditions(
     names: Annotated[list[str], typer.Argument(help="Instruments, or 'all'.")],
@@ -316,6 +338,8 @@ def train_ddsp(
     solos: Annotated[Path, typer.Option(help="Folder of recordings, one note at a time.")],
     steps: Annotated[int, typer.Option(min=1, help="Optimizer steps.")] = 3000,
     minutes: Annotated[float | None, typer.Option(min=0.01, help="Stop after these.")] = None,
+    batch: Annotated[int, typer.Option(min=1, help="Passages in a step.")] = 8,
+    seconds: Annotated[float, typer.Option(min=0.1, help="Of each passage.")] = 2.0,
     seed: Seed = 0,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     overwrite: Overwrite = False,
@@ -330,6 +354,8 @@ def train_ddsp(
             solos,
             steps=steps,
             minutes=minutes,
+            batch=batch,
+            seconds=seconds,
             seed=seed,
             device=device,
             overwrite=overwrite,
@@ -351,6 +377,10 @@ def render_tracks(
     source: Annotated[str, typer.Option(help="Rendered source in the recipes.")] = "orchestra",
     split: Annotated[Side, typer.Option(help="Side of the split to play from.")] = Side.test,
     count: Annotated[int, typer.Option(min=1, help="Tracks.")] = 10,
+    seconds: Annotated[tuple[float, float], typer.Option(help="Shortest and longest track.")] = (
+        20.0,
+        30.0,
+    ),
     soundfont: Annotated[
         str | None, typer.Option(help="Play everything with this one, to compare sound sources.")
     ] = None,
@@ -369,6 +399,7 @@ def render_tracks(
             split.value,
             count,
             out,
+            seconds=seconds,
             soundfont=soundfont,
             seed=seed,
             progress=lambda done, total: update(done / total, f"{done} of {total} tracks"),
@@ -380,6 +411,9 @@ def render_tracks(
 def render_solos(
     instrument: Annotated[str, typer.Argument(help="Plugin folder, or an instrument's name.")],
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the recordings.")],
+    minutes: Annotated[
+        float | None, typer.Option(min=0.1, help="In all; the recipe's if not given.")
+    ] = None,
     seed: Seed = 0,
     plugins_dir: PluginsDir = None,
 ) -> None:
@@ -387,7 +421,7 @@ def render_solos(
     from core.voice import render_voice_solos
 
     start_logging()
-    files = render_voice_solos(_folder(instrument, plugins_dir) / "recipe.yaml", out, seed)
+    files = render_voice_solos(_folder(instrument, plugins_dir) / "recipe.yaml", out, seed, minutes)
     make_console().print(f"{len(files)} files in {out}", soft_wrap=True)
 
 
@@ -458,9 +492,6 @@ def _folder(plugin: str, plugins_dir: list[Path] | None) -> Path:
 
 def main(arguments: list[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
-    # Threads that wait by spinning stall recurrent layers for seconds on a machine that is busy
-    # with other things; OpenMP reads this when torch is first imported.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     given = sys.argv[1:] if arguments is None else arguments
     debug = "--debug" in given
     rest = [item for item in given if item != "--debug"]

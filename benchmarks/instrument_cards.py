@@ -1,11 +1,11 @@
 """Measure the DDSP model of every bundled instrument and write its model card.
 
-    python cli.py data solos --seed 1 --minutes 2 --out HELD_OUT     (solos that no model has heard)
+    python cli.py data solos NAME --seed 1 --minutes 1.5 -o HELD_OUT/NAME    (for each instrument)
     python benchmarks/instrument_cards.py HELD_OUT
 
 HELD_OUT holds a folder of solos for each instrument. Each is resynthesised from its pitch and
 loudness, and compared with itself: median pitch error in cents, mean loudness error in dB over
-sounding frames. The card, `README.md` in the plugin's folder, gets these and the model's own record.
+sounding frames. The card, `README.md` in the plugin's folder, gets these and the model's record.
 """
 
 from __future__ import annotations

@@ -141,9 +141,9 @@ def resample(wave: Wave, from_rate: int, to_rate: int) -> Wave:
     if from_rate <= 0 or to_rate <= 0:
         raise AudioError(f"cannot resample from {from_rate} Hz to {to_rate} Hz")
     samples = resampled_length(wave.shape[-1], from_rate, to_rate)
-    out = soxr.resample(wave.T, from_rate, to_rate, quality="HQ").T[:, :samples]
-    if out.shape[1] < samples:
-        out = np.pad(out, ((0, 0), (0, samples - out.shape[1])))
+    # a little silence at the end makes sure that the last, rounded-up sample comes out
+    padded = np.pad(wave, ((0, 0), (0, 2 + 2 * from_rate // to_rate)))
+    out = soxr.resample(padded.T, from_rate, to_rate, quality="HQ").T[:, :samples]
     return np.ascontiguousarray(out, dtype=np.float32)
 
 

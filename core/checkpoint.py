@@ -5,6 +5,7 @@ Separation needs nothing else. Files load strictly, and nothing is ever unpickle
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -22,7 +23,7 @@ from torch import Tensor
 from core import __version__
 from core.backbone import Backbone
 from core.config import Model, atomic_write, parse
-from core.errors import CheckpointError
+from core.errors import CheckpointError, OutputExistsError
 from core.hookspecs import BackboneSpec
 
 FORMAT = 1
@@ -93,6 +94,23 @@ def save(
     tensors[CONDITIONS] = torch.from_numpy(stacked)  # (instruments, dim)
     with atomic_write(path) as temporary:
         save_file(tensors, temporary, {KEY: metadata.model_dump_json()})
+
+
+def export(source: Path, out: Path, find_backbone: Callable[[str], BackboneSpec]) -> str:
+    """Copy a checkpoint in half precision, to ship it.
+
+    Returns:
+        The new file's sha256, for `registry.yaml`.
+
+    Raises:
+        OutputExistsError: `out` is there already.
+        CheckpointError: `source` cannot be loaded.
+    """
+    if out.exists():
+        raise OutputExistsError(f"{out} already exists", "remove it or choose another name")
+    loaded = load(source, find_backbone)
+    save(out, loaded.model, loaded.conditions, loaded.metadata, half=True)
+    return hashlib.sha256(out.read_bytes()).hexdigest()
 
 
 def _pack(tensor: Tensor, half: bool) -> Tensor:

@@ -35,6 +35,6 @@ class FiLM(nn.Module):
         """Modulate `x` by each condition."""
         modulation: Tensor = self.generator(conditions)  # (batch, instruments, 2·features)
         ones = [1] * (x.dim() - 3)
-        modulation = modulation.unflatten(1, (modulation.shape[1], *ones))
+        modulation = modulation.reshape(*modulation.shape[:2], *ones, -1)
         gamma, beta = modulation.chunk(2, dim=-1)  # (batch, instruments, 1, …, features)
         return (1 + gamma) * x + beta

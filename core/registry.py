@@ -212,9 +212,13 @@ class Registry:
             CheckpointError: the file is missing or altered.
         """
         wanted = name or self.config.default_separator
-        if wanted is None or wanted not in self.config.separators:
+        if wanted is None:
             raise UnknownNameError(
-                f"no separator named '{wanted}'", nearest(str(wanted), self.config.separators)
+                "no default separator in registry.yaml", "name one with --separator or --checkpoint"
+            )
+        if wanted not in self.config.separators:
+            raise UnknownNameError(
+                f"no separator named '{wanted}'", nearest(wanted, self.config.separators)
             )
         separator = self.config.separators[wanted]
         path = self.folder / separator.file

@@ -1,4 +1,4 @@
-"""STFT and its inverse, mask application, and mixture consistency."""
+"""STFT and its inverse, masks and their application."""
 
 from __future__ import annotations
 
@@ -71,21 +71,3 @@ def ratio_masks(stems: Tensor, eps: float = 1e-8) -> Tensor:
     wherever there is sound."""
     magnitude = stems.abs()
     return magnitude / (magnitude.sum(dim=0, keepdim=True) + eps)
-
-
-def mixture_consistent(stems: Tensor, mixture: Tensor, eps: float = 1e-8) -> Tensor:
-    """Spread what the stems leave of the mixture over them, by their share of the energy.
-
-    Source: Wisdom et al., "Differentiable Consistency Constraints for Improved Deep Speech
-    Enhancement", ICASSP 2019, eq. 6 with magnitude-squared weights.
-
-    Args:
-        stems: ``(instruments, channels, samples)``.
-        mixture: ``(channels, samples)``.
-
-    Returns:
-        Stems that sum to the mixture exactly (to rounding).
-    """
-    residual = mixture - stems.sum(dim=0)
-    energy = stems.square().mean(dim=(-1, -2), keepdim=True) + eps  # (instruments, 1, 1)
-    return stems + energy / energy.sum(dim=0) * residual

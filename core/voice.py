@@ -28,6 +28,8 @@ def train_voice(
     *,
     steps: int,
     minutes: float | None,
+    batch: int,
+    seconds: float,
     seed: int,
     device: str,
     overwrite: bool,
@@ -41,6 +43,8 @@ def train_voice(
         folder: has `instrument.yaml`.
         solos: a folder of recordings of the instrument alone, one note at a time.
         steps: optimiser steps, or fewer if ``minutes`` are over first.
+        batch: passages in a step.
+        seconds: length of a passage.
         seed: of the weights and the order of passages.
         device: torch device.
         overwrite: replace a model that is there.
@@ -77,6 +81,8 @@ def train_voice(
         ),
         steps=steps,
         minutes=minutes,
+        batch=batch,
+        seconds=seconds,
         device=device,
         seed=seed,
         metadata={
@@ -90,7 +96,9 @@ def train_voice(
     )
 
 
-def render_voice_solos(recipe_file: Path, out: Path, seed: int) -> Sequence[Path]:
+def render_voice_solos(
+    recipe_file: Path, out: Path, seed: int, minutes: float | None = None
+) -> Sequence[Path]:
     """Render the solos that a plugin's recipe describes into ``out``.
 
     Raises:
@@ -100,4 +108,5 @@ def render_voice_solos(recipe_file: Path, out: Path, seed: int) -> Sequence[Path
     recipe = recipes.load(recipe_file)
     if recipe.solos is None:
         raise DataError(f"{recipe_file} has no 'solos' section", "add one, or record solos")
-    return render_solos(recipe.solos, recipe.voice, out, default_cache(), seed)
+    spec = recipe.solos if minutes is None else recipe.solos.model_copy(update={"minutes": minutes})
+    return render_solos(spec, recipe.voice, out, default_cache(), seed)

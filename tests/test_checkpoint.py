@@ -129,7 +129,7 @@ def test_weights_load_strictly(
 def test_foreign_and_newer_files_are_told_apart(saved: Path, registry: Registry) -> None:
     text = checkpoint.read_metadata(saved).model_dump_json()
     rewrite(saved, {}, text.replace('"format":1', '"format":99'))
-    with pytest.raises(CheckpointError, match="format 99.*update timbresep"):
+    with pytest.raises(CheckpointError, match=r"format 99.*update timbresep"):
         checkpoint.load(saved, registry.backbone)
     save_file({"a": torch.zeros(1)}, saved)
     with pytest.raises(CheckpointError, match="not a timbresep file"):

@@ -44,22 +44,27 @@ def test_valid_file_is_read(tmp_path: Path) -> None:
     ],
 )
 def test_errors_say_where(tmp_path: Path, text: str, expected: str) -> None:
-    with pytest.raises(ConfigError, match="some.yaml") as caught:
+    with pytest.raises(ConfigError, match=r"some\.yaml") as caught:
         load_yaml(write(tmp_path, text + "\n"), Outer)
     assert expected in str(caught.value)
 
 
 def test_missing_file_is_one_line(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="cannot read .*absent.yaml"):
+    with pytest.raises(ConfigError, match=r"cannot read .*absent\.yaml"):
         load_yaml(tmp_path / "absent.yaml", Outer)
 
 
 def test_failed_write_leaves_the_old_file_and_nothing_else(tmp_path: Path) -> None:
     path = tmp_path / "kept.txt"
     path.write_text("old")
-    with pytest.raises(RuntimeError), atomic_write(path) as temporary:
-        temporary.write_text("half")
-        raise RuntimeError
+
+    def fail() -> None:
+        with atomic_write(path) as temporary:
+            temporary.write_text("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
     with atomic_write(path) as temporary:

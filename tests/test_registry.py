@@ -123,7 +123,7 @@ def test_a_broken_plugin_is_a_row_with_its_reason(
 
 def test_using_a_broken_plugin_says_why(oboe: Path) -> None:
     (oboe / "ddsp.safetensors").unlink()
-    with pytest.raises(PluginError, match="oboe.*broken.*ddsp.safetensors is missing"):
+    with pytest.raises(PluginError, match=r"oboe.*broken.*ddsp\.safetensors is missing"):
         Registry.load([oboe.parent]).instruments(["oboe"])
 
 
@@ -131,7 +131,7 @@ def test_a_duplicate_name_names_both_owners(oboe: Path) -> None:
     text = (oboe / "instrument.yaml").read_text().replace("name: oboe", "name: flute")
     (oboe / "instrument.yaml").write_text(text)
     registry = Registry.load([oboe.parent])
-    with pytest.raises(PluginError, match="defined twice: by bundled .*flute and .*oboe"):
+    with pytest.raises(PluginError, match=r"defined twice: by bundled .*flute and .*oboe"):
         registry.instruments(["flute"])
     assert [status for status, _ in detail(registry, "flute")] == ["broken", "broken"]
 

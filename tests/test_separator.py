@@ -242,7 +242,9 @@ def test_a_full_disk_is_one_error_and_leaves_nothing(separator: Separator, tmp_p
 
 
 def test_every_file_gets_a_folder_of_its_own() -> None:
-    files = [Path(p) for p in ("a/song.wav", "b/song.flac", "song-2.wav", "a/song.wav", "B/Song.wav")]
+    files = [
+        Path(p) for p in ("a/song.wav", "b/song.flac", "song-2.wav", "a/song.wav", "B/Song.wav")
+    ]
     chosen = batch.folders(files, Path("out"))
     assert len(chosen) == 4  # one was named twice
     assert chosen[files[0]] == Path("out/song")
@@ -250,9 +252,7 @@ def test_every_file_gets_a_folder_of_its_own() -> None:
     assert len({str(folder).casefold() for folder in chosen.values()}) == 4
 
 
-def test_outputs_that_make_no_sense_are_refused_first(
-    separator: Separator, tmp_path: Path
-) -> None:
+def test_outputs_that_make_no_sense_are_refused_first(separator: Separator, tmp_path: Path) -> None:
     nothing: list[Path] = []
     for output, names in (
         (Output(tmp_path, "flac", "FLOAT"), ["low"]),

@@ -83,19 +83,17 @@ def test_one_network_learns_two_instruments(
 def test_a_resumed_run_is_the_uninterrupted_one(
     registry: Registry, tones: Path, tmp_path: Path
 ) -> None:
-    whole = fit(
-        registry, request(tones, tmp_path / "whole", max_steps=8, validate_every=4), silent
-    )
+    whole = fit(registry, request(tones, tmp_path / "whole", max_steps=8, validate_every=4), silent)
 
-    class Interruption(Exception):
+    class InterruptionError(Exception):
         pass
 
     def stop(share: float, text: str) -> None:
         if "valid" in text and share < 1:
-            raise Interruption
+            raise InterruptionError
 
     cut = request(tones, tmp_path / "cut", max_steps=8, validate_every=4)
-    with pytest.raises(Interruption):
+    with pytest.raises(InterruptionError):
         fit(registry, cut, stop)
     resumed = fit(
         registry,
@@ -145,9 +143,10 @@ def test_non_finite_losses_are_skipped_and_then_end_the_run(
     batch["targets"] = batch["targets"] * torch.nan
     run.step(batch, 1e-3)
     assert all(torch.equal(p, weights[name]) for name, p in run.model.named_parameters())
+    for _ in range(18):
+        run.step(batch, 1e-3)
     with pytest.raises(TrainingError, match="not finite for 20 steps"):
-        for _ in range(20):
-            run.step(batch, 1e-3)
+        run.step(batch, 1e-3)
 
 
 def test_training_conditions_vary_around_the_plugins_own(

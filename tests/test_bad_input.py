@@ -1,0 +1,163 @@
+"""Bad input: one clear line each, a non-zero exit code, the rest of the batch done."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+from fakes import plugin, saved
+
+import cli
+from core import audio
+
+DIM = 164
+
+
+@pytest.fixture
+def given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A plugin backbone, a checkpoint, and files of which some cannot be separated."""
+    monkeypatch.setenv("TIMBRESEP_PLUGINS", str(plugin(tmp_path / "plugins")))
+    saved(tmp_path / "model.safetensors", DIM, violin=0.5, flute=0.25)
+    wave = 0.1 * np.random.default_rng(0).standard_normal((2, 9000)).astype(np.float32)
+    monkeypatch.chdir(tmp_path)
+    audio.write("good.wav", wave, 44_100)
+    audio.write("mono.flac", wave[:1], 22_050)
+    audio.write("low.wav", wave, 8_000)
+    audio.write("one-sample.wav", wave[:, :1], 44_100)
+    audio.write("silent.wav", np.zeros((2, 9000), np.float32), 44_100)
+    Path("empty.wav").write_bytes(b"")
+    Path("corrupt.wav").write_bytes(np.random.default_rng(0).bytes(4000))
+    Path("cut.wav").write_bytes(Path("good.wav").read_bytes()[:20_000])
+    Path("text.mp4").write_text("not audio\n" * 100)
+    soundfile.write("nan.wav", np.full((9000, 1), np.nan), 44_100, subtype="FLOAT")
+    soundfile.write("quad.wav", np.zeros((9000, 4)), 44_100)
+    return tmp_path
+
+
+GOOD = ["good.wav", "mono.flac", "low.wav", "one-sample.wav", "silent.wav"]
+BAD = ["missing.wav", "empty.wav", "corrupt.wav", "cut.wav", "text.mp4", "nan.wav", "quad.wav"]
+
+
+def separate(*arguments: str) -> int:
+    return cli.main(["separate", "--checkpoint", "model.safetensors", *arguments])
+
+
+def errors(said: str) -> list[str]:
+    return [line for line in said.splitlines() if line.startswith("error: ")]
+
+
+@pytest.mark.usefixtures("given")
+def test_one_bad_file_never_ends_a_batch(capsys: pytest.CaptureFixture[str]) -> None:
+    mixed = [name for pair in zip(BAD, [*GOOD, "", ""], strict=True) for name in pair if name]
+    assert separate(*mixed) == 1
+    said = capsys.readouterr()
+    told = errors(said.err)
+    assert len(told) == len(BAD)
+    for name, line in zip(BAD, told, strict=True):
+        assert name in line
+    assert "Traceback" not in said.err
+    assert "7 of 12 files could not be separated" in said.err
+    assert "silent.wav is silent" in said.err
+    assert sorted(path.name for path in Path("out").iterdir()) == sorted(
+        Path(name).stem for name in GOOD
+    )
+    for name in GOOD:
+        wave, rate = audio.read(name)
+        for instrument in ("violin", "flute"):
+            stem, stem_rate = audio.read(Path("out") / Path(name).stem / f"{instrument}.wav")
+            assert (stem.shape, stem_rate) == (wave.shape, rate)
+    assert not audio.read("out/silent/violin.wav")[0].any()
+
+
+@pytest.mark.usefixtures("given")
+def test_existing_output_is_kept_and_the_rest_done(capsys: pytest.CaptureFixture[str]) -> None:
+    assert separate("good.wav", "-i", "violin") == 0
+    before = Path("out/good/violin.wav").read_bytes()
+    assert separate("good.wav", "low.wav") == 1
+    (line,) = errors(capsys.readouterr().err)
+    assert "out/good/violin.wav is already there" in line
+    assert "--overwrite" in line
+    assert Path("out/good/violin.wav").read_bytes() == before
+    assert not Path("out/good/flute.wav").exists()
+    assert Path("out/low/flute.wav").exists()
+    assert separate("good.wav", "--overwrite") == 0
+    assert Path("out/good/flute.wav").exists()
+
+
+@pytest.mark.usefixtures("given")
+def test_an_output_folder_that_cannot_be(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("out").write_text("a file")
+    assert separate("good.wav") == 1
+    (line,) = errors(capsys.readouterr().err)
+    assert "cannot write" in line
+    assert Path("out").read_text() == "a file"
+    if os.geteuid():  # root may write anywhere
+        Path("locked").mkdir(mode=0o500)
+        assert separate("good.wav", "-o", "locked/out") == 1
+        assert "Permission denied" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["-i", "vialin"], "did you mean 'violin'?"),
+        (["--device", "abacus"], "device 'abacus'"),
+        (["--plugins-dir", "nowhere"], "nowhere does not exist"),
+        (["--separator", "x"], "exclude each other"),
+        (["--format", "flac", "--bits", "32"], "FLAC has no FLOAT"),
+    ],
+)
+@pytest.mark.usefixtures("given")
+def test_wrong_requests_are_one_line(
+    arguments: list[str], expected: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert separate("good.wav", *arguments) == 1
+    (line,) = errors(capsys.readouterr().err)
+    assert expected in line
+    assert not Path("out").exists()
+
+
+@pytest.mark.usefixtures("given")
+def test_damaged_checkpoints_are_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    data = Path("model.safetensors").read_bytes()
+    Path("model.safetensors").write_bytes(data[: len(data) // 2])
+    assert separate("good.wav") == 1
+    Path("model.safetensors").unlink()
+    assert separate("good.wav") == 1
+    cut, missing = errors(capsys.readouterr().err)
+    assert "not a whole safetensors file" in cut
+    assert "no such checkpoint" in missing
+
+
+def test_a_plugin_without_its_model_is_told(
+    given: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = given / "plugins" / "oboe"
+    folder.mkdir()
+    (folder / "instrument.yaml").write_text(
+        "name: oboe\nf0_range: [233.0, 1760.0]\n"
+        f"ddsp: {{sha256: '{'0' * 64}'}}\nlicences: {{weights: MIT, data: [MIT]}}\n"
+    )
+    assert separate("good.wav", "-i", "oboe") == 1
+    (line,) = errors(capsys.readouterr().err)
+    assert "ddsp.safetensors is missing" in line
+
+
+def test_a_shell_sees_one_line_and_an_exit_code(given: Path, root: Path) -> None:
+    del given
+    done = subprocess.run(
+        [sys.executable, str(root / "cli.py"), "condition", "show", "vialin"],
+        cwd=root,
+        env={k: v for k, v in os.environ.items() if k != "TIMBRESEP_PLUGINS"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 1
+    assert done.stdout == ""
+    assert done.stderr == "error: no instrument named 'vialin' — did you mean 'violin'?\n"

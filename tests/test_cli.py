@@ -1,0 +1,216 @@
+"""The command line: what is written, printed and returned."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fakes import RATE, plugin, saved
+
+import cli
+from core import audio
+
+DIM = 164  # length of the bundled instruments' conditions
+
+
+@pytest.fixture
+def given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with a plugin backbone, a checkpoint of two instruments and a song."""
+    monkeypatch.setenv("TIMBRESEP_PLUGINS", str(plugin(tmp_path / "plugins")))
+    saved(tmp_path / "model.safetensors", DIM, violin=0.5, flute=0.25)
+    wave = 0.1 * np.random.default_rng(0).standard_normal((2, 20_000)).astype(np.float32)
+    audio.write(tmp_path / "song.wav", wave, 11_025)
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def separate(*arguments: str) -> int:
+    return cli.main(["separate", "--checkpoint", "model.safetensors", *arguments])
+
+
+def test_list_shows_what_works_and_what_does_not(
+    given: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (given / "plugins" / "broken_horn").mkdir()
+    (given / "plugins" / "broken_horn" / "instrument.yaml").write_text("name: broken_horn\n")
+    assert cli.main(["list"]) == 0
+    shown = capsys.readouterr().out
+    assert "violin" in shown
+    assert "rnn_mask" in shown
+    assert "broken" in shown
+
+
+def test_separate_writes_stems(given: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert separate("song.wav", "-i", "fiddle, flute") == 0
+    wave, _ = audio.read("song.wav")
+    for name, gain in (("violin", 0.5), ("flute", 0.25)):
+        stem, rate = audio.read(given / "out" / "song" / f"{name}.wav")
+        assert (stem.shape, rate) == (wave.shape, 11_025)
+        ratio = np.linalg.norm(stem) / np.linalg.norm(wave)
+        assert ratio < gain  # what is above the network's 4 kHz is gone
+    assert "violin.wav, flute.wav" in capsys.readouterr().out
+
+
+def test_all_is_every_instrument_of_the_checkpoint(given: Path) -> None:
+    assert separate("song.wav", "-i", "all", "-o", "here") == 0
+    assert sorted(path.name for path in (given / "here" / "song").iterdir()) == [
+        "flute.wav",
+        "violin.wav",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("options", "name", "subtype"),
+    [
+        ((), "violin.wav", "FLOAT"),
+        (("--bits", "16"), "violin.wav", "PCM_16"),
+        (("--bits", "24"), "violin.wav", "PCM_24"),
+        (("--format", "flac"), "violin.flac", "PCM_24"),
+        (("--format", "flac", "--bits", "16"), "violin.flac", "PCM_16"),
+    ],
+)
+@pytest.mark.usefixtures("given")
+def test_formats(options: tuple[str, ...], name: str, subtype: str) -> None:
+    import soundfile
+
+    assert separate("song.wav", "-i", "violin", *options) == 0
+    assert soundfile.info(Path("out/song") / name).subtype == subtype
+
+
+@pytest.mark.usefixtures("given")
+def test_residual_and_consistent() -> None:
+    wave, _ = audio.read("song.wav")
+    assert separate("song.wav", "-o", "a", "--residual") == 0
+    parts = [audio.read(path)[0] for path in Path("a/song").iterdir()]
+    assert len(parts) == 3
+    assert np.abs(sum(parts) - wave).max() < 1e-6
+    assert separate("song.wav", "-o", "b", "--consistent") == 0
+    parts = [audio.read(path)[0] for path in Path("b/song").iterdir()]
+    assert len(parts) == 2
+    assert np.abs(sum(parts) - wave).max() < 1e-6
+    assert separate("song.wav", "-o", "c", "--consistent", "--residual") == 1
+    assert not Path("c").exists()
+
+
+@pytest.mark.usefixtures("given")
+def test_an_instrument_that_only_a_plugin_knows_is_noted(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert separate("song.wav", "-i", "piano") == 0
+    assert Path("out/song/piano.wav").exists()
+    said = capsys.readouterr().err
+    assert "note:" in said
+    assert "'piano' was not in this separator's training" in said
+
+
+@pytest.mark.usefixtures("given")
+def test_evaluate_prints_and_writes_scores(capsys: pytest.CaptureFixture[str]) -> None:
+    rng = np.random.default_rng(0)
+    for name in ("fiddle", "flute", "drums"):
+        Path("tracks/one").mkdir(parents=True, exist_ok=True)
+        wave = 0.1 * rng.standard_normal((1, RATE)).astype(np.float32)
+        audio.write(f"tracks/one/{name}.wav", wave, RATE)
+    arguments = ["evaluate", "tracks", "--checkpoint", "model.safetensors", "--json", "s.json"]
+    assert cli.main([*arguments, "--swaps"]) == 0
+    shown = capsys.readouterr().out
+    for word in ("silence", "oracle", "mixture", "violin", "flute", "SI-SDRi"):
+        assert word in shown
+    assert set(json.loads(Path("s.json").read_text())["instruments"]) == {"violin", "flute"}
+    assert cli.main(arguments) == 1  # the scores are not overwritten
+
+
+def test_condition_show_draws_bars(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["condition", "show", "violin", "flute"]) == 0
+    shown = capsys.readouterr().out
+    assert "█" in shown
+    assert "1.000" in shown
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        [],
+        ["list"],
+        ["separate"],
+        ["train"],
+        ["evaluate"],
+        ["condition", "show"],
+        ["condition", "build"],
+        ["ddsp", "train"],
+        ["data", "render"],
+        ["data", "solos"],
+    ],
+)
+def test_help_reads_well(command: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main([*command, "--help"]) == 0
+    assert "Usage" in capsys.readouterr().out
+
+
+def test_wrong_usage_is_exit_code_two() -> None:
+    assert cli.main(["separate"]) == 2
+    assert cli.main(["separat"]) == 2
+    assert cli.main(["separate", "a.wav", "--bits", "12"]) == 2
+
+
+@pytest.mark.usefixtures("given")
+def test_an_interrupt_is_told_and_leaves_nothing(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from core.separator import Separator
+
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Separator, "_process", stop)
+    assert separate("song.wav") == 130
+    assert "interrupted" in capsys.readouterr().err
+    assert not Path("out").exists()
+
+
+@pytest.mark.usefixtures("given")
+def test_a_bug_is_one_line_and_whole_with_debug(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from core.separator import Separator
+
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("a bug")
+
+    monkeypatch.setattr(Separator, "_process", fail)
+    assert separate("song.wav") == 70
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert "ZeroDivisionError: a bug" in said
+    assert "--debug" in said
+    assert separate("song.wav", "--debug") == 70
+    assert "Traceback" in capsys.readouterr().err
+
+
+def test_list_starts_fast_because_nothing_heavy_is_imported(root: Path) -> None:
+    environment = {k: v for k, v in os.environ.items() if k != "TIMBRESEP_PLUGINS"}
+    code = (
+        "import sys, cli; code = cli.main(['list']); "
+        "heavy = {'torch', 'numpy', 'scipy', 'soundfile', 'safetensors'} & set(sys.modules); "
+        "sys.exit(code or (f'imported {heavy}' if heavy else 0))"
+    )
+    took = []
+    for _ in range(3):
+        began = time.perf_counter()
+        done = subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=root,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        took.append(time.perf_counter() - began)
+        assert done.returncode == 0, done.stderr
+        assert "violin" in done.stdout
+    assert min(took) < 1.0  # 0.3 s on an idle machine; others may be busy here

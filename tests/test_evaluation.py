@@ -1,0 +1,160 @@
+"""Metrics against their definitions, and an evaluation whose scores are known."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from fakes import RATE, GainBackbone, loaded
+
+from core import audio, score_table
+from core.data.stems import StemsSource
+from core.errors import DataError, OutputExistsError
+from core.evaluation import Evaluation, evaluate, tracks_in
+from core.metrics import Moments, sdr, si_sdr
+from core.separator import Separator
+
+
+def noise(seed: int, channels: int = 1, samples: int = 24_000) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    return (0.1 * rng.standard_normal((channels, samples))).astype(np.float32)
+
+
+def tone(hz: float, samples: int = 24_000) -> np.ndarray:
+    return 0.2 * np.sin(2 * np.pi * hz * np.arange(samples) / RATE)[None].astype(np.float32)
+
+
+def test_sdr_is_signal_over_error() -> None:
+    s = noise(0)
+    assert sdr(s, np.zeros_like(s)) == pytest.approx(0.0, abs=1e-6)
+    assert sdr(s, 0.9 * s) == pytest.approx(20.0, abs=1e-3)
+    assert sdr(s, s) == 100.0
+    assert sdr(s, -s) == pytest.approx(-6.02, abs=0.01)
+
+
+def test_si_sdr_ignores_gain_and_needs_the_signal() -> None:
+    s, n = noise(0), noise(1)
+    n -= float(np.sum(n * s) / np.sum(s * s)) * s  # what is left has nothing of s
+    estimate = s + 0.1 * np.linalg.norm(s) / np.linalg.norm(n) * n
+    assert si_sdr(s, estimate) == pytest.approx(20.0, abs=1e-3)
+    assert si_sdr(s, 7 * estimate) == pytest.approx(20.0, abs=1e-3)
+    assert si_sdr(s, n) < -60
+    assert si_sdr(s, np.zeros_like(s)) == -100.0
+    assert si_sdr(s, 0.3 * s) == pytest.approx(100.0)
+
+
+def test_blocks_add_up_to_the_whole() -> None:
+    s, e = noise(0, 2), noise(1, 2)
+    parts = Moments(1, 1)
+    for at in range(0, s.shape[1], 777):
+        parts.add(s[None, :, at : at + 777], e[None, :, at : at + 777])
+    assert parts.sdr()[0, 0] == pytest.approx(sdr(s, e), abs=1e-9)
+    assert parts.si_sdr()[0, 0] == pytest.approx(si_sdr(s, e), abs=1e-9)
+
+
+def test_shapes_must_agree() -> None:
+    with pytest.raises(ValueError, match="shapes differ"):
+        sdr(noise(0), noise(0, 2))
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    """Two tracks: oboe (a tone) and accompaniment; in the second one the oboe rests."""
+    for name, oboe in (("one", tone(440)), ("two", np.zeros((1, 24_000), np.float32))):
+        folder = tmp_path / "tracks" / name
+        folder.mkdir(parents=True)
+        audio.write(folder / "oboe.wav", oboe, RATE)
+        audio.write(folder / "harp.wav", np.repeat(tone(1500), 2, axis=0), RATE)
+        audio.write(folder / "hiss.wav", 0.1 * noise(3), RATE)
+        (folder / "track.yaml").write_text(f"split: {'test' if name == 'one' else 'train'}\n")
+    return tmp_path / "tracks"
+
+
+@pytest.fixture
+def result(root: Path) -> Evaluation:
+    """A separator that gives half of the mixture for the oboe and nothing for the harp."""
+    separator = Separator(loaded(GainBackbone(3), oboe=0.5, harp=0.0))
+    return evaluate(separator, StemsSource(root).tracks())
+
+
+def test_every_score_has_its_baselines(result: Evaluation) -> None:
+    found = {(row.track, row.instrument, row.method) for row in result.rows}
+    for track, name in (("one", "oboe"), ("one", "harp"), ("two", "harp")):
+        for method in ("separator", "swapped", "oracle", "mixture", "silence"):
+            assert (track, name, method) in found
+    assert not any(row[:2] == ("two", "oboe") for row in found)  # it rests: nothing to score
+
+
+def test_scores_are_those_of_the_stems(result: Evaluation, root: Path) -> None:
+    oboe, harp, hiss = (
+        audio.read(root / "one" / f"{name}.wav")[0] for name in ("oboe", "harp", "hiss")
+    )
+    centre = np.repeat(oboe, 2, axis=0)
+    mixture = centre + harp + hiss
+    by = {(row.instrument, row.method): row for row in result.rows if row.track == "one"}
+    own = by["oboe", "separator"]
+    assert own.sdr == pytest.approx(sdr(centre, 0.5 * mixture), abs=1e-3)
+    assert own.si_sdr == pytest.approx(si_sdr(centre, mixture), abs=1e-3)
+    assert own.sdr_improvement == pytest.approx(own.sdr - sdr(centre, mixture), abs=1e-3)
+    assert own.si_sdr_improvement == pytest.approx(0.0, abs=1e-3)
+    assert by["oboe", "mixture"].si_sdr_improvement == 0.0
+    silence = by["oboe", "silence"]
+    assert (silence.sdr, silence.si_sdr) == (0.0, None)
+    assert silence.sdr_improvement == pytest.approx(-sdr(centre, mixture), abs=1e-3)
+    # the harp's condition gives silence, so that is what swapping makes of the oboe
+    assert by["oboe", "swapped"].sdr == pytest.approx(0.0, abs=1e-6)
+    assert by["harp", "swapped"].si_sdr == pytest.approx(si_sdr(harp, mixture), abs=1e-3)
+
+
+def test_an_oracle_parts_two_tones(result: Evaluation) -> None:
+    oracle = [row for row in result.rows if row.method == "oracle"]
+    assert all(row.si_sdr is not None and row.si_sdr > 20 for row in oracle)
+
+
+def test_what_sounds_for_an_absent_instrument_is_a_leak(result: Evaluation) -> None:
+    (leak,) = result.leaks
+    assert (leak.track, leak.instrument) == ("two", "oboe")
+    assert leak.level == pytest.approx(20 * np.log10(0.5), abs=1e-6)
+
+
+def test_tables_and_json(result: Evaluation, tmp_path: Path) -> None:
+    assert score_table.table(result).row_count == 2 + 5
+    assert score_table.swap_table(result).row_count == 2
+    assert score_table.leak_table(result).row_count == 1
+    path = tmp_path / "scores.json"
+    score_table.write_json(result, path)
+    data = json.loads(path.read_text())
+    assert data["mean"]["silence"]["sdr"] == 0.0
+    assert data["mean"]["silence"]["si_sdr"] is None
+    assert data["instruments"]["oboe"]["separator"]["si_sdr_improvement"] == pytest.approx(
+        0.0, abs=1e-3
+    )
+    with pytest.raises(OutputExistsError):
+        score_table.write_json(result, path)
+
+
+def test_each_instrument_counts_once_in_the_mean(result: Evaluation) -> None:
+    one = score_table.by_instrument(result, "separator")
+    mean = score_table.overall(result, "separator")
+    assert mean["sdr"] == pytest.approx((one["oboe"]["sdr"] + one["harp"]["sdr"]) / 2)
+
+
+def test_a_single_instrument_has_no_swaps(root: Path) -> None:
+    separator = Separator(loaded(GainBackbone(3), oboe=0.5, harp=0.0))
+    result = evaluate(separator, StemsSource(root).tracks()[:1], ["oboe"])
+    assert result.swaps == []
+    assert score_table.table(result).row_count == 1 + 4
+
+
+def test_tracks_without_the_instruments_are_refused(root: Path) -> None:
+    separator = Separator(loaded(GainBackbone(3), tuba=0.5))
+    with pytest.raises(DataError, match="tuba"):
+        evaluate(separator, StemsSource(root).tracks())
+
+
+def test_one_side_of_the_split(root: Path) -> None:
+    assert [track.name for track in tracks_in(root, [], "test")] == ["one"]
+    with pytest.raises(DataError, match="valid"):
+        tracks_in(root, [], "valid")
