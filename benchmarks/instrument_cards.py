@@ -84,6 +84,7 @@ vector measured on it.
 `ddsp.safetensors`: {size / 1e3:.0f} k parameters in half precision, {config["n_harmonics"]}
 harmonics and {config["n_noise"]} noise bands at 16 kHz.
 
+    python cli.py data solos {instrument.name} -o solos/{instrument.name}
     {about["command"]}
 
 {training["steps"]} steps of {training["batch"]} × {training["seconds"]:g} s in 6.5 minutes on one
