@@ -107,7 +107,7 @@ class Instrument:
         for path in (instrument.ddsp_file, instrument.condition_file, instrument.recipe_file):
             if not path.is_file():
                 raise PluginError(
-                    f"plugin '{instrument.name}' ({folder}): {path.name} is missing",
+                    f"{path} is missing",
                     "train it with `ddsp train`, then `condition build`; "
                     "CONTRIBUTING.md, 'Add an instrument', lists the files",
                 )
@@ -174,9 +174,12 @@ class Instrument:
         """The instrument's condition vector, shape ``(dim,)``.
 
         Raises:
-            PluginError: not a finite one-dimensional float vector.
+            PluginError: not a finite one-dimensional float vector, or not measured on the DDSP
+                model that is there.
         """
         import numpy as np
+
+        self.verify_ddsp()
 
         try:
             vector = np.load(self.condition_file, allow_pickle=False)

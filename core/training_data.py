@@ -40,10 +40,7 @@ class TrainingConditions:
         self, instruments: Sequence[Instrument], canonical: NDArray[np.float32], share: float
     ) -> None:
         self.canonical, self.share = canonical, share
-        self.tables = []
-        for instrument in instruments:
-            instrument.verify_ddsp()
-            self.tables.append(conditioner.build(instrument.ddsp_file, instrument.f0_range))
+        self.tables = [conditioner.build(i.ddsp_file, i.f0_range) for i in instruments]
 
     def __call__(self, index: int, rng: np.random.Generator) -> NDArray[np.float32]:
         """A condition ``(dim,)`` for instrument number `index`."""

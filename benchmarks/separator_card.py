@@ -1,0 +1,140 @@
+"""Score a shipped separator on sets of tracks and write its model card.
+
+    python benchmarks/separator_card.py universal "NAME=FOLDER" ["NAME=FOLDER" ...]
+
+The card, beside the checkpoint, gets the checkpoint's own record (command, data, licences) and a
+table for each set: scores per instrument beside the oracle ratio mask, the mixture and silence, the
+loss when conditions are swapped, and the level of stems whose instrument is absent.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+
+from core.checkpoint import Metadata, read_metadata
+from core.config import atomic_write
+from core.data.stems import StemsSource
+from core.evaluation import Evaluation, evaluate
+from core.registry import Registry
+from core.score_table import TITLES, by_instrument, overall, swap_losses, write_json
+from core.separator import open_separator
+
+HEAD = """| | tracks | SDR | SDRi | SI-SDR | SI-SDRi | oracle SI-SDRi | swap loss | nearest swap | absent |
+|---|---|---|---|---|---|---|---|---|---|"""
+
+LEGEND = """dB, means over tracks. SDRi and SI-SDRi: improvement over the mixture. Oracle: ratio mask
+made from the true stems. Swap loss: SI-SDR lost when another instrument's condition is given (mean
+over the others); nearest swap: the smallest such loss. Absent: level of the stem, relative to the
+mixture, in tracks without the instrument."""
+
+
+def section(title: str, result: Evaluation) -> str:
+    """One evaluation as Markdown."""
+    own, oracle = by_instrument(result, "separator"), by_instrument(result, "oracle")
+    losses = swap_losses(result)
+    lines = [f"### {title}", "", HEAD]
+    for name, scores in own.items():
+        tracks = sum(r.instrument == name and r.method == "separator" for r in result.rows)
+        absent = [leak.level for leak in result.leaks if leak.instrument == name]
+        swaps = {swap.condition for swap in result.swaps if swap.instrument == name}
+        nearest = min(
+            _db(scores["si_sdr_improvement"])
+            - float(
+                np.mean(
+                    [
+                        s.si_sdr_improvement
+                        for s in result.swaps
+                        if (s.instrument, s.condition) == (name, condition)
+                    ]
+                )
+            )
+            for condition in swaps
+        )
+        cells = [_text(scores[key]) for key in KEYS]
+        cells += [_text(oracle[name]["si_sdr_improvement"]), _text(losses[name]), _text(nearest)]
+        cells += [_text(float(np.mean(absent)) if absent else None)]
+        lines.append(f"| {name} | {tracks} | {' | '.join(cells)} |")
+    for method, label in TITLES.items():
+        cells = [_text(overall(result, method)[key]) for key in KEYS]
+        name = f"**mean, {label}**" if method == "separator" else f"mean, {label}"
+        lines.append(f"| {name} | | {' | '.join(cells)} | | | | |")
+    return "\n".join(lines)
+
+
+KEYS = ("sdr", "sdr_improvement", "si_sdr", "si_sdr_improvement")
+
+
+def _db(value: float | None) -> float:
+    if value is None:
+        raise ValueError("a score is missing")
+    return value
+
+
+def _text(value: float | None) -> str:
+    return "–" if value is None else f"{value:.1f}"
+
+
+def record(metadata: Metadata, parameters: int, size: float) -> str:
+    """What the checkpoint says about itself, as Markdown."""
+    training = metadata.training
+    arguments = ", ".join(f"{key} {value}" for key, value in metadata.arguments.items())
+    ledger = "\n".join(
+        f"| {row['sound_source']} | {row['licence']} | {row['tracks']} | {row['minutes']} |"
+        for row in metadata.ledger
+    )
+    return f"""| | |
+|---|---|
+| instruments | {", ".join(metadata.instruments)} |
+| network | `{metadata.backbone}`: {arguments} |
+| size | {parameters / 1e6:.2f} M parameters in half precision, {size:.1f} MB |
+| audio | {metadata.sample_rate} Hz, mono or stereo |
+| training | {training["steps"]} steps, {float(training["minutes"]):.0f} minutes on \
+{training["hardware"]}, seed {training["seed"]} |
+| licence of the weights | MIT |
+
+Trained with
+
+    {training["command"]}
+
+on
+
+| sound source | licence | tracks | minutes of stems |
+|---|---|---|---|
+{ledger}
+"""
+
+
+def main() -> None:
+    """Evaluate and write the card."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("name")
+    parser.add_argument("sets", nargs="+", help="TITLE=FOLDER of tracks")
+    parser.add_argument("--scores", type=Path, help="folder for the evaluations as JSON")
+    arguments = parser.parse_args()
+    registry = Registry.load()
+    path = registry.separator_path(arguments.name)
+    separator, names = open_separator(path, registry, ["all"])
+    aliases = {a: i.name for i in registry.instruments() for a in (i.name, *i.aliases)}
+    parts = []
+    for item in arguments.sets:
+        title, _, folder = item.rpartition("=")
+        tracks = StemsSource(Path(folder), aliases).tracks()
+        result = evaluate(separator, tracks, names)
+        parts.append(section(title, result))
+        print(f"{parts[-1]}\n", flush=True)
+        if arguments.scores:
+            write_json(result, arguments.scores / f"{Path(folder).name}.json", overwrite=True)
+    card = path.with_suffix(".md")
+    parameters = sum(value.numel() for value in separator.model.parameters())
+    about = record(read_metadata(path), parameters, path.stat().st_size / 1e6)
+    notes = card.with_name(f"{path.stem}.notes.md").read_text(encoding="utf-8").rstrip()
+    with atomic_write(card) as temporary:
+        text = f"# {arguments.name}\n\n{about}\n## Scores\n\n{LEGEND}\n\n"
+        temporary.write_text(text + "\n\n".join(parts) + f"\n\n{notes}\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
