@@ -19,16 +19,27 @@ from core.config import atomic_write
 from core.data.stems import StemsSource
 from core.evaluation import Evaluation, evaluate
 from core.registry import Registry
-from core.score_table import TITLES, by_instrument, overall, swap_losses, write_json
+from core.score_table import (
+    TITLES,
+    by_instrument,
+    overall,
+    swap_losses,
+    swap_means,
+    write_json,
+)
 from core.separator import open_separator
 
-HEAD = """| | tracks | SDR | SDRi | SI-SDR | SI-SDRi | oracle SI-SDRi | swap loss | nearest swap | absent |
-|---|---|---|---|---|---|---|---|---|---|"""
+COLUMNS = (
+    *("", "tracks", "SDR", "SDRi", "SI-SDR", "SI-SDRi"),
+    *("oracle SI-SDRi", "swap loss", "nearest swap", "absent"),
+)
+HEAD = f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}"
+NOTES = "## Notes"  # from here on, a card is written by hand and kept
 
-LEGEND = """dB, means over tracks. SDRi and SI-SDRi: improvement over the mixture. Oracle: ratio mask
-made from the true stems. Swap loss: SI-SDR lost when another instrument's condition is given (mean
-over the others); nearest swap: the smallest such loss. Absent: level of the stem, relative to the
-mixture, in tracks without the instrument."""
+LEGEND = """dB, means over tracks. SDRi and SI-SDRi: improvement over the mixture. Oracle: ratio
+mask made from the true stems. Swap loss: SI-SDR lost when another instrument's condition is given
+(mean over the others); nearest swap: the smallest such loss. Absent: level of the stem, relative
+to the mixture, in tracks without the instrument."""
 
 
 def section(title: str, result: Evaluation) -> str:
@@ -39,22 +50,15 @@ def section(title: str, result: Evaluation) -> str:
     for name, scores in own.items():
         tracks = sum(r.instrument == name and r.method == "separator" for r in result.rows)
         absent = [leak.level for leak in result.leaks if leak.instrument == name]
-        swaps = {swap.condition for swap in result.swaps if swap.instrument == name}
-        nearest = min(
-            _db(scores["si_sdr_improvement"])
-            - float(
-                np.mean(
-                    [
-                        s.si_sdr_improvement
-                        for s in result.swaps
-                        if (s.instrument, s.condition) == (name, condition)
-                    ]
-                )
-            )
-            for condition in swaps
-        )
+        gain = scores["si_sdr_improvement"]
+        swapped = [value for (asked, _), value in swap_means(result).items() if asked == name]
+        nearest = None if gain is None or not swapped else gain - max(swapped)
         cells = [_text(scores[key]) for key in KEYS]
-        cells += [_text(oracle[name]["si_sdr_improvement"]), _text(losses[name]), _text(nearest)]
+        cells += [
+            _text(oracle[name]["si_sdr_improvement"]),
+            _text(losses.get(name)),
+            _text(nearest),
+        ]
         cells += [_text(float(np.mean(absent)) if absent else None)]
         lines.append(f"| {name} | {tracks} | {' | '.join(cells)} |")
     for method, label in TITLES.items():
@@ -65,12 +69,6 @@ def section(title: str, result: Evaluation) -> str:
 
 
 KEYS = ("sdr", "sdr_improvement", "si_sdr", "si_sdr_improvement")
-
-
-def _db(value: float | None) -> float:
-    if value is None:
-        raise ValueError("a score is missing")
-    return value
 
 
 def _text(value: float | None) -> str:
@@ -130,10 +128,11 @@ def main() -> None:
     card = path.with_suffix(".md")
     parameters = sum(value.numel() for value in separator.model.parameters())
     about = record(read_metadata(path), parameters, path.stat().st_size / 1e6)
-    notes = card.with_name(f"{path.stem}.notes.md").read_text(encoding="utf-8").rstrip()
+    before = card.read_text(encoding="utf-8") if card.exists() else ""
+    notes = before[before.index(NOTES) :] if NOTES in before else f"{NOTES}\n"
+    text = f"# {arguments.name}\n\n{about}\n## Scores\n\n{LEGEND}\n\n"
     with atomic_write(card) as temporary:
-        text = f"# {arguments.name}\n\n{about}\n## Scores\n\n{LEGEND}\n\n"
-        temporary.write_text(text + "\n\n".join(parts) + f"\n\n{notes}\n", encoding="utf-8")
+        temporary.write_text(text + "\n\n".join(parts) + f"\n\n{notes}", encoding="utf-8")
 
 
 if __name__ == "__main__":

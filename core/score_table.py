@@ -55,6 +55,14 @@ def swap_losses(result: Evaluation) -> dict[str, float]:
     return losses
 
 
+def swap_means(result: Evaluation) -> dict[tuple[str, str], float]:
+    """(instrument, condition given instead of its own) → mean SI-SDR improvement in dB."""
+    pairs: dict[tuple[str, str], list[float]] = {}
+    for swap in result.swaps:
+        pairs.setdefault((swap.instrument, swap.condition), []).append(swap.si_sdr_improvement)
+    return {pair: float(np.mean(values)) for pair, values in pairs.items()}
+
+
 def table(result: Evaluation, title: str = "") -> Table:
     """A line per instrument, then the means of the separator and of each baseline."""
     view = Table(title=title or None, caption=CAPTION, title_justify="left", caption_justify="left")
@@ -88,17 +96,12 @@ def swap_table(result: Evaluation) -> Table:
     view.add_column("instrument ＼ condition")
     for name in result.instruments:
         view.add_column(name, justify="right")
+    means = swap_means(result)
     for name, scores in by_instrument(result, "separator").items():
-        cells = []
-        for condition in result.instruments:
-            values = [
-                swap.si_sdr_improvement
-                for swap in result.swaps
-                if (swap.instrument, swap.condition) == (name, condition)
-            ]
-            own = _db(scores["si_sdr_improvement"])
-            cells.append(f"[bold]{own}[/]" if condition == name else _db(float(np.mean(values))))
-        view.add_row(name, *cells)
+        own = f"[bold]{_db(scores['si_sdr_improvement'])}[/]"
+        others = (_db(means.get((name, condition))) for condition in result.instruments)
+        pairs = zip(result.instruments, others, strict=True)
+        view.add_row(name, *(own if condition == name else cell for condition, cell in pairs))
     return view
 
 
