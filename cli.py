@@ -176,6 +176,10 @@ def train(
     set_: Annotated[
         list[str] | None, typer.Option("--set", help="NAME=VALUE of the backbone; repeatable.")
     ] = None,
+    mix: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME=VALUE of the mixer, such as coherent=0.9; repeatable."),
+    ] = None,
     source: Annotated[
         list[str] | None, typer.Option(help="Recipe sources, in place of each recipe's own choice.")
     ] = None,
@@ -215,6 +219,7 @@ def train(
         out=out or Path("runs") / f"{time.strftime('%Y%m%d-%H%M%S')}-{label}",
         backbone=backbone,
         arguments=_arguments(set_ or []),
+        mix=_arguments(mix or []),
         sources=tuple(_names(source)) if source else None,
         roots=_roots(data or []),
         max_steps=max_steps,
@@ -478,7 +483,7 @@ def _arguments(given: list[str]) -> dict[str, int | float | bool | str]:
     for item in given:
         name, sign, value = item.partition("=")
         if not sign:
-            raise ConfigError(f"--set {item}: expected NAME=VALUE", "such as --set hidden=128")
+            raise ConfigError(f"'{item}': expected NAME=VALUE", "such as --set hidden=128")
         arguments[name] = yaml.safe_load(value)
     return arguments
 

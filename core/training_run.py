@@ -22,11 +22,13 @@ from torch.optim.swa_utils import AveragedModel
 from core import checkpoint
 from core.backbone import Backbone
 from core.conditioner import CONDITION_VERSION
+from core.config import parse
 from core.data.mixer import MixConfig
 from core.errors import TrainingError, nearest
 from core.hookspecs import BackboneSpec
 from core.losses import thresholded_snr_loss
 from core.registry import Registry
+from core.registry_config import TrainingDefaults
 from core.resume import Progress, load_run, save_run
 from core.training_data import TrainingData
 
@@ -50,6 +52,7 @@ class TrainRequest:
         max_minutes: stop after this much training time, if `max_steps` is not reached before.
         arguments: arguments of the backbone.
         resume: go on with the run in `out`.
+        mix: settings of `MixConfig` that differ from its defaults.
         canonical: share of training conditions that are the plugin's own vector; the rest are
             drawn anew from random notes of the instrument.
     """
@@ -71,6 +74,7 @@ class TrainRequest:
     seed: int = 0
     device: str = "auto"
     resume: bool = False
+    mix: Arguments = field(default_factory=dict)
     canonical: float = 0.25
     ema: float = 0.999
 
@@ -95,12 +99,7 @@ class TrainingRun:
             instruments,
             registry.instruments(),
             self.conditions,
-            MixConfig(
-                seconds=request.seconds or settings.seconds,
-                rate=self.model.sample_rate,
-                channels=settings.channels,
-                targets=request.targets or settings.targets,
-            ),
+            self._mix_config(settings),
             sources=request.sources,
             roots=request.roots,
             batch_size=request.batch_size or settings.batch_size,
@@ -134,6 +133,17 @@ class TrainingRun:
                 self.file("resume"), self.model, self.average, self.optimizer, self.identity
             )
             log.info("resumed at step %d", self.progress.step)
+
+    def _mix_config(self, settings: TrainingDefaults) -> MixConfig:
+        request = self.request
+        given = {
+            "seconds": request.seconds or settings.seconds,
+            "rate": self.model.sample_rate,
+            "channels": settings.channels,
+            "targets": request.targets or settings.targets,
+            **request.mix,
+        }
+        return parse(given, MixConfig, "how mixtures are made")
 
     def file(self, name: str) -> Path:
         """A checkpoint of this run: best, last or resume."""

@@ -11,7 +11,7 @@ import torch
 from safetensors import safe_open
 
 from core import checkpoint
-from core.errors import DataError, OutputExistsError, TrainingError
+from core.errors import ConfigError, DataError, OutputExistsError, TrainingError
 from core.film import FiLM
 from core.registry import Registry
 from core.trainer import TrainRequest, fit
@@ -167,6 +167,8 @@ def test_training_conditions_vary_around_the_plugins_own(
     [
         ({"instruments": ("violin",)}, DataError, "no stem named|violin"),
         ({"arguments": {"layres": 2}}, TrainingError, "did you mean 'layers'"),
+        ({"mix": {"coherrent": 0.9}}, ConfigError, "coherrent.*did you mean 'coherent'"),
+        ({"mix": {"absent": 2}}, ConfigError, "absent"),
         ({"arguments": {"films": 7}}, TrainingError, "films must be 1 or 2"),
     ],
 )
