@@ -90,7 +90,7 @@ SeparatorName = Annotated[str | None, typer.Option("--separator", help="A shippe
 CheckpointFile = Annotated[Path | None, typer.Option("--checkpoint", help="A trained checkpoint.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda, mps, or auto for the best there is.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that are there.")]
-Seed = Annotated[int, typer.Option(help="Source of chance.")]
+Seed = Annotated[int, typer.Option(min=0, help="Source of chance.")]
 
 
 @app.callback()
@@ -110,7 +110,7 @@ def list_plugins(plugins_dir: PluginsDir = None) -> None:
     view = Table("kind", "name", "status", "from", "about")
     for row in registry.rows():
         status = "[green]ok[/]" if row.status == "ok" else f"[red]{escape(row.status)}[/]"
-        view.add_row(row.kind, row.name, status, escape(row.owner), escape(row.detail))
+        view.add_row(row.kind, escape(row.name), status, escape(row.owner), escape(row.detail))
     for name, separator in registry.config.separators.items():
         default = "default; " if name == registry.config.default_separator else ""
         path = registry.folder / separator.file
@@ -197,7 +197,9 @@ def train(
         int | None, typer.Option(min=1, help="Instruments asked of each mixture.")
     ] = None,
     seconds: Annotated[float | None, typer.Option(min=0.1, help="Of each mixture.")] = None,
-    learning_rate: Annotated[float | None, typer.Option(help="At the peak of the run.")] = None,
+    learning_rate: Annotated[
+        float | None, typer.Option(min=1e-9, max=1.0, help="At the peak.")
+    ] = None,
     validate_every: Annotated[int | None, typer.Option(min=1, help="Steps.")] = None,
     workers: Annotated[int | None, typer.Option(min=0, help="Mixing processes.")] = None,
     seed: Seed = 0,
@@ -210,6 +212,8 @@ def train(
 
     registry = Registry.load(plugins_dir or ())
     names = _names(plugin)
+    if not names:
+        raise ConfigError("--plugin names no instrument", "such as --plugin violin, or all")
     wanted = [item.name for item in registry.instruments(None if names == ["all"] else names)]
     if resume and out is None:
         raise ConfigError("--resume needs --out", "name the run folder to go on with")
@@ -484,7 +488,10 @@ def _arguments(given: list[str]) -> dict[str, int | float | bool | str]:
         name, sign, value = item.partition("=")
         if not sign:
             raise ConfigError(f"'{item}': expected NAME=VALUE", "such as --set hidden=128")
-        arguments[name] = yaml.safe_load(value)
+        try:
+            arguments[name] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise ConfigError(f"'{item}': the value is not a number, word or true/false") from error
     return arguments
 
 

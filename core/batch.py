@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -86,10 +87,12 @@ def separate_batch(
     """
     check(output, instruments)
     batch = BatchReport()
+    inputs = {_real(path) for path in files}
     for path, folder in folders(files, output.folder).items():
         try:
-            row = separate_file(separator, path, instruments, folder, output, report)
-        except TimbresepError as error:
+            row = separate_file(separator, path, instruments, folder, output, report, inputs)
+        except (TimbresepError, OSError) as problem:
+            error = problem if isinstance(problem, TimbresepError) else _unreachable(path, problem)
             batch.failed.append((path, error))
             if failed is not None:
                 failed(path, error)
@@ -98,6 +101,11 @@ def separate_batch(
             if finished is not None:
                 finished(row)
     return batch
+
+
+def _unreachable(path: Path, problem: OSError) -> AudioError:
+    shown = f"{path.name[:40]}…" if len(path.name) > 80 else path
+    return AudioError(f"{shown}: {problem.strerror}", "check the path")
 
 
 def check(output: Output, instruments: Sequence[str]) -> None:
@@ -124,9 +132,9 @@ def folders(files: Sequence[Path], root: Path) -> dict[Path, Path]:
     seen: set[Path] = set()
     names = {path.stem.casefold() for path in files}
     for path in files:
-        if path.resolve() in seen:
+        if _real(path) in seen:
             continue
-        seen.add(path.resolve())
+        seen.add(_real(path))
         name, number = path.stem, 2
         while name.casefold() in taken or (number > 2 and name.casefold() in names):
             name, number = f"{path.stem}-{number}", number + 1
@@ -142,6 +150,7 @@ def separate_file(
     folder: Path,
     output: Output,
     report: Report | None = None,
+    inputs: Set[Path] = frozenset(),
 ) -> FileReport:
     """Separate one file into ``<folder>/<instrument>.<format>``, block by block.
 
@@ -160,7 +169,7 @@ def separate_file(
         )
     names = [*instruments, RESIDUAL] if output.residual else list(instruments)
     outputs = [folder / f"{name}.{output.format}" for name in names]
-    _guard(path, outputs, output.overwrite)
+    _guard(path, outputs, output.overwrite, {_real(path), *inputs})
     shape = about.rate, about.channels, about.frames
     with _new_files(folder, outputs) as temporary, contextlib.ExitStack() as opened:
         writers = [
@@ -199,13 +208,18 @@ def _fill(
     return peak
 
 
-def _guard(path: Path, outputs: Sequence[Path], overwrite: bool) -> None:
-    """Nothing is lost: not a stem that is there, and never the input."""
-    source = path.resolve()
+def _real(path: Path) -> Path:
+    """Where a path leads, also one that leads nowhere (a loop of links, a name too long)."""
+    return Path(os.path.realpath(path))
+
+
+def _guard(path: Path, outputs: Sequence[Path], overwrite: bool, inputs: Set[Path]) -> None:
+    """Nothing is lost: not a stem that is there, and never a file of the batch."""
     for file in outputs:
-        if file.exists() and file.resolve() == source:
+        if _real(file) in inputs:
             raise OutputExistsError(
-                f"{path} would be overwritten by its own stem", hint="choose another output folder"
+                f"{path}: its stem {file} would replace a file to separate",
+                hint="choose another output folder",
             )
     existing = [file for file in outputs if file.exists()]
     if existing and not overwrite:

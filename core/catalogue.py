@@ -62,7 +62,10 @@ class Catalogue(Generic[Item]):
     def rows(self, detail: Callable[[Item], str]) -> Iterator[PluginRow]:
         """A line for each item and each clash."""
         for name, (owner, item) in self.items.items():
-            yield PluginRow(self.kind, name, owner, "ok", detail(item))
+            try:
+                yield PluginRow(self.kind, name, owner, "ok", detail(item))
+            except PluginError as error:
+                yield PluginRow(self.kind, name, owner, "broken", str(error))
         for name, owners in self.clashes.items():
             reason = "defined twice: by " + " and ".join(owners)
             for owner in owners:

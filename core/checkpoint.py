@@ -25,6 +25,7 @@ from core.backbone import Backbone
 from core.config import Model, atomic_write, parse
 from core.errors import CheckpointError, OutputExistsError
 from core.hookspecs import BackboneSpec
+from core.instrument import InstrumentName
 
 FORMAT = 1
 KEY = "timbresep"  # metadata key of the safetensors header
@@ -51,13 +52,20 @@ class Metadata(Model):
     code_version: str = __version__
     backbone: str
     arguments: dict[str, int | float | bool | str] = {}
-    instruments: list[str] = pydantic.Field(min_length=1)
+    instruments: list[InstrumentName] = pydantic.Field(min_length=1)
     condition_version: int
     sample_rate: pydantic.PositiveInt
     channels: pydantic.PositiveInt
     ledger: list[dict[str, str | int | float]] = []
     training: dict[str, str | int | float] = {}
     scores: dict[str, dict[str, float]] = {}
+
+    @pydantic.field_validator("instruments")
+    @classmethod
+    def _unique(cls, names: list[str]) -> list[str]:
+        if len(set(names)) < len(names):
+            raise ValueError("an instrument is named twice")
+        return names
 
 
 @dataclass
@@ -134,20 +142,22 @@ def load(path: Path, find_backbone: Callable[[str], BackboneSpec]) -> Checkpoint
     conditions = tensors.pop(CONDITIONS, None)
     if conditions is None or conditions.dim() != 2 or len(conditions) != len(metadata.instruments):
         raise CheckpointError(f"{path}: does not carry a condition for each of its instruments")
-    if not torch.isfinite(conditions).all():
+    if not conditions.is_floating_point() or not torch.isfinite(conditions).all():
         raise CheckpointError(f"{path}: a condition is not finite")
     spec = find_backbone(metadata.backbone)
-    try:
-        model = spec.build(conditions.shape[1], **metadata.arguments)
-    except (TypeError, ValueError) as error:
-        raise CheckpointError(
-            f"{path}: backbone '{spec.name}' does not take its arguments: {error}"
-        ) from error
     weights = {
         name.removeprefix(WEIGHTS): tensor.float() if tensor.is_floating_point() else tensor
         for name, tensor in tensors.items()
     }
+    try:
+        model = spec.build(conditions.shape[1], **metadata.arguments)
+    except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:
+        raise CheckpointError(
+            f"{path}: backbone '{spec.name}' does not take its arguments: {error}"
+        ) from error
     load_strictly(model, weights, str(path))
+    if (model.sample_rate, model.channels) != (metadata.sample_rate, metadata.channels):
+        raise CheckpointError(f"{path}: its sample rate or channels are not its network's")
     vectors = conditions.float().numpy()
     return Checkpoint(
         model.eval(), dict(zip(metadata.instruments, vectors, strict=True)), metadata, path
@@ -168,6 +178,10 @@ def load_strictly(model: torch.nn.Module, weights: Mapping[str, Tensor], where: 
             raise CheckpointError(
                 f"{where}: weight '{name}' has shape {tuple(weights[name].shape)}, "
                 f"the network expects {tuple(tensor.shape)}"
+            )
+        if weights[name].is_floating_point() != tensor.is_floating_point():
+            raise CheckpointError(
+                f"{where}: weight '{name}' is {weights[name].dtype}, not {tensor.dtype}"
             )
     unexpected = sorted(set(weights) - set(expected))
     if unexpected:
@@ -191,7 +205,7 @@ def read_json(path: Path, key: str = KEY) -> dict[str, Any]:
         header = file.metadata() or {}
     try:
         data = json.loads(header[key])
-    except (KeyError, ValueError) as error:
+    except (KeyError, ValueError, RecursionError) as error:
         raise CheckpointError(f"{path}: not a timbresep file (no '{key}' metadata)") from error
     if not isinstance(data, dict):
         raise CheckpointError(f"{path}: '{key}' metadata is not a mapping")

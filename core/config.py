@@ -41,6 +41,8 @@ def load_yaml(path: Path, model: type[ModelType]) -> ModelType:
         raise ConfigError(f"cannot read {path}: {error}") from error
     try:
         data = yaml.safe_load(text)
+    except (ValueError, RecursionError) as error:  # an impossible date; a thousand brackets
+        raise ConfigError(f"{path}: not valid YAML: {error}") from error
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f"{path}:{mark.line + 1}" if mark else str(path)

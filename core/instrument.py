@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import pydantic
 
@@ -19,6 +18,32 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
+RESERVED = ("all", "residual")  # what `-i` and the outputs mean something else by
+
+
+def _not_reserved(name: str) -> str:
+    if name in RESERVED:
+        raise ValueError(f"'{name}' is reserved")
+    return name
+
+
+def _inside(name: str) -> str:
+    if Path(name).is_absolute() or ".." in Path(name).parts:
+        raise ValueError("must name a file in the plugin's folder; this leaves its folder")
+    return name
+
+
+def plain(name: str) -> str:
+    """A name as it is compared: lower case, with underscores for spaces and hyphens."""
+    return re.sub(r"[\s\-]+", "_", name.strip().lower())
+
+
+InstrumentName = Annotated[
+    str, pydantic.Field(pattern=f"^{NAME.pattern}$"), pydantic.AfterValidator(_not_reserved)
+]
+Alias = Annotated[str, pydantic.AfterValidator(plain), pydantic.AfterValidator(_not_reserved)]
+FileName = Annotated[str, pydantic.AfterValidator(_inside)]  # a file in the plugin's own folder
+Hertz = Annotated[float, pydantic.Field(gt=0, allow_inf_nan=False)]
 
 
 class DdspSettings(Model):
@@ -31,7 +56,7 @@ class DdspSettings(Model):
             the model is trained (a trained file carries its own).
     """
 
-    file: str = "ddsp.safetensors"
+    file: FileName = "ddsp.safetensors"
     sha256: str = pydantic.Field(pattern=r"^[0-9a-f]{64}$")
     rnn_channels: int = 128
     channels: int = 128
@@ -46,13 +71,12 @@ class ConditionSettings(Model):
     Attributes:
         conditioner: name of the conditioner.
         version: version of the vector's definition (`core.conditioner.CONDITION_VERSION`).
-        notes: the notes it was measured on, in words or as MIDI numbers.
+        file: the vector; a JSON file of the same name says where it comes from.
     """
 
     conditioner: Literal["harmonic_distribution"] = "harmonic_distribution"
     version: int = 1
-    file: str = "condition.npy"
-    notes: str | list[float] = "every semitone of the f0 range"
+    file: FileName = "condition.npy"
 
 
 class Licences(Model):
@@ -65,13 +89,13 @@ class Licences(Model):
 class InstrumentConfig(Model):
     """`instrument.yaml`, validated. Frequencies are in Hz."""
 
-    name: str = pydantic.Field(pattern=f"^{NAME.pattern}$")
-    aliases: list[str] = []
-    f0_range: tuple[pydantic.PositiveFloat, pydantic.PositiveFloat]
+    name: InstrumentName
+    aliases: list[Alias] = []
+    f0_range: tuple[Hertz, Hertz]
     sample_rate: Literal[16000] = 16000
     ddsp: DdspSettings
     condition: ConditionSettings = ConditionSettings()
-    recipe: str = "recipe.yaml"
+    recipe: FileName = "recipe.yaml"
     licences: Licences
 
     @pydantic.model_validator(mode="after")
@@ -129,12 +153,6 @@ class Instrument:
         return self.config.f0_range
 
     @property
-    def midi_range(self) -> tuple[float, float]:
-        """The same range as MIDI note numbers."""
-        low, high = self.f0_range
-        return 69 + 12 * math.log2(low / 440), 69 + 12 * math.log2(high / 440)
-
-    @property
     def ddsp_file(self) -> Path:
         """Its DDSP model."""
         return self._inside(self.config.ddsp.file)
@@ -150,7 +168,7 @@ class Instrument:
         return self._inside(self.config.recipe)
 
     def _inside(self, name: str) -> Path:
-        """A file of this plugin; a name that leads out of the folder is refused."""
+        """A file of this plugin; a link that leads out of the folder is refused."""
         path = (self.folder / name).resolve()
         if not path.is_relative_to(self.folder.resolve()):
             raise PluginError(f"plugin '{self.name}' ({self.folder}): '{name}' leaves its folder")
@@ -183,7 +201,7 @@ class Instrument:
 
         try:
             vector = np.load(self.condition_file, allow_pickle=False)
-        except (OSError, ValueError, EOFError) as error:
+        except (OSError, ValueError, EOFError, MemoryError) as error:
             raise PluginError(
                 f"plugin '{self.name}': cannot read {self.condition_file}: {error}",
                 f"rebuild it with `condition build {self.name}`",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
+import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,7 +18,10 @@ DESCRIPTION = "instrument.yaml"
 
 
 def build_condition(folder: Path, pitches: Sequence[float] | None = None) -> Path:
-    """Measure the condition of a plugin's DDSP model and record both in `instrument.yaml`.
+    """Measure the condition of a plugin's DDSP model.
+
+    The vector goes to `condition.npy`; where it comes from (hash of the model, notes, levels,
+    sample rate, versions) to `condition.json` beside it; the model's hash to `instrument.yaml`.
 
     Args:
         folder: plugin folder with `instrument.yaml` and the DDSP model that it names.
@@ -37,19 +40,18 @@ def build_condition(folder: Path, pitches: Sequence[float] | None = None) -> Pat
     model_file = folder / config.ddsp.file
     table = conditioner.build(model_file, config.f0_range)
     vector = conditioner.condition(table, pitches)
-    digest = hashlib.sha256(model_file.read_bytes()).hexdigest()
+    origin = conditioner.provenance(model_file, table, pitches)
     # The file is edited as text, so that the author's comments and order stay.
-    text, count = re.subn(
-        r"(?m)^(\s+sha256:).*$", rf'\1 "{digest}"', description.read_text(encoding="utf-8"), count=1
-    )
+    line = rf'\1 "{origin["ddsp_sha256"]}"'
+    before = description.read_text(encoding="utf-8")
+    text, count = re.subn(r"(?m)^(\s+sha256:).*$", line, before, count=1)
     if count == 0:
         raise PluginError(f"{description}: no 'sha256:' line under 'ddsp:' to fill in")
-    if pitches is not None:
-        notes = ", ".join(f"{pitch:g}" for pitch in pitches)
-        text = re.sub(r"(?m)^(\s+notes:).*$", rf"\1 [{notes}]", text, count=1)
     path = folder / config.condition.file
     with atomic_write(path) as temporary, temporary.open("wb") as file:
         np.save(file, vector, allow_pickle=False)
+    with atomic_write(path.with_suffix(".json")) as temporary:
+        temporary.write_text(json.dumps(origin, indent=2) + "\n", encoding="utf-8")
     with atomic_write(description) as temporary:
         temporary.write_text(text, encoding="utf-8")
     return path

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import importlib.metadata
 import importlib.util
+import logging
 import os
 import sys
 from collections.abc import Iterable, Sequence
@@ -24,8 +25,10 @@ from core.catalogue import Catalogue, PluginRow
 from core.config import load_yaml
 from core.errors import CheckpointError, PluginError, TimbresepError, UnknownNameError, nearest
 from core.hookspecs import PROJECT, BackboneSpec, hookimpl
-from core.instrument import NAME, Instrument
+from core.instrument import NAME, Instrument, plain
 from core.registry_config import RegistryConfig
+
+log = logging.getLogger(__name__)
 
 ROOT = Path(__file__).resolve().parents[1]
 REGISTRY_FILE = ROOT / "registry.yaml"
@@ -43,6 +46,7 @@ class Registry:
         self.config = config
         self.folder = folder
         self.broken: list[PluginRow] = []
+        self._deaf: set[str] = set()  # observers that failed
         self._instruments: Catalogue[Instrument] = Catalogue("instrument")
         self._backbones: Catalogue[BackboneSpec] = Catalogue("backbone")
         self._manager = pluggy.PluginManager(PROJECT)
@@ -75,7 +79,8 @@ class Registry:
                 else:
                     registry._refuse(kind, name, str(registry_file), "not a valid plugin name")
         variable = os.environ.get(PLUGINS_VARIABLE, "")
-        for directory in [*plugins_dirs, *map(Path, filter(None, variable.split(os.pathsep)))]:
+        directories = [*plugins_dirs, *map(Path, filter(None, variable.split(os.pathsep)))]
+        for directory in {Path(os.path.realpath(path)): path for path in directories}.values():
             registry._register_directory(directory)
         registry._register_entry_points()
         registry._collect()
@@ -105,7 +110,8 @@ class Registry:
             self._refuse(kind, folder.name, owner, reason)
             return
         if has_instrument:
-            self._manager.register(_InstrumentFolder(folder), owner)
+            with self._isolated(kind, folder.name, owner):
+                self._manager.register(_InstrumentFolder(folder), owner)
         if has_python:
             with self._isolated(kind, folder.name, owner):
                 module = _import_folder(folder)
@@ -126,6 +132,8 @@ class Registry:
                     self._register_object(plugin, owner)
 
     def _register_object(self, plugin: object, owner: str) -> None:
+        if self._manager.is_registered(plugin):  # one package, both kinds of entry point
+            return
         self._manager.register(plugin, owner)
         self._manager.check_pending()  # a mistyped hook is an error, not silence
 
@@ -142,12 +150,25 @@ class Registry:
             with self._isolated("backbone", Path(hook.plugin_name).name, hook.plugin_name):
                 specs = cast(Iterable[BackboneSpec], hook.function())
                 for spec in specs:
+                    if not isinstance(spec, BackboneSpec) or not NAME.fullmatch(str(spec.name)):
+                        raise PluginError(f"{spec!r} is not a BackboneSpec with a plain name")
                     self._backbones.add(spec.name, hook.plugin_name, spec)
 
     def _collect_instrument(self, folder: Path, owner: str) -> None:
         with self._isolated("instrument", folder.name, owner):
             instrument = Instrument.from_folder(folder, owner)
+            self._refuse_taken_aliases(instrument)
             self._instruments.add(instrument.name, owner, instrument)
+
+    def _refuse_taken_aliases(self, new: Instrument) -> None:
+        """A newcomer may not answer to what another instrument is called."""
+        for other in self.instruments():
+            shared = {new.name, *new.aliases} & {other.name, *other.aliases}
+            if shared and new.name != other.name:  # equal names are the catalogue's to judge
+                raise PluginError(
+                    f"its name or alias '{min(shared)}' is taken by '{other.name}' ({other.owner})",
+                    "choose another in its instrument.yaml",
+                )
 
     def _isolated(self, kind: str, name: str, owner: str) -> _Isolation:
         return _Isolation(self, kind, name, owner)
@@ -160,9 +181,7 @@ class Registry:
     def rows(self) -> list[PluginRow]:
         """Every plugin found, working or broken."""
         return [
-            *self._instruments.rows(
-                lambda i: f"{i.f0_range[0]:.0f}–{i.f0_range[1]:.0f} Hz; {i.config.licences.weights}"
-            ),
+            *self._instruments.rows(_describe),
             *self._backbones.rows(lambda spec: spec.summary),
             *self.broken,
         ]
@@ -180,14 +199,11 @@ class Registry:
         return list({instrument.name: instrument for instrument in found.values()}.values())
 
     def _instrument(self, name: str) -> Instrument:
-        wanted = name.strip().lower().replace(" ", "_").replace("-", "_")
+        wanted = plain(name)
         if wanted not in self._instruments.items and wanted not in self._instruments.clashes:
-            aliased = [i for i in self.instruments() if wanted in i.aliases]
-            if len(aliased) > 1:
-                owners = " and ".join(f"'{i.name}' ({i.owner})" for i in aliased)
-                raise PluginError(f"'{wanted}' is an alias of {owners}", "use the full name")
-            if aliased:
-                return aliased[0]
+            for instrument in self.instruments():
+                if wanted in instrument.aliases:
+                    return instrument
             for row in self.broken:
                 if row.name == wanted:
                     raise PluginError(f"plugin '{wanted}' ({row.owner}) is broken: {row.detail}")
@@ -232,8 +248,16 @@ class Registry:
         return path
 
     def notify_step(self, step: int, scalars: dict[str, float]) -> None:
-        """Tell observers what the trainer logged."""
-        self._manager.hook.timbresep_step(step=step, scalars=scalars)
+        """Tell observers what the trainer logged; one that fails is told of once and left out."""
+        arguments = {"step": step, "scalars": scalars}
+        for hook in self._manager.hook.timbresep_step.get_hookimpls():
+            if hook.plugin_name not in self._deaf:
+                known = len(self.broken)
+                with self._isolated("observer", Path(hook.plugin_name).name, hook.plugin_name):
+                    hook.function(*(arguments[name] for name in hook.argnames))
+                if len(self.broken) > known:
+                    self._deaf.add(hook.plugin_name)
+                    log.warning("%s: %s", hook.plugin_name, self.broken[-1].detail)
 
 
 class _InstrumentFolder:
@@ -257,7 +281,7 @@ class _Isolation:
         return None
 
     def __exit__(self, kind: type[BaseException] | None, error: Any, _: object) -> bool:
-        if not isinstance(error, Exception):
+        if not isinstance(error, Exception | SystemExit):
             return False
         reason = (
             str(error)
@@ -266,6 +290,13 @@ class _Isolation:
         )
         self.registry._refuse(self.kind, self.name, self.owner, reason)
         return True
+
+
+def _describe(instrument: Instrument) -> str:
+    """What `list` says of a working instrument; a PluginError when its model was swapped."""
+    instrument.verify_ddsp()
+    low, high = instrument.f0_range
+    return f"{low:.0f}–{high:.0f} Hz; {instrument.config.licences.weights}"
 
 
 def _import_folder(folder: Path) -> ModuleType:

@@ -16,6 +16,7 @@ from core.audio import check_finite
 from core.audio_writer import BLOCK, Wave
 from core.checkpoint import Checkpoint
 from core.errors import AudioError, CheckpointError, TimbresepError, UnknownNameError, nearest
+from core.instrument import plain
 from core.streaming import Fifo, Pair, Rows, consistent, overlap_add, resampled
 
 if TYPE_CHECKING:
@@ -229,14 +230,14 @@ def _condition(
     asked: str, loaded: Checkpoint, registry: Registry
 ) -> tuple[str, NDArray[np.float32]]:
     """(canonical name, condition) of one instrument; the checkpoint's own goes first."""
-    plain = asked.strip().lower().replace(" ", "_").replace("-", "_")
-    if plain in loaded.conditions:
-        return plain, loaded.conditions[plain]
+    wanted = plain(asked)
+    if wanted in loaded.conditions:
+        return wanted, loaded.conditions[wanted]
     try:
         instrument = registry.instruments([asked])[0]
     except UnknownNameError as error:
         known = {*loaded.conditions, *(item.name for item in registry.instruments())}
-        raise UnknownNameError(error.message, nearest(plain, known)) from error
+        raise UnknownNameError(error.message, nearest(wanted, known)) from error
     if instrument.name in loaded.conditions:
         return instrument.name, loaded.conditions[instrument.name]
     version = instrument.config.condition.version

@@ -57,10 +57,15 @@ def fit(registry: Registry, request: TrainRequest, report: Report) -> TrainResul
     report(done, "started")
     while done < 1:
         rate = run.peak * _schedule(done)
-        losses.append(run.step(next(batches), rate))
+        try:
+            loss = run.step(next(batches), rate)
+        except KeyboardInterrupt:
+            run.keep_state()
+            raise
+        losses += [] if loss is None else [loss]
         progress.minutes = (time.monotonic() - started) / 60
         done = _share(progress, max_steps, request.max_minutes)
-        if progress.step % LOG_EVERY == 0:
+        if progress.step % LOG_EVERY == 0 and losses:
             scalars = {"loss": float(np.mean(losses)), "learning_rate": rate}
             losses.clear()
             run.fabric.log_dict(scalars, step=progress.step)
@@ -79,6 +84,8 @@ def _guard_output(request: TrainRequest) -> None:
     existing = request.out / "resume.safetensors"
     if request.resume and not existing.is_file():
         raise TrainingError(f"nothing to resume in {request.out}", "leave --resume out")
+    if request.out.exists() and not request.out.is_dir():
+        raise OutputExistsError(f"{request.out} is a file", "choose another --out")
     if not request.resume and any(request.out.glob("*.safetensors")):
         raise OutputExistsError(
             f"{request.out} already holds a run", "go on with --resume, or choose another --out"

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
-import platform
+import os
 import shlex
 import sys
 from collections.abc import Callable, Mapping
@@ -107,12 +108,17 @@ class TrainingRun:
             seed=request.seed,
             canonical_share=request.canonical,
         )
-        self.fabric = Fabric(
-            accelerator=request.device,
-            devices=1,
-            precision=_precision(request.device),
-            loggers=TensorBoardLogger(request.out, name="log", version=""),
-        )
+        try:
+            self.fabric = Fabric(
+                accelerator=request.device,
+                devices=1,
+                precision=_precision(request.device),
+                loggers=TensorBoardLogger(request.out, name="log", version=""),
+            )
+        except (ValueError, RuntimeError) as error:
+            raise TrainingError(
+                f"device '{request.device}': {error}", "use --device cpu"
+            ) from error
         self.average = AveragedModel(
             self.model, avg_fn=_moving_average(request.ema), use_buffers=True
         ).to(self.fabric.device)
@@ -125,6 +131,7 @@ class TrainingRun:
             "instruments": list(self.conditions),
             "seed": request.seed,
             "batch_size": self.data.batch_size,
+            "conditions": hashlib.sha256(self.data.canonical.tobytes()).hexdigest()[:16],
         }
         self.bad_steps = 0
         self.progress = Progress()
@@ -149,11 +156,18 @@ class TrainingRun:
         """A checkpoint of this run: best, last or resume."""
         return self.request.out / f"{name}.safetensors"
 
-    def step(self, batch: dict[str, Tensor], learning_rate: float) -> float:
-        """One optimizer step; a non-finite loss or gradient is skipped, many in a row end it."""
+    def step(self, batch: dict[str, Tensor], learning_rate: float) -> float | None:
+        """One optimizer step and its loss in dB.
+
+        Audio, a loss or a gradient that is not finite is skipped (None); many in a row end it.
+        """
         batch = {name: tensor.to(self.fabric.device) for name, tensor in batch.items()}
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate
+        self.progress.step += 1
+        if not all(torch.isfinite(tensor).all() for tensor in batch.values()):
+            self._skip("the audio is")  # before it reaches any running statistic
+            return None
         self.model.train()
         estimate = self._model(batch["mixture"], batch["conditions"])
         loss = thresholded_snr_loss(estimate, batch["targets"], batch["mixture"]).mean()
@@ -162,22 +176,23 @@ class TrainingRun:
         norm = self.fabric.clip_gradients(
             self._model, self._optimizer, max_norm=CLIP, error_if_nonfinite=False
         )
-        self.progress.step += 1
         if torch.isfinite(loss) and norm is not None and torch.isfinite(norm):
             self.bad_steps = 0
             self._optimizer.step()
             self.average.update_parameters(self.model)
             return loss.item()
+        self._skip("the loss is")
+        return None
+
+    def _skip(self, what: str) -> None:
         self.bad_steps += 1
-        log.warning("step %d: the loss is not finite; step skipped", self.progress.step)
+        log.warning("step %d: %s not finite; step skipped", self.progress.step, what)
         if self.bad_steps >= MAX_BAD_STEPS:
             raise TrainingError(
-                f"the loss was not finite for {MAX_BAD_STEPS} steps in a row (step "
-                f"{self.progress.step})",
+                f"{what} not finite for {MAX_BAD_STEPS} steps in a row (step {self.progress.step})",
                 "lower --learning-rate and check the data; the last good state is in "
                 f"{self.file('resume')}",
             )
-        return 0.0
 
     def validate(self) -> dict[str, dict[str, float]]:
         """Scores in dB of the averaged network, by instrument."""
@@ -189,6 +204,17 @@ class TrainingRun:
         improvements = (f"{n} {row['si_sdr_improvement']:.1f}" for n, row in scores.items())
         log.info("step %d: SI-SDRi %s", self.progress.step, "  ".join(improvements))
         return scores
+
+    def keep_state(self) -> None:
+        """Write the state to resume from."""
+        save_run(
+            self.file("resume"),
+            self.model,
+            self.average,
+            self.optimizer,
+            self.progress,
+            self.identity,
+        )
 
     def keep(self, scores: dict[str, dict[str, float]]) -> None:
         """Write the last checkpoint, the best if this is it, and the state to resume from."""
@@ -208,14 +234,7 @@ class TrainingRun:
         if mean_improvement(scores) > self.progress.best:
             self.progress.best = mean_improvement(scores)
             checkpoint.save(self.file("best"), model, self.conditions, metadata)
-        save_run(
-            self.file("resume"),
-            self.model,
-            self.average,
-            self.optimizer,
-            self.progress,
-            self.identity,
-        )
+        self.keep_state()
 
     def _averaged(self) -> Backbone:
         return cast(Backbone, self.average.module)
@@ -235,7 +254,7 @@ def _build(spec: BackboneSpec, dim: int, arguments: Arguments) -> Backbone:
         )
     try:
         return spec.build(dim, **arguments)
-    except (TypeError, ValueError, RuntimeError) as error:
+    except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:
         raise TrainingError(f"backbone '{spec.name}' refuses its arguments: {error}") from error
 
 
@@ -274,7 +293,7 @@ def _provenance(
         "seed": request.seed,
         "steps": progress.step,
         "minutes": round(progress.minutes, 2),
-        "hardware": torch.cuda.get_device_name() if on_cuda else platform.processor() or "CPU",
+        "hardware": torch.cuda.get_device_name() if on_cuda else f"{os.cpu_count()} CPU cores",
         "torch": torch.__version__,
     }
 

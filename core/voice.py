@@ -61,7 +61,9 @@ def train_voice(
         raise OutputExistsError(f"{out} exists", "use --overwrite to train it anew")
     if not solos.is_dir():
         raise DataError(f"{solos}: no such folder of solos", "name a folder of recordings")
-    files = sorted(path for path in solos.rglob("*") if path.suffix.lower() in SUFFIXES)
+    files = sorted(
+        path for path in solos.rglob("*") if path.is_file() and path.suffix.lower() in SUFFIXES
+    )
     prepared = prepare(
         files,
         config.f0_range,

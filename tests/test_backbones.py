@@ -104,7 +104,7 @@ def test_silence_in_silence_out(backbone: Backbone) -> None:
     assert awake(backbone)(x, torch.rand(1, 2, DIM)).abs().max() == 0
 
 
-def test_a_mistyped_argument_is_refused(backbone: Backbone) -> None:
-    spec = next(iter(SPECS.values()))
-    with pytest.raises(TypeError, match="layres"):
-        spec.build(DIM, layres=2)
+@pytest.mark.parametrize("name", sorted(SPECS))
+def test_a_mistyped_argument_is_refused(name: str) -> None:
+    with pytest.raises(TypeError, match="mistyped"):
+        SPECS[name].build(DIM, mistyped=2)

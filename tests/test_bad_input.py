@@ -161,3 +161,23 @@ def test_a_shell_sees_one_line_and_an_exit_code(given: Path, root: Path) -> None
     assert done.returncode == 1
     assert done.stdout == ""
     assert done.stderr == "error: no instrument named 'vialin' — did you mean 'violin'?\n"
+
+
+@pytest.mark.usefixtures("given")
+def test_no_file_of_the_batch_is_replaced_by_a_stem(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("w/song").mkdir(parents=True)
+    Path("w/song.wav").write_bytes(Path("good.wav").read_bytes())
+    Path("w/song/violin.wav").write_bytes(Path("low.wav").read_bytes())
+    before = Path("w/song/violin.wav").read_bytes()
+    assert separate("w/song.wav", "w/song/violin.wav", "-o", "w", "--overwrite") == 1
+    assert "would replace a file to separate" in capsys.readouterr().err
+    assert Path("w/song/violin.wav").read_bytes() == before
+
+
+@pytest.mark.usefixtures("given")
+def test_paths_that_cannot_be_end_only_themselves(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("loop1.wav").symlink_to("loop2.wav")
+    Path("loop2.wav").symlink_to("loop1.wav")
+    assert separate("loop1.wav", "x" * 300 + ".wav", "good.wav") == 1
+    assert len(errors(capsys.readouterr().err)) == 2
+    assert Path("out/good/violin.wav").exists()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import pickle
 from pathlib import Path
 
@@ -133,6 +134,18 @@ def test_foreign_and_newer_files_are_told_apart(saved: Path, registry: Registry)
         checkpoint.load(saved, registry.backbone)
     save_file({"a": torch.zeros(1)}, saved)
     with pytest.raises(CheckpointError, match="not a timbresep file"):
+        checkpoint.load(saved, registry.backbone)
+
+
+@pytest.mark.parametrize("names", [["../up", "tuba"], ["oboe", "oboe"], ["residual", "tuba"]])
+def test_names_that_could_lead_elsewhere_are_refused(
+    saved: Path, registry: Registry, names: list[str]
+) -> None:
+    text = checkpoint.read_metadata(saved).model_dump_json()
+    forged = text.replace(json.dumps(NAMES, separators=(",", ":")), json.dumps(names))
+    assert forged != text
+    rewrite(saved, {}, forged)
+    with pytest.raises(ConfigError, match="instruments"):
         checkpoint.load(saved, registry.backbone)
 
 

@@ -36,13 +36,14 @@ def separate(*arguments: str) -> int:
 def test_list_shows_what_works_and_what_does_not(
     given: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (given / "plugins" / "broken_horn").mkdir()
-    (given / "plugins" / "broken_horn" / "instrument.yaml").write_text("name: broken_horn\n")
+    (given / "plugins" / "horn").mkdir()
+    (given / "plugins" / "horn" / "instrument.yaml").write_text("name: horn\n")
     assert cli.main(["list"]) == 0
     shown = capsys.readouterr().out
     assert "violin" in shown
     assert "rnn_mask" in shown
-    assert "broken" in shown
+    horn = next(line for line in shown.splitlines() if " horn " in line)
+    assert "broken" in horn
 
 
 def test_separate_writes_stems(given: Path, capsys: pytest.CaptureFixture[str]) -> None:

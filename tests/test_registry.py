@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib.metadata
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from core.errors import CheckpointError, ConfigError, PluginError, UnknownNameError
+from core.plugin_files import build_condition
 from core.registry import PLUGINS_VARIABLE, REGISTRY_FILE, Registry
 
 BACKBONE = """
@@ -190,6 +192,66 @@ def test_an_altered_separator_is_refused(tmp_path: Path) -> None:
         registry.separator_path("onne")
 
 
+def test_a_plugin_that_exits_or_comes_twice_hurts_nobody(
+    oboe: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (oboe / "__init__.py").write_text("raise SystemExit(3)")
+    monkeypatch.setenv(PLUGINS_VARIABLE, str(oboe.parent))
+    registry = Registry.load([oboe.parent, oboe.parent / ".." / oboe.parent.name])
+    assert [row.detail for row in registry.rows() if row.status == "broken"] == ["SystemExit: 3"]
+    assert registry.instruments(["oboe", "violin"])
+
+
+def test_an_alias_that_is_taken_breaks_the_newcomer_alone(oboe: Path) -> None:
+    text = (oboe / "instrument.yaml").read_text().replace("[hautbois]", "[Tin Whistle, violin]")
+    (oboe / "instrument.yaml").write_text(text)
+    registry = Registry.load([oboe.parent])
+    (broken,) = [row for row in registry.rows() if row.status == "broken"]
+    assert "'violin' is taken by 'violin'" in broken.detail
+    assert registry.instruments(["violin"])
+    (oboe / "instrument.yaml").write_text(text.replace(", violin", ""))
+    assert Registry.load([oboe.parent]).instruments(["tin-whistle"])[0].name == "oboe"
+
+
+def test_a_swapped_model_is_a_broken_row_and_its_condition_is_refused(oboe: Path) -> None:
+    (oboe / "ddsp.safetensors").write_bytes(b"another")
+    registry = Registry.load([oboe.parent])
+    assert any("does not match its sha256" in reason for _, reason in detail(registry, "oboe"))
+    with pytest.raises(PluginError, match="does not match its sha256"):
+        registry.instruments(["oboe"])[0].condition()
+
+
+@pytest.mark.parametrize("name", ["all", "residual", "../up"])
+def test_reserved_and_unsafe_names_are_refused(oboe: Path, name: str) -> None:
+    text = (oboe / "instrument.yaml").read_text().replace("name: oboe", f"name: {name}")
+    (oboe / "instrument.yaml").write_text(text)
+    assert [row.status for row in Registry.load([oboe.parent]).rows()].count("broken") == 1
+
+
+@pytest.mark.parametrize("file", ["ddsp.safetensors", "condition.npy"])
+def test_no_file_of_a_plugin_is_written_outside_its_folder(oboe: Path, file: str) -> None:
+    text = (oboe / "instrument.yaml").read_text().replace(f"file: {file}", "file: ../../victim")
+    (oboe / "instrument.yaml").write_text(text)
+    with pytest.raises(ConfigError, match="leaves its folder"):
+        build_condition(oboe)
+    assert not (oboe.parent.parent / "victim").exists()
+
+
+def test_a_failing_observer_does_not_end_training(tmp_path: Path) -> None:
+    (tmp_path / "watcher").mkdir()
+    (tmp_path / "watcher" / "__init__.py").write_text(
+        "from core.hookspecs import hookimpl\ncalls = []\n\n"
+        "@hookimpl\ndef timbresep_step(step):\n    calls.append(step)\n    1 / 0\n"
+    )
+    registry = Registry.load([tmp_path])
+    registry.notify_step(1, {})
+    registry.notify_step(2, {})
+    module = next(
+        m for n, m in sys.modules.items() if n.endswith("watcher") and hasattr(m, "calls")
+    )
+    assert module.calls == [1], "told once, then left out"
+
+
 def test_observers_hear_of_steps(tmp_path: Path) -> None:
     (tmp_path / "watcher").mkdir()
     (tmp_path / "watcher" / "__init__.py").write_text(
@@ -198,7 +260,7 @@ def test_observers_hear_of_steps(tmp_path: Path) -> None:
     )
     registry = Registry.load([tmp_path])
     registry.notify_step(7, {"loss": 1.0})
-    import sys
-
-    module = next(m for n, m in sys.modules.items() if n.endswith("_watcher"))
+    module = next(
+        m for n, m in sys.modules.items() if n.endswith("watcher") and hasattr(m, "heard")
+    )
     assert module.heard == [(7, {"loss": 1.0})]

@@ -141,9 +141,12 @@ def test_non_finite_losses_are_skipped_and_then_end_the_run(
     batch = next(run.data.batches(0, 1))
     weights = {name: p.detach().clone() for name, p in run.model.named_parameters()}
     batch["targets"] = batch["targets"] * torch.nan
-    run.step(batch, 1e-3)
+    assert run.step(batch, 1e-3) is None
     assert all(torch.equal(p, weights[name]) for name, p in run.model.named_parameters())
-    for _ in range(18):
+    poisoned = {**batch, "mixture": batch["mixture"] * torch.nan}
+    assert run.step(poisoned, 1e-3) is None
+    assert all(torch.isfinite(b).all() for b in run.model.buffers()), "statistics stay clean"
+    for _ in range(17):
         run.step(batch, 1e-3)
     with pytest.raises(TrainingError, match="not finite for 20 steps"):
         run.step(batch, 1e-3)

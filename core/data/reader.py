@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -25,11 +23,6 @@ class StemReader:
     def __init__(self, memory_mb: float = 512.0) -> None:
         self._room = int(memory_mb * 2**20)
         self._kept: dict[Path, tuple[NDArray[np.int16], float]] = {}
-
-    def preload(self, paths: Iterable[Path], threads: int = 4) -> None:
-        """Decode files now (before worker processes are forked, they share the memory)."""
-        with ThreadPoolExecutor(threads) as pool:
-            list(pool.map(self._keep, paths))
 
     def window(self, path: Path, start: int, length: int, total: int) -> NDArray[np.float32]:
         """Samples `start` to `start + length` of a file, zeros beyond its end.

@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,6 +13,7 @@ from core import audio
 from core.config import Model, load_yaml
 from core.data.track import SUFFIXES, Split, Track, split_of
 from core.errors import DataError
+from core.instrument import plain
 
 NOT_STEMS = ("mixture", "mix", "residual")
 
@@ -116,9 +116,5 @@ class StemsSource:
     def instrument_of(self, stem: str) -> str:
         """The instrument a stem's file name stands for: by name or alias, whatever the case and
         with spaces and hyphens as underscores; otherwise the name itself."""
-        name = _plain(stem)
-        return {_plain(alias): target for alias, target in self.aliases.items()}.get(name, name)
-
-
-def _plain(name: str) -> str:
-    return re.sub(r"[\s\-]+", "_", name.strip().lower())
+        name = plain(stem)
+        return {plain(alias): target for alias, target in self.aliases.items()}.get(name, name)
