@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
+import torch
 from torch import Tensor, nn
 
-from core.stft import STFT, apply_mask
+from core.stft import STFT
 
 
 class Backbone(nn.Module, ABC):
@@ -68,8 +69,9 @@ class MaskBackbone(Backbone):
         spectrum = self.stft(mixture)  # (batch, channels, bins, frames)
         features = self.trunk(spectrum.abs())
         mask = self.masks(features, conditions)  # (batch, instruments, channels, bins, frames)
-        audio: Tensor = self.stft.inverse(apply_mask(mask, spectrum), mixture.shape[-1])
-        return audio
+        # One instrument at a time: what is in memory at once does not grow with their number.
+        stems = [self.stft.inverse(one * spectrum, mixture.shape[-1]) for one in mask.unbind(1)]
+        return torch.stack(stems, dim=1)
 
     @abstractmethod
     def trunk(self, magnitude: Tensor) -> Tensor:

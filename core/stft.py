@@ -1,4 +1,4 @@
-"""STFT and its inverse, masks and their application."""
+"""STFT and its exact inverse; oracle masks."""
 
 from __future__ import annotations
 
@@ -34,36 +34,31 @@ class STFT(nn.Module):
     def forward(self, audio: Tensor) -> Tensor:
         """Waveform ``(..., samples)`` to complex spectrum ``(..., bins, frames)``."""
         samples = audio.shape[-1]
-        # A whole number of hops: the last sample, too, lies between two frames.
-        flat = pad(audio.reshape(-1, samples), (0, -samples % self.hop))
+        # Every sample lies in as many frames as windows overlap, the first and last ones too.
+        margin = self.n_fft - self.hop
+        flat = pad(audio.reshape(-1, samples), (margin, margin + -samples % self.hop))
         spectrum = torch.stft(
-            flat,
-            self.n_fft,
-            self.hop,
-            window=self.window,
-            center=True,
-            pad_mode="constant",
-            return_complex=True,
+            flat, self.n_fft, self.hop, window=self.window, center=False, return_complex=True
         )
         return spectrum.reshape(*audio.shape[:-1], *spectrum.shape[-2:])
 
     def inverse(self, spectrum: Tensor, samples: int) -> Tensor:
-        """Complex spectrum ``(..., bins, frames)`` to waveform ``(..., samples)``."""
-        flat = spectrum.reshape(-1, *spectrum.shape[-2:])
-        audio = torch.istft(
-            flat, self.n_fft, self.hop, window=self.window, center=True, length=samples
-        )
-        return audio.reshape(*spectrum.shape[:-2], samples)
+        """Complex spectrum ``(..., bins, frames)`` to waveform ``(..., samples)``.
 
-
-def apply_mask(mask: Tensor, spectrum: Tensor) -> Tensor:
-    """Scale the mixture's spectrum by real masks; the mixture's phase is kept.
-
-    Args:
-        mask: ``(batch, instruments, channels, bins, frames)``.
-        spectrum: complex, ``(batch, channels, bins, frames)``.
-    """
-    return mask * spectrum.unsqueeze(1)
+        Overlapping frames are added as blocks of a hop; the windows' overlap sums to a constant,
+        so that no division by an envelope is needed.
+        """
+        flat = spectrum.reshape(-1, *spectrum.shape[-2:]).transpose(1, 2)
+        frames = torch.fft.irfft(flat, self.n_fft)  # (signals, frames, n_fft)
+        frames = frames * (self.window * (2 * self.hop / self.n_fft))
+        count, overlap = frames.shape[1], self.n_fft // self.hop
+        blocks = frames.unflatten(2, (overlap, self.hop))
+        audio = frames.new_zeros(len(frames), count + overlap - 1, self.hop)
+        for k in range(overlap):
+            audio[:, k : k + count] += blocks[:, :, k]
+        start = self.n_fft - self.hop
+        trimmed: Tensor = audio.flatten(1)[:, start : start + samples]
+        return trimmed.reshape(*spectrum.shape[:-2], samples)
 
 
 def ratio_masks(stems: Tensor, eps: float = 1e-8) -> Tensor:

@@ -125,5 +125,5 @@ class RnnMask(MaskBackbone):
         if self.film_after is not None:
             x = self.film_after(x, conditions)
         mask = torch.sigmoid(self.decode(leaky_relu(x, 0.1)))
-        mask = mask.float().transpose(-1, -2)  # (batch, instruments, channels, bands, frames)
-        return mask.index_select(-2, self.band)
+        mask = mask.float().index_select(-1, self.band)
+        return mask.transpose(-1, -2)  # (batch, instruments, channels, bins, frames)
