@@ -39,6 +39,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", action="append", required=True, help="NAME=FOLDER of tracks")
     parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--only", nargs="+", choices=VARIANTS, default=list(VARIANTS))
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
@@ -47,7 +48,8 @@ def main() -> None:
     names = tuple(instrument.name for instrument in registry.instruments())
     roots = {item.partition("=")[0]: Path(item.partition("=")[2]) for item in arguments.data}
     rows = []
-    for label, options in VARIANTS.items():
+    for label in arguments.only:
+        options = VARIANTS[label]
         with tempfile.TemporaryDirectory() as folder:
             request = TrainRequest(
                 names,
