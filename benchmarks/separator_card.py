@@ -16,8 +16,7 @@ import numpy as np
 
 from core.checkpoint import Metadata, read_metadata
 from core.config import atomic_write
-from core.data.stems import StemsSource
-from core.evaluation import Evaluation, evaluate
+from core.evaluation import Evaluation, evaluate, tracks_in
 from core.registry import Registry
 from core.score_table import (
     TITLES,
@@ -115,11 +114,10 @@ def main() -> None:
     registry = Registry.load()
     path = registry.separator_path(arguments.name)
     separator, names = open_separator(path, registry, ["all"])
-    aliases = {a: i.name for i in registry.instruments() for a in (i.name, *i.aliases)}
     parts = []
     for item in arguments.sets:
         title, _, folder = item.rpartition("=")
-        tracks = StemsSource(Path(folder), aliases).tracks()
+        tracks = tracks_in(Path(folder), registry.instruments())
         result = evaluate(separator, tracks, names)
         parts.append(section(title, result))
         print(f"{parts[-1]}\n", flush=True)
