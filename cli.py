@@ -12,6 +12,20 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from commands.condition import app as condition_app
+from commands.data import app as data_app
+from commands.ddsp import app as ddsp_app
+from commands.options import (
+    CheckpointFile,
+    Device,
+    Instruments,
+    Overwrite,
+    PluginsDir,
+    Seed,
+    SeparatorName,
+    Side,
+    split_names,
+)
 from core.console import clock, make_console, progress, run, show_error, start_logging
 from core.errors import ConfigError
 from core.registry import Registry
@@ -42,9 +56,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-condition_app = typer.Typer(no_args_is_help=True, help="The vectors that steer the separator.")
-ddsp_app = typer.Typer(no_args_is_help=True, help="The DDSP models that the vectors come from.")
-data_app = typer.Typer(no_args_is_help=True, help="Render training and evaluation audio.")
 app.add_typer(condition_app, name="condition")
 app.add_typer(ddsp_app, name="ddsp")
 app.add_typer(data_app, name="data")
@@ -65,32 +76,7 @@ class Bits(StrEnum):
     b32 = "32"
 
 
-class Side(StrEnum):
-    """Sides of the split by piece."""
-
-    train = "train"
-    valid = "valid"
-    test = "test"
-
-
 SUBTYPES = {Bits.b16: "PCM_16", Bits.b24: "PCM_24", Bits.b32: "FLOAT"}
-
-PluginsDir = Annotated[
-    list[Path] | None,
-    typer.Option(
-        help="Folder of plugin folders, besides the bundled ones and those in $TIMBRESEP_PLUGINS; "
-        "repeatable."
-    ),
-]
-Instruments = Annotated[
-    list[str] | None,
-    typer.Option("-i", "--instruments", help="Names or aliases with commas between, or 'all'."),
-]
-SeparatorName = Annotated[str | None, typer.Option("--separator", help="A shipped separator.")]
-CheckpointFile = Annotated[Path | None, typer.Option("--checkpoint", help="A trained checkpoint.")]
-Device = Annotated[str, typer.Option(help="cpu, cuda, mps, or auto for the best there is.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that are there.")]
-Seed = Annotated[int, typer.Option(min=0, help="Source of chance.")]
 
 
 @app.callback()
@@ -211,7 +197,7 @@ def train(
     from core import trainer
 
     registry = Registry.load(plugins_dir or ())
-    names = _names(plugin)
+    names = split_names(plugin)
     if not names:
         raise ConfigError("--plugin names no instrument", "such as --plugin violin, or all")
     wanted = [item.name for item in registry.instruments(None if names == ["all"] else names)]
@@ -224,7 +210,7 @@ def train(
         backbone=backbone,
         arguments=_arguments(set_ or []),
         mix=_arguments(mix or []),
-        sources=tuple(_names(source)) if source else None,
+        sources=tuple(split_names(source)) if source else None,
         roots=_roots(data or []),
         max_steps=max_steps,
         max_minutes=max_minutes,
@@ -308,132 +294,6 @@ def export(
     console.print(f"  {out.stem}: {{file: {out}, sha256: {digest}}}", soft_wrap=True)
 
 
-@condition_app.command("show")
-def show_conditions(
-    names: Annotated[list[str], typer.Argument(help="Instruments, or 'all'.")],
-    plugins_dir: PluginsDir = None,
-) -> None:
-    """Draw instruments' harmonics and tell how alike they are."""
-    from core import condition_view
-
-    registry = Registry.load(plugins_dir or ())
-    wanted = _names(names)
-    chosen = registry.instruments(None if wanted == ["all"] else wanted)
-    vectors = {item.name: item.condition() for item in chosen}
-    console = make_console()
-    console.print(condition_view.harmonics_table(vectors))
-    if len(vectors) > 1:
-        console.print(condition_view.similarity_table(vectors))
-
-
-@condition_app.command("build")
-def build_condition(
-    plugin: Annotated[str, typer.Argument(help="Plugin folder, or an instrument's name.")],
-    notes: Annotated[
-        str | None, typer.Option(help="MIDI numbers with commas between; all semitones if not.")
-    ] = None,
-    plugins_dir: PluginsDir = None,
-) -> None:
-    """Measure an instrument's condition on its DDSP model."""
-    from core.plugin_files import build_condition as build
-
-    path = build(_folder(plugin, plugins_dir), _numbers(notes) if notes else None)
-    make_console().print(f"wrote {path}", soft_wrap=True)
-
-
-@ddsp_app.command("train")
-def train_ddsp(
-    plugin: Annotated[str, typer.Option(help="Plugin folder, or an instrument's name.")],
-    solos: Annotated[Path, typer.Option(help="Folder of recordings, one note at a time.")],
-    steps: Annotated[int, typer.Option(min=1, help="Optimizer steps.")] = 3000,
-    minutes: Annotated[float | None, typer.Option(min=0.01, help="Stop after these.")] = None,
-    batch: Annotated[int, typer.Option(min=1, help="Passages in a step.")] = 8,
-    seconds: Annotated[float, typer.Option(min=0.1, help="Of each passage.")] = 2.0,
-    seed: Seed = 0,
-    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
-    overwrite: Overwrite = False,
-    plugins_dir: PluginsDir = None,
-) -> None:
-    """Train an instrument's DDSP model on solo recordings."""
-    from core.voice import train_voice
-
-    with progress("training") as update:
-        result = train_voice(
-            _folder(plugin, plugins_dir),
-            solos,
-            steps=steps,
-            minutes=minutes,
-            batch=batch,
-            seconds=seconds,
-            seed=seed,
-            device=device,
-            overwrite=overwrite,
-            report=update,
-        )
-    console = make_console()
-    console.print(
-        f"{result.steps} steps on {result.minutes} minutes of solos; "
-        f"spectral loss {result.first_loss:.2f} → {result.last_loss:.2f}, "
-        f"held out {result.valid_loss:.2f}"
-    )
-    console.print(f"next: python cli.py condition build {plugin}", soft_wrap=True)
-
-
-@data_app.command("render")
-def render_tracks(
-    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the tracks.")],
-    instruments: Instruments = None,
-    source: Annotated[str, typer.Option(help="Rendered source in the recipes.")] = "orchestra",
-    split: Annotated[Side, typer.Option(help="Side of the split to play from.")] = Side.test,
-    count: Annotated[int, typer.Option(min=1, help="Tracks.")] = 10,
-    seconds: Annotated[tuple[float, float], typer.Option(help="Shortest and longest track.")] = (
-        20.0,
-        30.0,
-    ),
-    soundfont: Annotated[
-        str | None, typer.Option(help="Play everything with this one, to compare sound sources.")
-    ] = None,
-    seed: Seed = 0,
-    plugins_dir: PluginsDir = None,
-) -> None:
-    """Render multitracks from scores with a soundfont."""
-    from core.data.build import render_set
-
-    names = _names(instruments or ["all"])
-    chosen = Registry.load(plugins_dir or ()).instruments(None if names == ["all"] else names)
-    with progress("rendering") as update:
-        folders = render_set(
-            chosen,
-            source,
-            split.value,
-            count,
-            out,
-            seconds=seconds,
-            soundfont=soundfont,
-            seed=seed,
-            progress=lambda done, total: update(done / total, f"{done} of {total} tracks"),
-        )
-    make_console().print(f"{len(folders)} tracks in {out}", soft_wrap=True)
-
-
-@data_app.command("solos")
-def render_solos(
-    instrument: Annotated[str, typer.Argument(help="Plugin folder, or an instrument's name.")],
-    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the recordings.")],
-    minutes: Annotated[
-        float | None, typer.Option(min=0.1, help="In all; the recipe's if not given.")
-    ] = None,
-    seed: Seed = 0,
-    plugins_dir: PluginsDir = None,
-) -> None:
-    """Render the solos that an instrument's recipe describes, for `ddsp train`."""
-    from core.voice import render_voice_solos
-
-    start_logging()
-    files = render_voice_solos(_folder(instrument, plugins_dir) / "recipe.yaml", out, seed, minutes)
-    make_console().print(f"{len(files)} files in {out}", soft_wrap=True)
-
-
 def _open(
     separator: str | None,
     checkpoint: Path | None,
@@ -448,7 +308,7 @@ def _open(
         raise ConfigError("--separator and --checkpoint exclude each other", "give one of them")
     registry = Registry.load(plugins_dir or ())
     path = checkpoint or registry.separator_path(separator)
-    return open_separator(path, registry, _names(instruments or ["all"]), device)
+    return open_separator(path, registry, split_names(instruments or ["all"]), device)
 
 
 def _print_file(report: FileReport) -> None:
@@ -462,17 +322,6 @@ def _print_file(report: FileReport) -> None:
     )
     for note in report.notes:
         make_console(stderr=True).print(f"[yellow]note:[/] {escape(note)}", soft_wrap=True)
-
-
-def _names(given: list[str]) -> list[str]:
-    return [name.strip() for item in given for name in item.split(",") if name.strip()]
-
-
-def _numbers(text: str) -> list[float]:
-    try:
-        return [float(part) for part in text.split(",")]
-    except ValueError as error:
-        raise ConfigError(f"'{text}' is not a list of numbers", "such as 60,62.5,64") from error
 
 
 def _roots(given: list[str]) -> dict[str, Path]:
@@ -493,13 +342,6 @@ def _arguments(given: list[str]) -> dict[str, int | float | bool | str]:
         except yaml.YAMLError as error:
             raise ConfigError(f"'{item}': the value is not a number, word or true/false") from error
     return arguments
-
-
-def _folder(plugin: str, plugins_dir: list[Path] | None) -> Path:
-    """A plugin's folder, by path or name; a path may lead to one that is not complete yet."""
-    if (Path(plugin) / "instrument.yaml").is_file():
-        return Path(plugin)
-    return Registry.load(plugins_dir or ()).instruments([plugin])[0].folder
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,0 +1,1 @@
+"""Groups of commands; each command parses, calls the core and prints."""
