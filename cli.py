@@ -190,6 +190,9 @@ def train(
     workers: Annotated[int | None, typer.Option(min=0, help="Mixing processes.")] = None,
     seed: Seed = 0,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
+    start_from: Annotated[
+        Path | None, typer.Option(help="Checkpoint whose weights to start from.")
+    ] = None,
     device: Device = "auto",
     plugins_dir: PluginsDir = None,
 ) -> None:
@@ -222,6 +225,7 @@ def train(
         workers=workers,
         seed=seed,
         resume=resume,
+        start_from=start_from,
         device=device,
     )
     with progress(f"training {label}") as update:

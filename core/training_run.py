@@ -32,6 +32,7 @@ from core.registry import Registry
 from core.registry_config import TrainingDefaults
 from core.resume import Progress, load_run, save_run
 from core.training_data import TrainingData
+from core.training_parent import Parent
 
 log = logging.getLogger(__name__)
 
@@ -53,6 +54,8 @@ class TrainRequest:
         max_minutes: stop after this much training time, if `max_steps` is not reached before.
         arguments: arguments of the backbone.
         resume: go on with the run in `out`.
+        start_from: a trained checkpoint whose weights are the first ones of this run; its backbone
+            and arguments hold.
         mix: settings of `MixConfig` that differ from its defaults.
         canonical: share of training conditions that are the plugin's own vector; the rest are
             drawn anew from random notes of the instrument.
@@ -75,6 +78,7 @@ class TrainRequest:
     seed: int = 0
     device: str = "auto"
     resume: bool = False
+    start_from: Path | None = None
     mix: Arguments = field(default_factory=dict)
     canonical: float = 0.25
     ema: float = 0.999
@@ -90,12 +94,19 @@ class TrainingRun:
     def __init__(self, registry: Registry, request: TrainRequest) -> None:
         settings = registry.config.training
         self.request = request
-        self.spec = registry.backbone(request.backbone or settings.backbone)
-        self.arguments = {**self.spec.defaults, **settings.arguments, **request.arguments}
+        self.parent = Parent.load(request.start_from, registry) if request.start_from else None
+        start = self.parent.checkpoint.metadata if self.parent else None
+        self.spec = registry.backbone(
+            request.backbone or (start.backbone if start else settings.backbone)
+        )
+        given = start.arguments if start else {**self.spec.defaults, **settings.arguments}
+        self.arguments = {**given, **request.arguments}
         instruments = registry.instruments(request.instruments)
         self.conditions = {i.name: i.condition() for i in instruments}
         torch.manual_seed(request.seed)
         self.model = _build(self.spec, _common_length(self.conditions), self.arguments)
+        if self.parent:
+            self.parent.give_weights(self.model)
         self.data = TrainingData(
             instruments,
             registry.instruments(),
@@ -132,6 +143,7 @@ class TrainingRun:
             "seed": request.seed,
             "batch_size": self.data.batch_size,
             "conditions": hashlib.sha256(self.data.canonical.tobytes()).hexdigest()[:16],
+            "start_from": self.parent.sha256[:16] if self.parent else None,
         }
         self.bad_steps = 0
         self.progress = Progress()
@@ -226,8 +238,11 @@ class TrainingRun:
             condition_version=CONDITION_VERSION,
             sample_rate=model.sample_rate,
             channels=model.channels,
-            ledger=self.data.ledger(),
-            training=_provenance(self.request, self.progress, self.fabric),
+            ledger=self.parent.ledger(self.data.ledger()) if self.parent else self.data.ledger(),
+            training={
+                **_provenance(self.request, self.progress, self.fabric),
+                **(self.parent.provenance() if self.parent else {}),
+            },
             scores=scores,
         )
         checkpoint.save(self.file("last"), model, self.conditions, metadata)

@@ -11,7 +11,7 @@ import torch
 from safetensors import safe_open
 
 from core import checkpoint
-from core.errors import ConfigError, DataError, OutputExistsError, TrainingError
+from core.errors import CheckpointError, ConfigError, DataError, OutputExistsError, TrainingError
 from core.film import FiLM
 from core.registry import Registry
 from core.trainer import TrainRequest, fit
@@ -113,6 +113,35 @@ def test_resuming_with_other_settings_is_refused(
     other = request(tones, tmp_path, max_steps=4, resume=True, instruments=("bass",))
     with pytest.raises(TrainingError, match="instruments"):
         fit(registry, other, silent)
+
+
+def test_a_run_can_start_from_a_checkpoint(registry: Registry, tones: Path, tmp_path: Path) -> None:
+    first = fit(registry, request(tones, tmp_path / "first", max_steps=3), silent)
+    # No --set: the network is the checkpoint's, not the registry's default.
+    second = request(tones, tmp_path / "second", max_steps=2, arguments={}, start_from=first.last)
+    run = TrainingRun(registry, second)
+    parent = checkpoint.load(first.last, registry.backbone)
+    for name, tensor in parent.model.state_dict().items():
+        torch.testing.assert_close(run.model.state_dict()[name], tensor, rtol=0, atol=0)
+        torch.testing.assert_close(run.average.module.state_dict()[name], tensor, rtol=0, atol=0)
+    metadata = checkpoint.read_metadata(fit(registry, second, silent).last)
+    assert metadata.training["earlier_steps"] == 3
+    assert "first" not in str(metadata.training["start_from"]), "no path of this machine"
+    assert metadata.ledger == parent.metadata.ledger, "the same data is not listed twice"
+    third = request(
+        tones, tmp_path / "third", arguments={"hidden": 8}, start_from=first.last, max_steps=1
+    )
+    with pytest.raises(CheckpointError, match="has shape"):
+        fit(registry, third, silent)
+
+
+def test_a_start_from_an_older_kind_of_condition_is_refused(
+    registry: Registry, tones: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = fit(registry, request(tones, tmp_path / "first", max_steps=1), silent)
+    monkeypatch.setattr("core.training_parent.CONDITION_VERSION", 1000)
+    with pytest.raises(TrainingError, match="train anew"):
+        fit(registry, request(tones, tmp_path / "second", start_from=first.last), silent)
 
 
 def test_nothing_to_resume(registry: Registry, tones: Path, tmp_path: Path) -> None:

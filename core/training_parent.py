@@ -1,0 +1,81 @@
+"""The checkpoint that a run starts from: its weights, and what must stay known about them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from torch import nn
+
+from core import checkpoint
+from core.checkpoint import Checkpoint
+from core.conditioner import CONDITION_VERSION
+from core.errors import TrainingError
+from core.registry import Registry
+
+
+@dataclass(frozen=True)
+class Parent:
+    """A trained separator that another one starts from.
+
+    Attributes:
+        checkpoint: the loaded file.
+        sha256: hash of the file.
+    """
+
+    checkpoint: Checkpoint
+    sha256: str
+
+    @classmethod
+    def load(cls, path: Path, registry: Registry) -> Parent:
+        """Read a checkpoint to start from.
+
+        Raises:
+            CheckpointError: missing, damaged or not ours.
+            TrainingError: its conditions are defined in another way than today's.
+        """
+        loaded = checkpoint.load(path, registry.backbone)
+        if loaded.metadata.condition_version != CONDITION_VERSION:
+            raise TrainingError(
+                f"{path}: trained with conditions of version {loaded.metadata.condition_version}, "
+                f"instruments now have version {CONDITION_VERSION}",
+                "train anew, without --start-from",
+            )
+        return cls(loaded, hashlib.sha256(path.read_bytes()).hexdigest())
+
+    def give_weights(self, model: nn.Module) -> None:
+        """Put the weights into a network of the same shape.
+
+        Raises:
+            CheckpointError: it has other arguments; names the first weight that does not fit.
+        """
+        checkpoint.load_strictly(
+            model, self.checkpoint.model.state_dict(), str(self.checkpoint.path)
+        )
+
+    def ledger(self, rows: Sequence[dict[str, str | int | float]]) -> list[dict[str, Any]]:
+        """The new run's data and all that the parent had learned from: licences are inherited."""
+        inherited = self.checkpoint.metadata.ledger
+        return [*inherited, *(row for row in rows if row not in inherited)]
+
+    def provenance(self) -> dict[str, str | int | float]:
+        """What a checkpoint says about the training before its own."""
+        before = self.checkpoint.metadata.training
+        return {
+            "start_from": f"{self.checkpoint.path.name} sha256 {self.sha256}",
+            "earlier_command": _chain(before, "earlier_command", "command"),
+            "earlier_steps": _total(before, "steps"),
+            "earlier_minutes": round(_total(before, "minutes"), 2),
+        }
+
+
+def _chain(before: dict[str, str | int | float], *keys: str) -> str:
+    return "; then ".join(str(before[key]) for key in keys if before.get(key))
+
+
+def _total(before: dict[str, str | int | float], key: str) -> float:
+    parts = (before.get(f"earlier_{key}", 0), before.get(key, 0))
+    return sum(part for part in parts if not isinstance(part, str))
