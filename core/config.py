@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar, get_args
+from typing import Any, TypeVar, get_args
 
 import pydantic
 import yaml
@@ -21,6 +21,22 @@ class Model(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
 
+class UniqueKeyLoader(yaml.SafeLoader):
+    """YAML's safe loader, which would otherwise let the last of two equal keys win silently."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        """Build a mapping; a key that is there twice is a syntax error at its line."""
+        seen = set[Hashable]()
+        for key_node, _ in node.value:
+            key = self.construct_object(key_node, deep=True)
+            if isinstance(key, Hashable) and key in seen:
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"key '{key}' is there twice", key_node.start_mark
+                )
+            seen |= {key} if isinstance(key, Hashable) else set()
+        return super().construct_mapping(node, deep)
+
+
 ModelType = TypeVar("ModelType", bound=Model)
 
 
@@ -32,15 +48,15 @@ def load_yaml(path: Path, model: type[ModelType]) -> ModelType:
         model: the configuration model it must satisfy.
 
     Raises:
-        ConfigError: missing or unreadable file, YAML syntax (with line), unknown key (with the
-            nearest known one), wrong type or value.
+        ConfigError: missing or unreadable file, YAML syntax or a repeated key (with line), unknown
+            key (with the nearest known one), wrong type or value.
     """
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot read {path}: {error}") from error
     try:
-        data = yaml.safe_load(text)
+        data = yaml.load(text, Loader=UniqueKeyLoader)  # noqa: S506 (it is a SafeLoader)
     except (ValueError, RecursionError) as error:  # an impossible date; a thousand brackets
         raise ConfigError(f"{path}: not valid YAML: {error}") from error
     except yaml.YAMLError as error:

@@ -75,6 +75,7 @@ def fit(registry: Registry, request: TrainRequest, report: Report) -> TrainResul
             scores = run.validate()
             run.keep(scores)
             report(done, f"step {progress.step}  valid SI-SDRi {mean_improvement(scores):5.2f} dB")
+    scores = scores or run.validate()  # a run that was already over when it was resumed
     report(1.0, f"finished at step {progress.step}")
     run.close()
     return TrainResult(run.file("best"), run.file("last"), scores, progress.step)

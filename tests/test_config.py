@@ -37,6 +37,7 @@ def test_valid_file_is_read(tmp_path: Path) -> None:
         ("many: {a: {hpo: 4}}\nstft: {hop: 1}", "unknown key 'many.a.hpo' — did you mean 'hop'?"),
         ("sfft: {hop: 4}\nstft: {hop: 1}", "unknown key 'sfft' — did you mean 'stft'?"),
         ("stft: {hop: four}", "'stft.hop'"),
+        ("stft:\n  hop: 4\n  hop: 5", "some.yaml:3: not valid YAML: key 'hop' is there twice"),
         ("stft: {}", "'stft.hop': field required"),
         ("- a\n- b", "expected a mapping"),
         ("stft: [1", "some.yaml:2: not valid YAML"),

@@ -104,6 +104,9 @@ def test_a_resumed_run_is_the_uninterrupted_one(
     two = checkpoint.load(resumed.last, registry.backbone).model.state_dict()
     for name, tensor in one.items():
         torch.testing.assert_close(two[name], tensor, atol=1e-6, rtol=1e-5, msg=name)
+    over = request(tones, tmp_path / "cut", max_steps=8, validate_every=4, resume=True)
+    again = fit(registry, over, silent)
+    assert again.scores["bass"] == pytest.approx(resumed.scores["bass"]), "it was over"
 
 
 def test_resuming_with_other_settings_is_refused(
