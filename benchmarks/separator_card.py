@@ -77,6 +77,11 @@ def _text(value: float | None) -> str:
 def record(metadata: Metadata, parameters: int, size: float) -> str:
     """What the checkpoint says about itself, as Markdown."""
     training = metadata.training
+    steps = int(training["steps"]) + int(training.get("earlier_steps", 0))
+    minutes = float(training["minutes"]) + float(training.get("earlier_minutes", 0))
+    commands = "\n    ".join(
+        str(training[key]) for key in ("earlier_command", "command") if training.get(key)
+    )
     arguments = ", ".join(f"{key} {value}" for key, value in metadata.arguments.items())
     ledger = "\n".join(
         f"| {row['sound_source']} | {row['licence']} | {row['tracks']} | {row['minutes']} |"
@@ -88,13 +93,13 @@ def record(metadata: Metadata, parameters: int, size: float) -> str:
 | network | `{metadata.backbone}`: {arguments} |
 | size | {parameters / 1e6:.2f} M parameters in half precision, {size:.1f} MB |
 | audio | {metadata.sample_rate} Hz, mono or stereo |
-| training | {training["steps"]} steps, {float(training["minutes"]):.0f} minutes on \
+| training | {steps} steps, {minutes:.0f} minutes on \
 {training["hardware"]}, seed {training["seed"]} |
 | licence of the weights | MIT |
 
 Trained with
 
-    {training["command"]}
+    {commands}
 
 on
 

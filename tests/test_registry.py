@@ -148,7 +148,9 @@ def test_an_unknown_name_suggests_the_nearest(registry: Registry) -> None:
 
 def test_files_cannot_leave_the_folder(oboe: Path) -> None:
     text = (oboe / "instrument.yaml").read_text()
-    (oboe / "instrument.yaml").write_text(text + "recipe: ../../recipe.yaml\n")
+    escape = text.replace("recipe: recipe.yaml", "recipe: ../../recipe.yaml")
+    assert escape != text
+    (oboe / "instrument.yaml").write_text(escape)
     registry = Registry.load([oboe.parent])
     assert any("leaves its folder" in reason for _, reason in detail(registry, "oboe"))
 
