@@ -54,6 +54,7 @@ class DdspSettings(Model):
         sha256: hash of that file; conditions are only valid for the model they came from.
         rnn_channels, channels, layers_per_stack, n_harmonics, n_noise: decoder size, used when
             the model is trained (a trained file carries its own).
+        reverb_length: samples of its learned reverb; 0 for a dry model. As the sizes.
     """
 
     file: FileName = "ddsp.safetensors"
@@ -63,6 +64,7 @@ class DdspSettings(Model):
     layers_per_stack: int = 1
     n_harmonics: int = 60
     n_noise: int = 65
+    reverb_length: int = pydantic.Field(default=0, ge=0)
 
 
 class ConditionSettings(Model):
@@ -87,11 +89,14 @@ class Licences(Model):
 
 
 class InstrumentConfig(Model):
-    """`instrument.yaml`, validated. Frequencies are in Hz."""
+    """`instrument.yaml`, validated. Frequencies are in Hz.
+
+    `f0_range` must be there; `null` says that the instrument is unpitched.
+    """
 
     name: InstrumentName
     aliases: list[Alias] = []
-    f0_range: tuple[Hertz, Hertz]
+    f0_range: tuple[Hertz, Hertz] | None
     sample_rate: Literal[16000] = 16000
     ddsp: DdspSettings
     condition: ConditionSettings = ConditionSettings()
@@ -100,8 +105,8 @@ class InstrumentConfig(Model):
 
     @pydantic.model_validator(mode="after")
     def _ordered(self) -> InstrumentConfig:
-        if self.f0_range[0] >= self.f0_range[1]:
-            raise ValueError("f0_range must be [lowest, highest] in Hz")
+        if self.f0_range is not None and self.f0_range[0] >= self.f0_range[1]:
+            raise ValueError("f0_range must be [lowest, highest] in Hz, or null if unpitched")
         return self
 
 
@@ -148,8 +153,8 @@ class Instrument:
         return tuple(self.config.aliases)
 
     @property
-    def f0_range(self) -> tuple[float, float]:
-        """Lowest and highest fundamental in Hz."""
+    def f0_range(self) -> tuple[float, float] | None:
+        """Lowest and highest fundamental in Hz; None for an unpitched instrument."""
         return self.config.f0_range
 
     @property

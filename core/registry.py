@@ -295,8 +295,9 @@ class _Isolation:
 def _describe(instrument: Instrument) -> str:
     """What `list` says of a working instrument; a PluginError when its model was swapped."""
     instrument.verify_ddsp()
-    low, high = instrument.f0_range
-    return f"{low:.0f}–{high:.0f} Hz; {instrument.config.licences.weights}"
+    span = instrument.f0_range
+    pitch = f"{span[0]:.0f}–{span[1]:.0f} Hz" if span else "unpitched"
+    return f"{pitch}; {instrument.config.licences.weights}"
 
 
 def _import_folder(folder: Path) -> ModuleType:

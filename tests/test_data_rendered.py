@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 from collections import Counter
 from pathlib import Path
@@ -16,7 +17,7 @@ from core.data.midi import Event, midi_file
 from core.data.performance import chords, fit_octave
 from core.data.recipe import Soundfont, Voice
 from core.data.rendered import plan_tracks, render_tracks
-from core.data.scores import Note, Score, family_of
+from core.data.scores import Note, Score, family_of, parse
 from core.data.stems import StemsSource
 from core.errors import DataError, MissingToolError
 
@@ -116,6 +117,40 @@ def test_arrangement_stays_in_range_and_length_and_follows_the_seed() -> None:
         low, high = cast[performance.player].voice.range
         assert all(low <= e.midi <= high and 1 <= e.velocity <= 127 for e in performance.events)
         assert all(0 <= e.start < e.end <= seconds + 0.1 for e in performance.events)
+
+
+def test_a_soundfont_may_have_a_range_of_its_own(tmp_path: Path) -> None:
+    fonts = tuple(
+        Soundfont(file=FONT, programs=[program], licence="MIT", range=notes)
+        for program, notes in ((64, (56, 87)), (67, (36, 60)))
+    )
+    player = Player("reed", Voice(range=(44, 80), sustained=True), fonts)
+    low = player.on(fonts[1])
+    assert low.voice == Voice(range=(36, 60), sustained=True)
+    assert player.on(Soundfont(file=FONT, programs=[65], licence="MIT")) == player
+    performances, _ = arrange(library()[0], ["reed"], {"reed": low}, 6.0, np.random.default_rng(0))
+    assert all(36 <= event.midi <= 60 for event in performances[0].events)
+
+
+def test_notes_of_a_seed_are_those_that_models_were_trained_on() -> None:
+    cast = players("a", "b", "c", "d")
+    (plan,) = plan_tracks(library(), list(cast), "train", 1, (9.0, 10.0), seed=7)
+    rng = np.random.default_rng([plan.seed, 0])
+    performances, seconds = arrange(plan.score, plan.cast, cast, plan.seconds, rng)
+    digest = hashlib.sha256()
+    for played in performances:
+        digest.update(midi_file(played.events, played.controls, 73, 0, seconds))
+    assert digest.hexdigest()[:16] == "4a7c7c9d7f361066", "rendered sets are no longer reproducible"
+
+
+@pytest.mark.parametrize(
+    ("piece", "bar", "upbeat"), [("bwv103.6", 4.0, 1.0), ("bwv11.6", 3.0, 0.0)]
+)
+def test_bars_and_upbeats_of_scores(piece: str, bar: float, upbeat: float) -> None:
+    corpus = pytest.importorskip("music21.corpus")
+    (score,) = parse(corpus, Path(corpus.getWork(f"bach/{piece}")), piece, n_parts=4)
+    assert (score.bar, score.upbeat) == (bar, upbeat)
+    assert score.until(8.0).bar == bar
 
 
 def test_midi_file_has_the_standard_layout() -> None:

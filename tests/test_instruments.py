@@ -5,14 +5,16 @@ from __future__ import annotations
 import itertools
 
 import numpy as np
+import pydantic
 import pytest
 import torch
+import yaml
 
 from core import conditioner
 from core.data import recipe as recipes
 from core.ddsp.features import FRAME_RATE
 from core.ddsp.model import DdspModel
-from core.instrument import Instrument
+from core.instrument import Instrument, InstrumentConfig
 from core.registry import Registry
 
 INSTRUMENTS = {instrument.name: instrument for instrument in Registry.load().instruments()}
@@ -108,3 +110,23 @@ def test_instruments_are_pairwise_distinct() -> None:
 def test_names_and_aliases_are_unambiguous() -> None:
     names = [name for i in INSTRUMENTS.values() for name in (i.name, *i.aliases)]
     assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [("f0_range: null", None), ("f0_range: [100.0, 200.0]", (100.0, 200.0))],
+)
+def test_pitch_range_may_be_null(line: str, expected: tuple[float, float] | None) -> None:
+    assert InstrumentConfig.model_validate(described(line)).f0_range == expected
+
+
+@pytest.mark.parametrize("line", ["", "f0_range: [200.0, 100.0]", "f0_range: [0.0, 100.0]"])
+def test_pitch_range_must_be_stated_and_in_order(line: str) -> None:
+    with pytest.raises(pydantic.ValidationError, match="f0_range"):
+        InstrumentConfig.model_validate(described(line))
+
+
+def described(line: str) -> dict[str, object]:
+    """An `instrument.yaml` with the given line."""
+    text = f"name: gong\nddsp: {{sha256: '{'0' * 64}'}}\n"
+    return yaml.safe_load(text + f"licences: {{weights: MIT, data: []}}\n{line}\n")

@@ -80,21 +80,21 @@ def build_tracks(
     seen: set[Path] = set()
     for source, owners in wanted.items():
         if source in roots:
-            places = [(roots[source], "unknown")]
+            places = [(roots[source], "unknown", dict[str, str]())]
         else:
             specs = [(owner, known[owner].sources[source]) for owner in owners]
             places = [
-                (_resolve(spec.root, folders[owner]), spec.licence)
+                (_resolve(spec.root, folders[owner]), spec.licence, spec.names)
                 for owner, spec in specs
                 if isinstance(spec, StemsSpec)
             ]
             if any(isinstance(spec, RenderedSpec) for _, spec in specs):
                 root = _render(source, owners, known, cache, progress)
-                places.append((root, "see track.yaml"))
-        for root, licence in places:
+                places.append((root, "see track.yaml", {}))
+        for root, licence, names in places:
             if root.resolve() not in seen:
                 seen.add(root.resolve())
-                tracks += StemsSource(root, aliases, licence).tracks()
+                tracks += StemsSource(root, aliases | names, licence).tracks()
     return tracks
 
 
@@ -200,7 +200,10 @@ def _render(
     seconds = max(spec.seconds for spec in specs)
     parts = max(spec.parts for spec in specs)
     described = {
-        name: [player.voice.model_dump(), *(font.model_dump() for font in player.soundfonts)]
+        name: [
+            player.voice.model_dump(),
+            *(font.model_dump(exclude_none=True) for font in player.soundfonts),
+        ]
         for name, player in players.items()
     }
     key = hashlib.sha256(json.dumps([described, seconds, parts], sort_keys=True).encode())

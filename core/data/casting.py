@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from core.data.midi import Control, Event
+from core.data.midi import PERCUSSION_CHANNEL, Control, Event
+from core.data.percussion import accompany
 from core.data.performance import chords, fit_octave, perform
-from core.data.recipe import Soundfont, Voice
+from core.data.recipe import AnyVoice, Percussion, Soundfont, Voice
 from core.data.scores import Note, Part, Score
 
 TEMPO_S = (0.42, 0.8)  # seconds a quarter note
@@ -22,8 +23,19 @@ class Player:
     """An instrument as the renderer sees it: how it plays and in which soundfonts."""
 
     name: str
-    voice: Voice
+    voice: AnyVoice
     soundfonts: tuple[Soundfont, ...]
+
+    @property
+    def channel(self) -> int:
+        """The MIDI channel it plays on."""
+        return PERCUSSION_CHANNEL if isinstance(self.voice, Percussion) else 0
+
+    def on(self, font: Soundfont) -> Player:
+        """The player with the range of the soundfont's programs, where they have their own."""
+        if font.range is None or isinstance(self.voice, Percussion):
+            return self
+        return replace(self, voice=self.voice.model_copy(update={"range": font.range}))
 
 
 @dataclass(frozen=True)
@@ -59,8 +71,8 @@ def arrange(
     seconds: float,
     rng: np.random.Generator,
 ) -> tuple[list[Performance], float]:
-    """Set a score for a cast: the cast's k-th player takes part k, or a free choice of parts
-    when there are fewer players than parts.
+    """Set a score for a cast: the cast's k-th player takes part k. In place of a percussion
+    player's part there are patterns in the score's bars.
 
     Args:
         score: parts, highest first.
@@ -78,6 +90,10 @@ def arrange(
     performances = []
     for k, name in enumerate(cast):
         voice = players[name].voice
+        if isinstance(voice, Percussion):
+            events = accompany(score, quarter_s, rng)
+            performances.append(Performance(name, tuple(events), ()))
+            continue
         own = fit_octave(parts[k % len(parts)], voice, rng)
         others = [part for j, part in enumerate(parts) if j != k % len(parts)]
         part = _styled(own, others, voice, rng)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 TICKS_PER_SECOND = 960  # 480 ticks a quarter at 120 quarters a minute
 EXPRESSION, MODULATION, BANK = 11, 1, 0
+PERCUSSION_CHANNEL = 9  # General MIDI's channel 10, counted from 0: keys are sounds of a kit
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,12 @@ class Control:
 
 
 def midi_file(
-    events: Sequence[Event], controls: Sequence[Control], program: int, bank: int, length: float
+    events: Sequence[Event],
+    controls: Sequence[Control],
+    program: int,
+    bank: int,
+    length: float,
+    channel: int = 0,
 ) -> bytes:
     """A type-0 Standard MIDI File of one channel.
 
@@ -45,16 +51,22 @@ def midi_file(
         program: General MIDI program, 0–127.
         bank: bank number, 0–127 (controller 0).
         length: length in seconds; the file ends there, so that releases are rendered.
+        channel: 0 to 15; on `PERCUSSION_CHANNEL` programs are kits, and `bank` is not used.
     Source: Standard MIDI Files 1.0 (MIDI Manufacturers Association, 1996).
     """
     messages: list[tuple[int, int, bytes]] = []
     for control in controls:
-        messages.append((_ticks(control.time), 1, bytes([0xB0, control.number, control.value])))
+        messages.append(
+            (_ticks(control.time), 1, bytes([0xB0 | channel, control.number, control.value]))
+        )
     for event in events:
-        messages.append((_ticks(event.start), 2, bytes([0x90, event.midi, event.velocity])))
-        messages.append((_ticks(event.end), 0, bytes([0x80, event.midi, 0])))
+        messages.append(
+            (_ticks(event.start), 2, bytes([0x90 | channel, event.midi, event.velocity]))
+        )
+        messages.append((_ticks(event.end), 0, bytes([0x80 | channel, event.midi, 0])))
     track = b"\x00\xff\x51\x03" + (500_000).to_bytes(3, "big")
-    track += b"\x00" + bytes([0xB0, BANK, bank]) + b"\x00" + bytes([0xC0, program])
+    track += b"\x00" + bytes([0xB0 | channel, BANK, bank])
+    track += b"\x00" + bytes([0xC0 | channel, program])
     now = 0
     for tick, _, message in sorted(messages):
         track += _variable_length(tick - now) + message

@@ -97,7 +97,7 @@ def perform(
         duration = max(0.08, note.duration * quarter_s * legato)
         events.append(Event(start, duration, note.midi, touch))
     end = max(event.end for event in events)
-    return _one_at_a_time_per_key(events), (_swell(end, rng) if voice.sustained else [])
+    return one_at_a_time_per_key(events), (_swell(end, rng) if voice.sustained else [])
 
 
 def _swell(end: float, rng: np.random.Generator) -> list[Control]:
@@ -110,7 +110,7 @@ def _swell(end: float, rng: np.random.Generator) -> list[Control]:
     return controls
 
 
-def _one_at_a_time_per_key(events: list[Event]) -> list[Event]:
+def one_at_a_time_per_key(events: list[Event]) -> list[Event]:
     """End each note before its key is struck again, as on a real keyboard."""
     ordered = sorted(events, key=lambda e: (e.midi, e.start))
     result = []

@@ -10,17 +10,35 @@ import pydantic
 from core.config import Model, load_yaml
 
 
+def _wide(notes: tuple[int, int]) -> tuple[int, int]:
+    if not 0 <= notes[0] < notes[1] - 12 <= 115:
+        raise ValueError("range must be [lowest, highest] MIDI notes, over an octave apart")
+    return notes
+
+
+Range = Annotated[tuple[int, int], pydantic.AfterValidator(_wide)]  # MIDI notes
+
+
 class Soundfont(Model):
-    """A soundfont and the General MIDI programs of the instrument in it."""
+    """A soundfont and the General MIDI programs of the instrument in it.
+
+    Attributes:
+        file: its file name, or path.
+        programs: for percussion, the kits.
+        licence: terms of its samples.
+        bank: bank of the programs; kits have their own.
+        range: lowest and highest MIDI note of these programs, where it is not the voice's.
+    """
 
     file: str
     programs: list[Annotated[int, pydantic.Field(ge=0, le=127)]] = pydantic.Field(min_length=1)
     licence: str
     bank: int = pydantic.Field(default=0, ge=0, le=127)
+    range: Range | None = None
 
 
 class Voice(Model):
-    """How the instrument performs a part.
+    """How a pitched instrument performs a part.
 
     Attributes:
         range: lowest and highest MIDI note it plays; parts are transposed by octaves into it.
@@ -28,26 +46,47 @@ class Voice(Model):
         sustained: notes are held and swell (expression and vibrato); otherwise they decay.
     """
 
-    range: tuple[int, int]
+    range: Range
     polyphonic: bool = False
     sustained: bool = True
 
-    @pydantic.model_validator(mode="after")
-    def _ordered(self) -> Voice:
-        if not 0 <= self.range[0] < self.range[1] - 12 <= 115:
-            raise ValueError("range must be [lowest, highest] MIDI notes, over an octave apart")
-        return self
+
+class Percussion(Model):
+    """How an unpitched instrument performs: patterns in the piece's tempo and bars, not a part.
+
+    Attributes:
+        percussion: true; it says that this is not a pitched voice.
+    """
+
+    percussion: Literal[True]
+
+
+def _performance(voice: object) -> str:
+    percussive = isinstance(voice, Percussion) or (
+        isinstance(voice, dict) and "percussion" in voice
+    )
+    return "unpitched" if percussive else "pitched"
+
+
+AnyVoice = Annotated[
+    Annotated[Voice, pydantic.Tag("pitched")] | Annotated[Percussion, pydantic.Tag("unpitched")],
+    pydantic.Discriminator(_performance),
+]
 
 
 class StemsSpec(Model):
     """Source `kind: stems`: a folder of tracks, each a folder of stem files named by instrument.
 
-    `root` is relative to the recipe's data root (the repository or a folder given by the user).
+    Attributes:
+        root: the folder, relative to the recipe's own or to the repository.
+        licence: terms of the audio.
+        names: stem → instrument, where this collection calls it something else than everybody.
     """
 
     kind: Literal["stems"]
     root: str
     licence: str
+    names: dict[str, str] = {}
 
 
 class RenderedSpec(Model):
@@ -67,17 +106,31 @@ class RenderedSpec(Model):
     parts: pydantic.PositiveInt = 4
 
 
+class Samples(Model):
+    """Recordings of single notes, in files such as `D#4v8.ogg`: note, octave, velocity layer.
+
+    Attributes:
+        name: a folder in `samples` in the cache; it is played when it is there.
+        licence: terms of the recordings.
+    """
+
+    name: str = pydantic.Field(pattern=r"^[a-z][a-z0-9_]*$")
+    licence: str
+
+
 class SolosSpec(Model):
     """How solo recordings for the instrument's DDSP model are rendered.
 
     Attributes:
         soundfonts: each with this instrument's programs.
+        samples: recordings to play as well, half as long as the soundfonts each.
         range: lowest and highest MIDI note; the voice's range unless given.
-        minutes: length in all.
+        minutes: length in all, of the soundfonts.
     """
 
     soundfonts: list[Soundfont] = pydantic.Field(min_length=1)
-    range: tuple[int, int] | None = None
+    samples: list[Samples] = []
+    range: Range | None = None
     minutes: pydantic.PositiveFloat = 6.0
 
 
@@ -88,7 +141,7 @@ class Recipe(Model):
     """`recipe.yaml`, validated. `use` names the sources that training takes by default."""
 
     use: list[str] = pydantic.Field(min_length=1)
-    voice: Voice
+    voice: AnyVoice
     sources: dict[str, Spec]
     solos: SolosSpec | None = None
 
@@ -97,6 +150,17 @@ class Recipe(Model):
         for name in self.use:
             if name not in self.sources:
                 raise ValueError(f"use: '{name}' is not one of sources: {', '.join(self.sources)}")
+        return self
+
+    @pydantic.model_validator(mode="after")
+    def _unpitched(self) -> Recipe:
+        specs = [*self.sources.values(), *([self.solos] if self.solos else [])]
+        fonts = [
+            font for spec in specs if not isinstance(spec, StemsSpec) for font in spec.soundfonts
+        ]
+        ranged = any(font.range for font in fonts) or (self.solos is not None and self.solos.range)
+        if isinstance(self.voice, Percussion) and ranged:
+            raise ValueError("percussion has no range: it plays keys of a kit, not notes")
         return self
 
 

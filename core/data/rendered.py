@@ -100,22 +100,27 @@ def render_track(
     if (folder / "track.yaml").is_file():
         return folder
     music, choice = np.random.default_rng([plan.seed, 0]), np.random.default_rng([plan.seed, 1])
-    performances, seconds = arrange(plan.score, plan.cast, players, plan.seconds, music)
     reverb = bool(choice.random() < REVERB_SHARE)
+    chosen = {name: _sound(players[name].soundfonts, choice) for name in plan.cast}
+    cast = {name: players[name].on(font) for name, (font, _) in chosen.items()}
+    performances, seconds = arrange(plan.score, plan.cast, cast, plan.seconds, music)
     stems: dict[str, np.ndarray] = {}
     sounds: dict[str, str] = {}
     fonts: set[str] = set()
     licences: set[str] = set()
     for performance in performances:
-        font, program = _sound(players[performance.player].soundfonts, choice)
+        player = cast[performance.player]
+        font, program = chosen[player.name]
         file = soundfont or font.file
-        midi = midi_file(performance.events, performance.controls, program, font.bank, seconds)
+        midi = midi_file(
+            performance.events, performance.controls, program, font.bank, seconds, player.channel
+        )
         wave = normalise(_fit(render(midi, find_soundfont(file), reverb), seconds))
         if wave is not None:
-            stems[performance.player] = wave
-            sounds[performance.player] = f"{file} program {program}"
+            stems[player.name] = wave
+            sounds[player.name] = f"{file} program {program}"
             fonts.add(file)
-            licences.add(_licence(file, players[performance.player].soundfonts))
+            licences.add(_licence(file, player.soundfonts))
     if len(stems) < 2:
         return None
     for name, wave in stems.items():

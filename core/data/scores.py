@@ -7,7 +7,7 @@ import itertools
 import json
 import warnings
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ import numpy as np
 
 from core.errors import MissingToolError
 
-CACHE_VERSION = 1
+CACHE_VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -41,12 +41,15 @@ class Score:
     """A piece and its parts, highest first.
 
     `family` is the same for all settings of one melody, so that a split by family keeps
-    two harmonisations of a tune on the same side.
+    two harmonisations of a tune on the same side. `bar` is the length of a bar and `upbeat` that
+    of the notes before the first whole one, in quarter notes.
     """
 
     piece: str
     family: str
     parts: tuple[Part, ...]
+    bar: float = 4.0
+    upbeat: float = 0.0
 
     @property
     def length(self) -> float:
@@ -63,7 +66,7 @@ class Score:
             )
             for part in self.parts
         )
-        return Score(self.piece, self.family, parts)
+        return replace(self, parts=parts)
 
 
 def family_of(melody: Part, steps: int = 6) -> str:
@@ -105,12 +108,13 @@ def _cached(path: Path, parse: Any) -> list[Score]:
 
 def _to_json(score: Score) -> dict[str, Any]:
     parts = [[[n.start, n.duration, n.midi] for n in part] for part in score.parts]
-    return {"piece": score.piece, "family": score.family, "parts": parts}
+    about = {"piece": score.piece, "family": score.family, "parts": parts}
+    return {**about, "bar": score.bar, "upbeat": score.upbeat}
 
 
 def _from_json(row: dict[str, Any]) -> Score:
     parts = tuple(tuple(Note(s, d, m) for s, d, m in part) for part in row["parts"])
-    return Score(row["piece"], row["family"], parts)
+    return Score(row["piece"], row["family"], parts, row["bar"], row["upbeat"])
 
 
 def _corpus() -> Any:
@@ -128,7 +132,7 @@ def _parse_chorales() -> Iterator[Score]:
     corpus = _corpus()
     for path in sorted(corpus.getComposer("bach")):
         piece = f"bach/{path.name.removesuffix('.mxl')}"
-        yield from _parse(corpus, path, piece, n_parts=4)
+        yield from parse(corpus, path, piece, n_parts=4)
 
 
 def _parse_tunes(limit: int, seed: int) -> Iterator[Score]:
@@ -137,12 +141,21 @@ def _parse_tunes(limit: int, seed: int) -> Iterator[Score]:
     order = np.random.default_rng(seed).permutation(len(paths))[:limit]
     for index in order:
         path = paths[int(index)]
-        yield from _parse(corpus, path, f"ryan/{path.name.removesuffix('.abc')}", n_parts=1)
+        yield from parse(corpus, path, f"ryan/{path.name.removesuffix('.abc')}", n_parts=1)
 
 
-def _parse(corpus: Any, path: Path, piece: str, n_parts: int) -> list[Score]:
-    """The score at `path` as a list of one, or an empty list when it has not `n_parts` parts
-    or does not parse (a handful of the corpus's files do not)."""
+def parse(corpus: Any, path: Path, piece: str, n_parts: int) -> list[Score]:
+    """Read one file of the corpus.
+
+    Args:
+        corpus: the module `music21.corpus`.
+        path: the file.
+        piece: what to call it.
+        n_parts: parts that it must have.
+    Returns:
+        the score as a list of one; an empty list when it has other parts, or does not parse (a
+        handful of the corpus's files do not).
+    """
     from music21.exceptions21 import Music21Exception
 
     with warnings.catch_warnings():
@@ -155,9 +168,19 @@ def _parse(corpus: Any, path: Path, piece: str, n_parts: int) -> list[Score]:
         if len(streams) != n_parts:
             return []
         parts = tuple(_part(part) for part in streams)
+        bar, upbeat = _bars(streams[0])
     if any(len(part) < 8 for part in parts):
         return []
-    return [Score(piece, family_of(parts[0]), parts)]
+    return [Score(piece, family_of(parts[0]), parts, bar, upbeat)]
+
+
+def _bars(stream: Any) -> tuple[float, float]:
+    """Length of the first bar by its time signature, and of the upbeat, in quarter notes."""
+    first = next(iter(stream.getElementsByClass("Measure")), None)
+    if first is None or first.timeSignature is None:
+        return 4.0, 0.0
+    bar = float(first.timeSignature.barDuration.quarterLength)
+    return bar, (bar - float(first.paddingLeft)) % bar
 
 
 def _part(stream: Any) -> Part:

@@ -2,25 +2,35 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import soundfile
 
 from core.config import atomic_write
+from core.data import samples
 from core.data import scores as score_library
+from core.data.casting import Player
 from core.data.fluidsynth import RATE, find_soundfont, normalise, render
-from core.data.midi import midi_file
+from core.data.midi import Control, Event, midi_file
+from core.data.percussion import solo
 from core.data.performance import perform
-from core.data.recipe import SolosSpec, Voice
+from core.data.recipe import AnyVoice, Percussion, SolosSpec, Voice
 from core.data.scores import Note, Part, Score
 
+log = logging.getLogger(__name__)
+
 QUARTER_S = 0.55
+LOUDNESS = ((25, 70), (45, 100), (70, 125))  # softest and loudest key velocity, in turn
 
 
 def render_solos(
     spec: SolosSpec,
-    voice: Voice,
+    voice: AnyVoice,
     out_dir: Path,
     cache: Path,
     seed: int = 0,
@@ -29,50 +39,128 @@ def render_solos(
     """Render `spec.minutes` of one voice playing alone, one note at a time.
 
     A quarter of the files hold single notes over the whole range in varied lengths, the others
-    tunes in varied octaves. Programs and soundfonts take turns; velocities go from soft to loud.
+    tunes in varied octaves; those of percussion hold single strokes, then patterns. Programs and
+    soundfonts take turns; velocities go from soft to loud.
 
     Args:
-        spec: soundfonts, programs and minutes.
-        voice: range and way of playing.
+        spec: soundfonts, programs, recorded notes and minutes.
+        voice: range and way of playing; a soundfont's own range comes first.
         out_dir: folder for the files (FLAC, mono, 44.1 kHz, 16 bit), made if missing. Files
             that are already there are kept.
-        cache: folder of parsed scores.
+        cache: folder of parsed scores, and of recorded notes (`samples/<name>`).
         seed: source of chance.
         piece_seconds: length of each file.
     Raises:
         MissingToolError: fluidsynth, a soundfont or music21 is missing.
+        DataError: a folder of recorded notes without any.
     """
-    if spec.range is not None:
+    if spec.range is not None and isinstance(voice, Voice):
         voice = voice.model_copy(update={"range": spec.range})
-    players = [(font, program) for font in spec.soundfonts for program in font.programs]
-    fonts = {font.file: find_soundfont(font.file) for font in spec.soundfonts}
-    tunes = score_library.tunes(cache)
+    tunes = [] if isinstance(voice, Percussion) else score_library.tunes(cache)
     n_files = max(2, round(spec.minutes * 60 / piece_seconds))
-    paths = []
-    for index in range(n_files):
-        rng = np.random.default_rng([seed, index])
-        font, program = players[index % len(players)]
-        kind = "notes" if (index // len(players)) % 4 == 0 else "tunes"
-        path = out_dir / f"{index:02d}-{Path(font.file).stem}-{program}-{kind}.flac"
-        paths.append(path)
-        if path.is_file():
-            continue
-        part = (
-            single_notes(voice, piece_seconds, rng)
-            if kind == "notes"
-            else medley(tunes, voice, piece_seconds, rng)
-        )
-        loudness = [(25, 70), (45, 100), (70, 125)][index % 3]
-        events, controls = perform(part, voice, QUARTER_S, rng, velocity=loudness)
-        length = max(event.end for event in events) + 1.0
-        midi = midi_file(events, controls, program, font.bank, length)
-        wave = normalise(render(midi, fonts[font.file], reverb=False)[: round(length * RATE)])
-        if wave is None:
-            paths.pop()
-            continue
-        with atomic_write(path) as temporary:
-            soundfile.write(temporary, wave, RATE, subtype="PCM_16", format="FLAC")
+    takes = [(_soundfonts(spec, voice), n_files)]
+    takes += [([sound], n_files // 2) for sound in _samples(spec, voice, cache / "samples")]
+    paths: list[Path] = []
+    first = 0
+    for sounds, count in takes:
+        for index in range(first, first + count):
+            turn, which = divmod(index - first, len(sounds))
+            sound = sounds[which]
+            kind = _kind(sound.voice, turn)
+            path = out_dir / f"{index:02d}-{sound.label}-{kind}.flac"
+            if not path.is_file():
+                rng = np.random.default_rng([seed, index])
+                loudness = LOUDNESS[index % 3]
+                events, controls = _play(sound.voice, kind, tunes, piece_seconds, loudness, rng)
+                length = max(event.end for event in events) + 1.0
+                wave = normalise(sound.render(events, controls, length)[: round(length * RATE)])
+                if wave is None:
+                    continue
+                with atomic_write(path) as temporary:
+                    soundfile.write(temporary, wave, RATE, subtype="PCM_16", format="FLAC")
+            paths.append(path)
+        first += count
     return paths
+
+
+@dataclass(frozen=True)
+class _Sound:
+    """One way to make the instrument sound: a soundfont's program, or recorded notes.
+
+    Attributes:
+        label: its part of the files' names: source and program.
+        voice: how the instrument plays with it.
+        render: events, controls and a length in seconds → waveform (samples,).
+    """
+
+    label: str
+    voice: AnyVoice
+    render: Callable[[Sequence[Event], Sequence[Control], float], np.ndarray]
+
+
+def _soundfonts(spec: SolosSpec, voice: AnyVoice) -> list[_Sound]:
+    sounds = []
+    for font in spec.soundfonts:
+        path = find_soundfont(font.file)
+        player = Player("solo", voice, (font,)).on(font)
+        for program in font.programs:
+            how = partial(_synthesise, path, program, font.bank, player.channel)
+            sounds.append(_Sound(f"{Path(font.file).stem}-{program}", player.voice, how))
+    return sounds
+
+
+def _synthesise(
+    font: Path,
+    program: int,
+    bank: int,
+    channel: int,
+    events: Sequence[Event],
+    controls: Sequence[Control],
+    length: float,
+) -> np.ndarray:
+    return render(midi_file(events, controls, program, bank, length, channel), font, reverb=False)
+
+
+def _samples(spec: SolosSpec, voice: AnyVoice, root: Path) -> list[_Sound]:
+    sounds = []
+    for recordings in spec.samples:
+        folder = root / recordings.name
+        if folder.is_dir():
+            how = partial(_play_samples, samples.find_notes(folder))
+            sounds.append(_Sound(f"{recordings.name}-0", voice, how))
+        else:
+            log.info("no recordings in %s: soundfonts alone", folder)
+    return sounds
+
+
+def _play_samples(
+    notes: samples.Layers, events: Sequence[Event], controls: Sequence[Control], length: float
+) -> np.ndarray:
+    return samples.play(events, notes, length)
+
+
+def _kind(voice: AnyVoice, turn: int) -> str:
+    """What the files of one program hold, by turns."""
+    if isinstance(voice, Percussion):
+        return "patterns"
+    return "notes" if turn % 4 == 0 else "tunes"
+
+
+def _play(
+    voice: AnyVoice,
+    kind: str,
+    tunes: list[Score],
+    seconds: float,
+    velocity: tuple[int, int],
+    rng: np.random.Generator,
+) -> tuple[list[Event], list[Control]]:
+    if isinstance(voice, Percussion):
+        return solo(seconds, rng), []
+    if kind == "notes":
+        part = single_notes(voice, seconds, rng)
+    else:
+        part = medley(tunes, voice, seconds, rng)
+    return perform(part, voice, QUARTER_S, rng, velocity=velocity)
 
 
 def single_notes(voice: Voice, seconds: float, rng: np.random.Generator) -> Part:

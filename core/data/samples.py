@@ -1,0 +1,80 @@
+"""Recorded single notes as a renderer: events in, one mono waveform out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core import audio
+from core.data.effects import length_for, pitch_shift
+from core.data.fluidsynth import RATE
+from core.data.midi import Event
+from core.data.track import SUFFIXES
+from core.errors import DataError
+
+RELEASE_S = 0.25  # seconds in which a released note falls by 60 dB
+_NAME = re.compile(r"([A-G])(#?)(\d)v(\d+)")
+_STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+
+Layers = Mapping[int, Sequence[Path]]
+
+
+def find_notes(folder: Path) -> Layers:
+    """The recordings in a folder and those below it, named by note and layer such as `D#4v8.ogg`.
+
+    Returns:
+        MIDI note → its recordings, softest layer first.
+    Raises:
+        DataError: there are none.
+    """
+    found: dict[int, list[tuple[int, Path]]] = {}
+    for path in sorted(folder.rglob("*")):
+        match = _NAME.fullmatch(path.stem)
+        if match and path.suffix.lower() in SUFFIXES:
+            midi = 12 * (int(match[3]) + 1) + _STEPS[match[1]] + len(match[2])
+            found.setdefault(midi, []).append((int(match[4]), path))
+    if not found:
+        raise DataError(f"{folder}: no recorded notes", "name them as in C4v8.ogg: note and layer")
+    return {midi: [path for _, path in sorted(layers)] for midi, layers in found.items()}
+
+
+def play(events: Sequence[Event], notes: Layers, length: float) -> NDArray[np.float32]:
+    """Play notes with the nearest recording of the layer for their velocity, moved to pitch.
+
+    Args:
+        events: what is played.
+        notes: the recordings.
+        length: seconds in all.
+    Returns:
+        mono float32 waveform at 44.1 kHz, shape (samples,).
+    Raises:
+        AudioError: a recording cannot be read.
+    """
+    wave = np.zeros(round(length * RATE), dtype=np.float32)
+    fall = 10 ** (-3 * np.arange(round(RELEASE_S * RATE)) / (RELEASE_S * RATE))
+    for event in events:
+        nearest = min(notes, key=lambda midi: abs(midi - event.midi))
+        layers = notes[nearest]
+        start, held = round(event.start * RATE), round(event.duration * RATE)
+        sound = _at_pitch(
+            layers[event.velocity * len(layers) // 128], event.midi - nearest, held + len(fall)
+        )
+        sound[held:] *= fall
+        room = max(0, len(wave) - start)
+        wave[start : start + len(sound)] += sound[:room]
+    return wave
+
+
+def _at_pitch(path: Path, semitones: int, samples: int) -> NDArray[np.float32]:
+    """The beginning of a recording, `semitones` higher: (samples,) at 44.1 kHz."""
+    info = audio.info(path)
+    ratio = info.rate / RATE
+    frames = min(info.frames, int(length_for(samples, semitones) * ratio) + 64)
+    recorded, rate = audio.read(path, frames=frames)  # (channels, frames)
+    mono = recorded.mean(axis=0, keepdims=True, dtype=np.float32)
+    shifted = pitch_shift(audio.resample(mono, rate, RATE), semitones, samples)  # (1, samples)
+    return shifted.reshape(-1)
