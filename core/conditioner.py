@@ -1,8 +1,9 @@
-"""Condition vectors: what an instrument's harmonics are like, register by register.
+"""Condition vectors: what an instrument sounds like, register by register.
 
 The vector comes from the instrument's DDSP model, asked for a steady tone at each pitch. A note
 contributes the pitch it has and nothing else, so neither its duration nor its gain can matter.
-`core.instrument` keeps the default vector; training draws variations of it with `draw`.
+`core.instrument` keeps the vector; training draws variations of it with `draw`. What the values
+are is told, version by version, in docs/conditions.md.
 
 numpy only, until a model has to be asked: workers that mix training data import this module.
 """
@@ -10,151 +11,152 @@ numpy only, until a model has to be asked: workers that mix training data import
 from __future__ import annotations
 
 import hashlib
+import json
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from core import __version__
+from core.condition_parts import PARTS, vary
 from core.errors import DataError
+from core.tone_table import Array, ToneTable, build
 
-if TYPE_CHECKING:
-    from core.ddsp.model import DdspModel
+__all__ = [
+    "CONDITION_VERSION",
+    "DIM",
+    "LAYOUTS",
+    "ToneTable",
+    "as_version",
+    "build",
+    "condition",
+    "condition_from_audio",
+    "draw",
+    "length",
+    "measured_notes",
+    "notes_in",
+    "provenance",
+    "split",
+    "version_of",
+]
 
-Array = npt.NDArray[np.float32]
+Layout = tuple[str, ...]
+
+LAYOUTS: dict[int, Layout] = {1: ("registers",)}
+"""Version of the definition → the parts that the vector joins (`core.condition_parts.PARTS`).
+
+A version is new whenever the same notes give another vector. Each appends to the one before, so
+that a separator of an earlier version is served with the beginning of the vector.
+"""
 
 CONDITION_VERSION = 1
-"""Version of the vector's definition; it changes whenever the same notes give another vector."""
-
-HARMONICS = 40
-"""Harmonics in the vector, of those the model has."""
-
-EDGES = (48.0, 60.0, 72.0)
-"""Where pitch registers meet, in MIDI numbers: C3, C4, C5 (130.81, 261.63, 523.25 Hz)."""
-
-REGISTERS = len(EDGES) + 1
-DIM = REGISTERS * (HARMONICS + 1)
-FLOOR = 1e-4
-"""Share of a harmonic (−80 dB) that the logarithm takes for silence."""
+"""Version that conditions are measured in."""
 
 NOTE_SHARE = 0.05
 """A pitch counts as a note when it holds this share of the frames that sound."""
 
-TOLERANCE = 0.3
-"""Semitones by which a pitch may lie outside of a range and still belong to it."""
 
-
-@dataclass(frozen=True)
-class HarmonicTable:
-    """An instrument's harmonic distributions over pitch and loudness.
-
-    Attributes:
-        pitches: MIDI numbers (pitches,), ascending.
-        levels: loudness in dB (levels,): quartiles of what the model was trained on.
-        distributions: shares of the harmonics (levels, pitches, harmonics), summing to 1.
-    """
-
-    pitches: Array
-    levels: Array
-    distributions: Array
-
-    @classmethod
-    def from_model(cls, model: DdspModel, f0_range: tuple[float, float]) -> HarmonicTable:
-        """Ask a model for one second at each semitone and level; average the last half.
-
-        Semitones outside of what the model has heard are left out: its answers there are guesses.
-
-        Args:
-            model: a trained DDSP model.
-            f0_range: the instrument's lowest and highest fundamental, Hz.
-
-        Raises:
-            DataError: the range has no semitone that the model has heard.
-        """
-        import torch
-
-        heard = model.heard.f0_hz
-        low = math.ceil(_midi(max(f0_range[0], heard[0])) - TOLERANCE)
-        high = math.floor(_midi(min(f0_range[1], heard[1])) + TOLERANCE)
-        pitches = np.arange(low, high + 1, dtype=np.float32)
-        if pitches.size == 0:
-            raise DataError(
-                f"the DDSP model has heard {heard[0]:.0f} to {heard[1]:.0f} Hz, nothing of the "
-                f"f0 range {f0_range[0]:.0f} to {f0_range[1]:.0f} Hz",
-                "correct f0_range in instrument.yaml, or train the model on fitting solos",
-            )
-        levels = np.asarray(model.heard.loudness_db, dtype=np.float32)
-        frames = model.config.frame_rate
-        device = next(model.parameters()).device
-        hz = torch.from_numpy(440.0 * 2 ** ((pitches - 69) / 12)).to(device)
-        f0 = hz.repeat(len(levels))[:, None].expand(-1, frames)  # (levels · pitches, frames)
-        level = torch.from_numpy(levels).to(device).repeat_interleave(len(pitches))
-        with torch.no_grad():
-            answer = model.controls(f0, level[:, None].expand(-1, frames)).distribution
-        settled = answer[:, frames // 2 :].mean(dim=1).cpu().numpy()  # (levels · pitches, K)
-        return cls(pitches, levels, settled.reshape(len(levels), len(pitches), -1))
-
-
-def build(model_file: Path, f0_range: tuple[float, float]) -> HarmonicTable:
-    """Read a DDSP model and tabulate its harmonics.
-
-    Args:
-        model_file: safetensors file of a trained model.
-        f0_range: the instrument's lowest and highest fundamental, Hz.
+def length(version: int) -> int:
+    """Number of values in a vector of a version.
 
     Raises:
-        CheckpointError: the file is missing, cut or of another kind.
-        DataError: the range has no semitone that the model has heard.
+        DataError: there is no such version.
     """
-    from core.ddsp.model import DdspModel
+    if version not in LAYOUTS:
+        raise DataError(
+            f"conditions have no version {version}; known: {', '.join(map(str, LAYOUTS))}",
+            "update timbresep, or rebuild it with `condition build`",
+        )
+    return sum(PARTS[name].length for name in LAYOUTS[version])
 
-    return HarmonicTable.from_model(DdspModel.load(model_file), f0_range)
+
+DIM = length(CONDITION_VERSION)
+
+
+def version_of(vector: Array) -> int:
+    """The version of a vector's definition, known by its length.
+
+    Raises:
+        DataError: no version has this length.
+    """
+    for version in LAYOUTS:
+        if vector.shape == (length(version),):
+            return version
+    raise DataError(
+        f"a condition of shape {vector.shape} is of no known version",
+        "rebuild it with `condition build`",
+    )
+
+
+def as_version(vector: Array, version: int) -> Array:
+    """A vector as an earlier version defined it: its beginning, as later ones only append.
+
+    Args:
+        vector: of the same or a later version.
+        version: the version wanted.
+
+    Returns:
+        The vector's first `length(version)` values.
+
+    Raises:
+        DataError: no such version, or the vector is of an earlier one.
+    """
+    wanted = length(version)
+    if vector.ndim != 1 or len(vector) < wanted:
+        raise DataError(
+            f"a condition of shape {vector.shape} has not the {wanted} values of version {version}",
+            "rebuild it with `condition build`",
+        )
+    return vector[:wanted]
+
+
+def split(vector: Array) -> Mapping[str, Array]:
+    """The parts of a vector by name.
+
+    Raises:
+        DataError: a vector of no known version.
+    """
+    names = LAYOUTS[version_of(vector)]
+    ends = np.cumsum([PARTS[name].length for name in names])
+    return dict(zip(names, np.split(vector, ends[:-1]), strict=True))
 
 
 def condition(
-    table: HarmonicTable, pitches: Sequence[float] | None = None, level: float | None = None
+    table: ToneTable,
+    pitches: Sequence[float] | None = None,
+    level: float | None = None,
+    version: int = CONDITION_VERSION,
 ) -> Array:
     """The condition vector of an instrument.
 
-    For each register: the mean of its notes' first 40 harmonics, each share d compressed to
-    ``(ln(d + 1e-4) − ln 1e-4) / −ln 1e-4``, then the fraction of the notes that lie in the
-    register. A register without notes is all zeros.
-
     Args:
-        table: from `HarmonicTable.from_model` or `build`.
+        table: from `ToneTable.from_model` or `build`.
         pitches: notes as MIDI numbers; each counts as the nearest semitone of the table; every
             semitone of the table by default.
-        level: loudness in dB, interpolated between the table's levels; by default their mean.
+        level: loudness in dB, interpolated between the table's levels; all of them by default.
+        version: of the vector's definition.
 
     Returns:
-        (164,) float32, every value from 0 to 1 (1.00002 for a pure tone).
+        (length(version),) float32, every value from 0 to 1 (1.00002 for a pure tone).
 
     Raises:
-        DataError: no notes, or a note that is not a finite number.
+        DataError: no notes, a note that is not a finite number, notes for an instrument without
+            pitch, or no such version.
     """
-    if pitches is None:
-        index = np.arange(len(table.pitches))
-    else:
-        notes = np.asarray(list(pitches), dtype=np.float64)
-        if notes.size == 0 or not np.isfinite(notes).all():
-            raise DataError(
-                "a condition needs at least one note", "give MIDI note numbers, such as 60 for C4"
-            )
-        index = np.unique(np.abs(table.pitches[None] - notes[:, None]).argmin(axis=1))
-    return _pool(_at_level(table, level)[index], table.pitches[index])
+    if pitches is not None:
+        table = table.only(table.nearest(pitches))
+    return _join(table if level is None else table.at_level(level), version)
 
 
 def condition_from_audio(
-    table: HarmonicTable, audio: Array, sample_rate: int, f0_range: tuple[float, float]
+    table: ToneTable, audio: Array, sample_rate: int, f0_range: tuple[float, float]
 ) -> Array:
     """The condition vector for the notes that a recording holds.
 
     Args:
-        table: the instrument's harmonics.
+        table: the instrument's tones.
         audio: (samples,) at 16 kHz.
         sample_rate: Hz.
         f0_range: lowest and highest fundamental to look for, Hz.
@@ -199,19 +201,19 @@ def notes_in(audio: Array, sample_rate: int, f0_range: tuple[float, float]) -> l
     return [float(note) for note in (held if held.size else semitones)]
 
 
-def draw(table: HarmonicTable, rng: np.random.Generator) -> Array:
+def draw(table: ToneTable, rng: np.random.Generator, version: int = CONDITION_VERSION) -> Array:
     """A random variation of the condition, so that training follows the vector and not a label.
 
     Notes: all of them, a random contiguous register, or a random set of at least three semitones.
-    Level: the mean or one of the table's. Timbre: a gentle tilt (±1 dB an octave) and noise (1 dB)
-    on the harmonics, renormalised.
+    Level: all or one of the table's. Timbre: see `core.condition_parts.vary`.
 
     Args:
-        table: the instrument's harmonics.
+        table: the instrument's tones.
         rng: source of chance.
+        version: of the vector's definition.
 
     Returns:
-        (164,) float32, defined as in `condition`.
+        (length(version),) float32, defined as in `condition`.
     """
     count = len(table.pitches)
     least = min(3, count)
@@ -226,28 +228,30 @@ def draw(table: HarmonicTable, rng: np.random.Generator) -> Array:
         size = int(rng.integers(least, count + 1))
         index = np.sort(rng.choice(count, size, replace=False))
     pick = int(rng.integers(-1, len(table.levels)))
-    shares = (table.distributions[pick] if pick >= 0 else table.distributions.mean(axis=0))[index]
-
-    octaves = np.log2(np.arange(1, shares.shape[1] + 1))
-    gain_db = rng.normal(0.0, 1.0) * octaves + rng.normal(0.0, 1.0, shares.shape[1])
-    shares = shares * 10 ** (gain_db / 20)  # (notes, harmonics)
-    return _pool(shares / shares.sum(axis=1, keepdims=True), table.pitches[index])
+    chosen = table.only(index)
+    chosen = chosen if pick < 0 else chosen.at_level(float(table.levels[pick]))
+    return _join(vary(chosen, rng), version)
 
 
 def provenance(
-    model_file: Path, table: HarmonicTable, pitches: Sequence[float] | None = None
+    model_file: Path,
+    table: ToneTable,
+    pitches: Sequence[float] | None = None,
+    version: int = CONDITION_VERSION,
 ) -> dict[str, Any]:
     """Where a condition came from, ready for JSON.
 
     Args:
         model_file: the DDSP model's file, for its hash.
-        table: the harmonics tabulated from it.
+        table: the tones tabulated from it.
         pitches: the notes given to `condition`.
+        version: of the vector's definition.
     """
     notes = table.pitches.tolist() if pitches is None else [float(note) for note in pitches]
     return {
         "conditioner": "harmonic_distribution",
-        "version": CONDITION_VERSION,
+        "version": version,
+        "parts": list(LAYOUTS[version]),
         "ddsp_sha256": hashlib.sha256(model_file.read_bytes()).hexdigest(),
         "notes": notes,
         "levels_db": [round(value, 3) for value in table.levels.tolist()],
@@ -256,32 +260,24 @@ def provenance(
     }
 
 
-def _at_level(table: HarmonicTable, level: float | None) -> Array:
-    """Distributions (pitches, harmonics) at a loudness, or averaged over the levels."""
-    if level is None:
-        mean: Array = table.distributions.mean(axis=0)
-        return mean
-    place = float(np.interp(level, table.levels, np.arange(len(table.levels))))
-    below = int(place)
-    above = min(below + 1, len(table.levels) - 1)
-    share = np.float32(place - below)
-    mix: Array = (1 - share) * table.distributions[below] + share * table.distributions[above]
-    return mix
+def measured_notes(condition_file: Path) -> list[float] | None:
+    """The notes that a stored vector was measured on, as MIDI numbers.
+
+    Args:
+        condition_file: the vector; the JSON file of the same name says where it comes from.
+
+    Returns:
+        None when nothing is said.
+    """
+    try:
+        notes = json.loads(condition_file.with_suffix(".json").read_text(encoding="utf-8"))["notes"]
+        return [float(note) for note in notes] or None
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
-def _pool(shares: npt.NDArray[np.floating[Any]], pitches: Array) -> Array:
-    """The vector of notes with given distributions (notes, harmonics) and pitches (notes,)."""
-    register = np.searchsorted(EDGES, pitches, side="right")
-    member = register == np.arange(REGISTERS)[:, None]  # (registers, notes)
-    counts = member.sum(axis=1, keepdims=True)
-    known = min(HARMONICS, shares.shape[1])
-    means = np.zeros((REGISTERS, HARMONICS))
-    means[:, :known] = (member @ shares[:, :known]) / np.maximum(counts, 1)
-    compressed = (np.log(means + FLOOR) - math.log(FLOOR)) / -math.log(FLOOR)
-    vector = np.concatenate([compressed, counts / len(pitches)], axis=1)  # (registers, 41)
-    return vector.reshape(DIM).astype(np.float32)
-
-
-def _midi(hz: float) -> float:
-    """MIDI number of a frequency in Hz."""
-    return 69 + 12 * math.log2(hz / 440)
+def _join(table: ToneTable, version: int) -> Array:
+    """The vector of a table's tones, all of them."""
+    length(version)  # refuses an unknown one
+    parts = [PARTS[name].measure(table) for name in LAYOUTS[version]]
+    return np.concatenate(parts).astype(np.float32)

@@ -17,15 +17,21 @@ from core.instrument import InstrumentConfig
 DESCRIPTION = "instrument.yaml"
 
 
-def build_condition(folder: Path, pitches: Sequence[float] | None = None) -> Path:
+def build_condition(
+    folder: Path,
+    pitches: Sequence[float] | None = None,
+    version: int = conditioner.CONDITION_VERSION,
+) -> Path:
     """Measure the condition of a plugin's DDSP model.
 
     The vector goes to `condition.npy`; where it comes from (hash of the model, notes, levels,
-    sample rate, versions) to `condition.json` beside it; the model's hash to `instrument.yaml`.
+    sample rate, versions) to `condition.json` beside it; the model's hash and the version of the
+    vector's definition to `instrument.yaml`.
 
     Args:
         folder: plugin folder with `instrument.yaml` and the DDSP model that it names.
         pitches: notes as MIDI numbers; every semitone of the f0 range unless given.
+        version: of the vector's definition.
 
     Returns:
         The condition file.
@@ -33,20 +39,16 @@ def build_condition(folder: Path, pitches: Sequence[float] | None = None) -> Pat
     Raises:
         ConfigError: `instrument.yaml` is missing or invalid.
         CheckpointError: the DDSP model is missing or damaged.
+        DataError: the notes or the version cannot be.
         PluginError: `instrument.yaml` has no line for the hash.
     """
     description = folder / DESCRIPTION
     config = load_yaml(description, InstrumentConfig)
     model_file = folder / config.ddsp.file
     table = conditioner.build(model_file, config.f0_range)
-    vector = conditioner.condition(table, pitches)
-    origin = conditioner.provenance(model_file, table, pitches)
-    # The file is edited as text, so that the author's comments and order stay.
-    line = rf'\1 "{origin["ddsp_sha256"]}"'
-    before = description.read_text(encoding="utf-8")
-    text, count = re.subn(r"(?m)^(\s+sha256:).*$", line, before, count=1)
-    if count == 0:
-        raise PluginError(f"{description}: no 'sha256:' line under 'ddsp:' to fill in")
+    vector = conditioner.condition(table, pitches, version=version)
+    origin = conditioner.provenance(model_file, table, pitches, version)
+    text = _filled_in(description, str(origin["ddsp_sha256"]), version)
     path = folder / config.condition.file
     with atomic_write(path) as temporary, temporary.open("wb") as file:
         np.save(file, vector, allow_pickle=False)
@@ -55,3 +57,23 @@ def build_condition(folder: Path, pitches: Sequence[float] | None = None) -> Pat
     with atomic_write(description) as temporary:
         temporary.write_text(text, encoding="utf-8")
     return path
+
+
+def _filled_in(description: Path, sha256: str, version: int) -> str:
+    """`instrument.yaml` with another hash and version; edited as text, so that the author's
+    comments and order stay."""
+    before = description.read_text(encoding="utf-8")
+    text, count = re.subn(r"(?m)^(\s+sha256:).*$", rf'\1 "{sha256}"', before, count=1)
+    if count == 0:
+        raise PluginError(f"{description}: no 'sha256:' line under 'ddsp:' to fill in")
+    found = re.search(r"(?m)^condition:[ \t]*(#.*)?\n(([ \t].*)?(\n|\Z))*", text)
+    if found is None:
+        if re.search(r"(?m)^condition:", text):
+            raise PluginError(
+                f"{description}: 'condition:' is on one line", "write it as an indented section"
+            )
+        return f"{text.rstrip()}\n\ncondition:\n  version: {version}\n"
+    section, count = re.subn(r"(?m)^(\s+version:)[ \t]*\d+", rf"\1 {version}", found[0])
+    if count == 0:
+        section = re.sub(r"\n([ \t]*)", rf"\n\1version: {version}\n\1", found[0], count=1)
+    return text[: found.start()] + section + text[found.end() :]

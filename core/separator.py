@@ -15,6 +15,7 @@ from core import checkpoint as checkpoints
 from core.audio import check_finite
 from core.audio_writer import BLOCK, Wave
 from core.checkpoint import Checkpoint
+from core.conditioner import as_version
 from core.errors import AudioError, CheckpointError, TimbresepError, UnknownNameError, nearest
 from core.instrument import plain
 from core.streaming import Fifo, Pair, Rows, consistent, overlap_add, resampled
@@ -205,7 +206,7 @@ def open_separator(
         The separator, and the names asked for, each once, as it calls them.
 
     Raises:
-        CheckpointError: the file is missing, damaged or of another condition version.
+        CheckpointError: the file is missing, damaged or of a later condition version than a plugin.
         UnknownNameError: an instrument known to neither the checkpoint nor a plugin.
     """
     loaded = checkpoints.load(path, registry.backbone)
@@ -240,14 +241,14 @@ def _condition(
         raise UnknownNameError(error.message, nearest(wanted, known)) from error
     if instrument.name in loaded.conditions:
         return instrument.name, loaded.conditions[instrument.name]
-    version = instrument.config.condition.version
-    if version != loaded.metadata.condition_version:
+    version, expected = instrument.config.condition.version, loaded.metadata.condition_version
+    if version < expected:
         raise CheckpointError(
             f"'{instrument.name}' has a condition of version {version}, "
-            f"{loaded.path} expects {loaded.metadata.condition_version}",
+            f"{loaded.path} expects {expected}",
             hint=f"rebuild it with `condition build {instrument.name}`",
         )
-    return instrument.name, instrument.condition()
+    return instrument.name, as_version(instrument.condition(), expected)
 
 
 def _device(name: str) -> torch.device:

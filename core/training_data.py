@@ -28,26 +28,37 @@ VALIDATION_SEED = 1
 class TrainingConditions:
     """A fresh condition for every training target: random notes and registers, noise.
 
-    Fixed vectors would be learned as labels; varied ones have to be followed.
+    Fixed vectors would be learned as labels; varied ones have to be followed. They are drawn from
+    the notes that the plugin's own vector was measured on, in the version that it has.
 
     Args:
         instruments: their DDSP models answer for the notes drawn.
         canonical: the plugins' own vectors, ``(instruments, dim)``.
         share: how often the plugin's own vector is used as it is.
+
+    Raises:
+        DataError: the vectors are of no known version.
     """
 
     def __init__(
         self, instruments: Sequence[Instrument], canonical: NDArray[np.float32], share: float
     ) -> None:
         self.canonical, self.share = canonical, share
-        self.tables = [conditioner.build(i.ddsp_file, i.f0_range) for i in instruments]
+        self.version = conditioner.version_of(canonical[0])
+        self.tables = [self._table(instrument) for instrument in instruments]
+
+    @staticmethod
+    def _table(instrument: Instrument) -> conditioner.ToneTable:
+        table = conditioner.build(instrument.ddsp_file, instrument.f0_range)
+        notes = conditioner.measured_notes(instrument.condition_file)
+        return table.only(table.nearest(notes)) if notes and table.pitched else table
 
     def __call__(self, index: int, rng: np.random.Generator) -> NDArray[np.float32]:
         """A condition ``(dim,)`` for instrument number `index`."""
         if rng.random() < self.share:
             vector: NDArray[np.float32] = self.canonical[index]
             return vector
-        return conditioner.draw(self.tables[index], rng)
+        return conditioner.draw(self.tables[index], rng, self.version)
 
 
 class TrainingData:

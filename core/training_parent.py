@@ -12,8 +12,6 @@ from torch import nn
 
 from core import checkpoint
 from core.checkpoint import Checkpoint
-from core.conditioner import CONDITION_VERSION
-from core.errors import TrainingError
 from core.registry import Registry
 
 
@@ -35,15 +33,8 @@ class Parent:
 
         Raises:
             CheckpointError: missing, damaged or not ours.
-            TrainingError: its conditions are defined in another way than today's.
         """
         loaded = checkpoint.load(path, registry.backbone)
-        if loaded.metadata.condition_version != CONDITION_VERSION:
-            raise TrainingError(
-                f"{path}: trained with conditions of version {loaded.metadata.condition_version}, "
-                f"instruments now have version {CONDITION_VERSION}",
-                "train anew, without --start-from",
-            )
         return cls(loaded, hashlib.sha256(path.read_bytes()).hexdigest())
 
     def give_weights(self, model: nn.Module) -> None:

@@ -22,7 +22,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from core import checkpoint
 from core.backbone import Backbone
-from core.conditioner import CONDITION_VERSION
+from core.conditioner import as_version
 from core.config import parse
 from core.data.mixer import MixConfig
 from core.errors import TrainingError, nearest
@@ -102,7 +102,9 @@ class TrainingRun:
         given = start.arguments if start else {**self.spec.defaults, **settings.arguments}
         self.arguments = {**given, **request.arguments}
         instruments = registry.instruments(request.instruments)
-        self.conditions = {i.name: i.condition() for i in instruments}
+        versions = {i.config.condition.version for i in instruments}
+        self.version = start.condition_version if start else min(versions)
+        self.conditions = {i.name: as_version(i.condition(), self.version) for i in instruments}
         torch.manual_seed(request.seed)
         self.model = _build(self.spec, _common_length(self.conditions), self.arguments)
         if self.parent:
@@ -235,7 +237,7 @@ class TrainingRun:
             backbone=self.spec.name,
             arguments=self.arguments,
             instruments=list(self.conditions),
-            condition_version=CONDITION_VERSION,
+            condition_version=self.version,
             sample_rate=model.sample_rate,
             channels=model.channels,
             ledger=self.parent.ledger(self.data.ledger()) if self.parent else self.data.ledger(),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import pickle
 import subprocess
 import sys
@@ -13,7 +14,20 @@ import pytest
 import torch
 
 from core import conditioner
-from core.conditioner import DIM, HarmonicTable, condition, condition_from_audio, draw, notes_in
+from core.condition_parts import PARTS
+from core.conditioner import (
+    DIM,
+    LAYOUTS,
+    ToneTable,
+    as_version,
+    condition,
+    condition_from_audio,
+    draw,
+    length,
+    notes_in,
+    split,
+    version_of,
+)
 from core.ddsp.decoder import DecoderConfig
 from core.ddsp.model import DdspModel, Heard
 from core.errors import AudioError, CheckpointError, DataError
@@ -31,8 +45,8 @@ def model(seed: int = 0, heard: tuple[float, float] = (50.0, 2000.0)) -> DdspMod
 
 
 @pytest.fixture(scope="module")
-def table() -> HarmonicTable:
-    return HarmonicTable.from_model(model(), RANGE)
+def table() -> ToneTable:
+    return ToneTable.from_model(model(), RANGE)
 
 
 def play(notes: list[float], seconds: float, gain: float = 1.0) -> np.ndarray:
@@ -46,48 +60,49 @@ def play(notes: list[float], seconds: float, gain: float = 1.0) -> np.ndarray:
     return (gain * 0.2 * np.concatenate(waves)).astype(np.float32)
 
 
-def test_the_table_holds_proper_distributions_of_every_semitone_heard(table: HarmonicTable) -> None:
+def test_the_table_holds_proper_distributions_of_every_semitone_heard(table: ToneTable) -> None:
     assert table.pitches.tolist() == list(range(44, 84))  # 103.8 to 987.8 Hz
     assert table.distributions.shape == (3, 40, 60)
     assert np.allclose(table.distributions.sum(-1), 1, atol=1e-5)
     above = 440 * 2 ** ((table.pitches[:, None] - 69) / 12) * np.arange(1, 61) >= RATE / 2
     assert above.any()
     assert (table.distributions[:, above] == 0).all()
-    narrow = HarmonicTable.from_model(model(heard=(220.0, 440.0)), RANGE)
+    narrow = ToneTable.from_model(model(heard=(220.0, 440.0)), RANGE)
     assert narrow.pitches.tolist() == list(range(57, 70))
     with pytest.raises(DataError, match="has heard"):
-        HarmonicTable.from_model(model(heard=(2000.0, 3000.0)), RANGE)
+        ToneTable.from_model(model(heard=(2000.0, 3000.0)), RANGE)
 
 
-def test_the_vector_is_of_fixed_length_finite_and_repeatable(table: HarmonicTable) -> None:
+def test_the_vector_is_of_fixed_length_finite_and_repeatable(table: ToneTable) -> None:
     vector = condition(table)
-    assert vector.shape == (DIM,) == (164,)
+    assert vector.shape == (DIM,) == (length(conditioner.CONDITION_VERSION),)
     assert vector.dtype == np.float32
     assert np.isfinite(vector).all()
     assert (vector >= 0).all()
     assert (vector <= 1.001).all()
-    assert np.array_equal(vector, condition(HarmonicTable.from_model(model(), RANGE)))
+    assert np.array_equal(vector, condition(ToneTable.from_model(model(), RANGE)))
 
 
 def test_the_vector_is_what_its_definition_says() -> None:
     shares = np.zeros((1, 2, 60), np.float32)
     shares[0, :, 0], shares[0, 0, 1], shares[0, 1, 2] = 0.9, 0.1, 0.1
-    two = HarmonicTable(np.array([60.0, 61.0], np.float32), np.zeros(1, np.float32), shares)
-    rows = condition(two).reshape(4, 41)
+    noise = np.zeros((1, 2, 16), np.float32)
+    two = ToneTable(np.array([60.0, 61.0], np.float32), np.zeros(1, np.float32), shares, noise)
+    rows = condition(two, version=1).reshape(4, 41)
     assert (rows[[0, 1, 3]] == 0).all()  # C4 and C♯4 lie in the third register
     expected = [(np.log(d + 1e-4) - np.log(1e-4)) / -np.log(1e-4) for d in (0.9, 0.05, 0.05, 0)]
     assert rows[2, :4] == pytest.approx(expected, abs=1e-6)
     assert rows[2, 40] == 1
 
 
-def test_a_note_is_heard_in_its_register_and_counts_once(table: HarmonicTable) -> None:
-    rows = condition(table, [45, 50, 52, 62]).reshape(4, 41)
+def test_a_note_is_heard_in_its_register_and_counts_once(table: ToneTable) -> None:
+    rows = condition(table, [45, 50, 52, 62], version=1).reshape(4, 41)
     assert rows[:, 40].tolist() == pytest.approx([0.25, 0.5, 0.25, 0])
     assert np.array_equal(condition(table, [60, 60, 64]), condition(table, [64, 60]))
     assert not np.allclose(condition(table, [60]), condition(table, [71]), atol=1e-3)
 
 
-def test_the_level_interpolates_and_is_clamped(table: HarmonicTable) -> None:
+def test_the_level_interpolates_and_is_clamped(table: ToneTable) -> None:
     loudest = condition(table, level=-10.0)
     assert np.array_equal(loudest, condition(table, level=99.0))
     assert not np.allclose(loudest, condition(table, level=-40.0), atol=1e-3)
@@ -95,7 +110,7 @@ def test_the_level_interpolates_and_is_clamped(table: HarmonicTable) -> None:
 
 @pytest.mark.parametrize("notes", [[60.0], [57.0, 64.0, 72.0]])
 def test_twice_as_long_or_half_as_loud_gives_the_same_vector(
-    table: HarmonicTable, notes: list[float]
+    table: ToneTable, notes: list[float]
 ) -> None:
     once = play(notes, 0.6)
     vector = condition_from_audio(table, once, RATE, RANGE)
@@ -104,12 +119,12 @@ def test_twice_as_long_or_half_as_loud_gives_the_same_vector(
         assert np.abs(condition_from_audio(table, other, RATE, RANGE) - vector).max() < 1e-3
 
 
-def test_two_instruments_differ(table: HarmonicTable) -> None:
-    other = condition(HarmonicTable.from_model(model(seed=1), RANGE))
+def test_two_instruments_differ(table: ToneTable) -> None:
+    other = condition(ToneTable.from_model(model(seed=1), RANGE))
     assert np.sqrt(np.mean((other - condition(table)) ** 2)) > 0.02
 
 
-def test_half_precision_on_disk_keeps_the_condition(table: HarmonicTable, tmp_path: Path) -> None:
+def test_half_precision_on_disk_keeps_the_condition(table: ToneTable, tmp_path: Path) -> None:
     model().save(tmp_path / "m.safetensors", {})
     again = conditioner.build(tmp_path / "m.safetensors", RANGE)
     assert np.abs(condition(again) - condition(table)).max() < 1e-3
@@ -121,7 +136,7 @@ def test_half_precision_on_disk_keeps_the_condition(table: HarmonicTable, tmp_pa
         conditioner.build(tmp_path / "none.safetensors", RANGE)
 
 
-def test_draws_vary_around_the_default_and_are_seeded(table: HarmonicTable) -> None:
+def test_draws_vary_around_the_default_and_are_seeded(table: ToneTable) -> None:
     draws = np.stack([draw(table, np.random.default_rng(seed)) for seed in range(200)])
     assert draws.shape == (200, DIM)
     assert draws.dtype == np.float32
@@ -130,11 +145,11 @@ def test_draws_vary_around_the_default_and_are_seeded(table: HarmonicTable) -> N
     assert (draws <= 1.001).all()
     assert np.array_equal(draws[7], draw(table, np.random.default_rng(7)))
     assert len(np.unique(draws, axis=0)) == 200
-    full = draws[(draws.reshape(-1, 4, 41)[:, :, 40] > 0).sum(1) == 4]
+    full = draws[(draws[:, :164].reshape(-1, 4, 41)[:, :, 40] > 0).sum(1) == 4]
     assert np.abs(full - condition(table)).mean() < 0.06
 
 
-def test_draws_are_fast_and_tables_travel_to_workers(table: HarmonicTable) -> None:
+def test_draws_are_fast_and_tables_travel_to_workers(table: ToneTable) -> None:
     sent = pickle.loads(pickle.dumps(table))  # noqa: S301
     rng = np.random.default_rng(0)
     times = []
@@ -150,7 +165,7 @@ def test_importing_it_does_not_import_torch() -> None:
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
-def test_bad_notes_and_audio_are_refused(table: HarmonicTable) -> None:
+def test_bad_notes_and_audio_are_refused(table: ToneTable) -> None:
     for notes in ([], [float("nan")]):
         with pytest.raises(DataError, match="at least one note"):
             condition(table, notes)
@@ -160,3 +175,54 @@ def test_bad_notes_and_audio_are_refused(table: HarmonicTable) -> None:
         condition_from_audio(table, np.zeros(RATE, np.float32), RATE, RANGE)
     with pytest.raises(AudioError, match="finite"):
         notes_in(np.full(RATE, np.nan, np.float32), RATE, RANGE)
+
+
+def test_later_versions_only_append(table: ToneTable, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A separator of an earlier version is served with the beginning of the vector."""
+    versions = sorted(LAYOUTS)
+    for earlier, later in itertools.pairwise(versions):
+        assert LAYOUTS[later][: len(LAYOUTS[earlier])] == LAYOUTS[earlier]
+    assert LAYOUTS[1] == ("registers",)
+    monkeypatch.setitem(LAYOUTS, 99, ("registers", "spread", "noise"))
+    long = condition(table, version=99)
+    assert len(long) == length(99) == 164 + 160 + 17
+    assert version_of(long) == 99
+    assert np.array_equal(as_version(long, 1), condition(table, version=1))
+    assert np.array_equal(as_version(long, 99), long)
+    assert np.array_equal(np.concatenate(list(split(long).values())), long)
+    with pytest.raises(DataError, match="has not the 341 values of version 99"):
+        as_version(condition(table, version=1), 99)
+    with pytest.raises(DataError, match="no version 7"):
+        condition(table, version=7)
+    with pytest.raises(DataError, match="no known version"):
+        version_of(np.zeros(12, np.float32))
+
+
+@pytest.mark.parametrize("layout", [("mean",), ("registers", "spread", "noise")])
+def test_every_part_keeps_the_contract(
+    table: ToneTable, layout: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(LAYOUTS, 99, layout)
+    rng = np.random.default_rng(0)
+    drawn = [draw(table, rng, 99) for _ in range(50)]
+    vectors = [condition(table, version=99), condition(table, [60], -25.0, 99), *drawn]
+    if layout != ("mean",):
+        vectors.append(condition(ToneTable.from_model(model(), None), version=99))
+    for vector in vectors:
+        assert vector.shape == (sum(PARTS[name].length for name in layout),)
+        assert vector.dtype == np.float32
+        assert np.isfinite(vector).all()
+        assert vector.min() >= 0
+        assert vector.max() <= 1.001
+    varied = np.stack(drawn).std(axis=0)
+    for name, part in split(varied.astype(np.float32)).items():
+        assert part.max() > 0.01, f"training never varies {name}"
+
+
+def test_training_draws_from_the_notes_that_were_measured(tmp_path: Path) -> None:
+    path = tmp_path / "condition.npy"
+    assert conditioner.measured_notes(path) is None
+    path.with_suffix(".json").write_text('{"notes": [60.0, 64]}')
+    assert conditioner.measured_notes(path) == [60.0, 64.0]
+    path.with_suffix(".json").write_text("{")
+    assert conditioner.measured_notes(path) is None

@@ -13,6 +13,7 @@ from safetensors import safe_open
 from core import checkpoint
 from core.errors import CheckpointError, ConfigError, DataError, OutputExistsError, TrainingError
 from core.film import FiLM
+from core.instrument import Instrument
 from core.registry import Registry
 from core.trainer import TrainRequest, fit
 from core.training_run import TrainingRun
@@ -138,13 +139,19 @@ def test_a_run_can_start_from_a_checkpoint(registry: Registry, tones: Path, tmp_
         fit(registry, third, silent)
 
 
-def test_a_start_from_an_older_kind_of_condition_is_refused(
+def test_an_older_separator_is_trained_on_with_its_own_kind_of_condition(
     registry: Registry, tones: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = fit(registry, request(tones, tmp_path / "first", max_steps=1), silent)
-    monkeypatch.setattr("core.training_parent.CONDITION_VERSION", 1000)
-    with pytest.raises(TrainingError, match="train anew"):
-        fit(registry, request(tones, tmp_path / "second", start_from=first.last), silent)
+    before = checkpoint.read_metadata(first.last).condition_version
+    condition = Instrument.condition
+    monkeypatch.setattr(Instrument, "condition", lambda self: np.append(condition(self), 0.5))
+    later = fit(
+        registry, request(tones, tmp_path / "2", start_from=first.last, max_steps=1), silent
+    )
+    loaded = checkpoint.load(later.last, registry.backbone)
+    assert loaded.metadata.condition_version == before
+    assert np.array_equal(loaded.conditions["bass"], condition(registry.instruments(["bass"])[0]))
 
 
 def test_nothing_to_resume(registry: Registry, tones: Path, tmp_path: Path) -> None:

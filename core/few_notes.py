@@ -1,0 +1,335 @@
+"""An instrument from a few solo notes: a plugin folder, minutes after the recordings.
+
+The bundled voice that resynthesises the notes best is fine-tuned on them, and the condition is
+measured on the notes that were heard.
+"""
+
+from __future__ import annotations
+
+import logging
+import shlex
+import shutil
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import soundfile
+import torch
+import yaml
+
+from core.audio import info
+from core.config import parse
+from core.ddsp import prepared as solos_file
+from core.ddsp.features import FRAME_RATE, SAMPLE_RATE, loudness
+from core.ddsp.model import DdspModel
+from core.ddsp.prepared import Prepared
+from core.ddsp.spectral_loss import multiscale_spectral_loss
+from core.ddsp.training import Passages, TrainReport, train
+from core.errors import OutputExistsError, PluginError
+from core.instrument import Instrument, InstrumentConfig, plain
+from core.plugin_files import build_condition
+from core.registry import Registry
+from core.solo_notes import MOST_SECONDS, SoloNotes, listen, name_notes
+
+log = logging.getLogger(__name__)
+
+SECONDS = 0.5
+"""Length of the passages that are resynthesised."""
+
+BATCH = 4
+LEARNING_RATE = 1e-3
+ALL_STEPS = 1_000_000  # the time ends the training
+SOUNDING_RANGE = 30.0
+"""Frames within this many dB of the loudest tell how loud the notes are."""
+
+COMPARED = 8
+"""Passages that the voices are compared on."""
+
+LISTENING, COMPARING = 0.15, 0.3
+"""Seconds that a second of audio, and a voice to compare, take on one core."""
+
+Report = Callable[[float, str], None]
+
+
+@dataclass(frozen=True)
+class NewInstrument:
+    """What was made.
+
+    Attributes:
+        folder: the plugin.
+        heard: the notes.
+        fits: instrument → spectral loss of its voice on the notes, before any training.
+        start: the instrument whose voice was the start.
+        training: how the fine-tuning went.
+    """
+
+    folder: Path
+    heard: SoloNotes
+    fits: Mapping[str, float]
+    start: str
+    training: TrainReport
+
+
+def from_notes(
+    files: Sequence[Path],
+    name: str,
+    out: Path,
+    registry: Registry,
+    *,
+    seconds: float = 90.0,
+    start: str | None = None,
+    licence: str = "not stated",
+    seed: int = 0,
+    overwrite: bool = False,
+    report: Report,
+) -> NewInstrument:
+    """Make an instrument plugin from recordings of a few notes.
+
+    Args:
+        files: notes or passages of the instrument alone, one note at a time.
+        name: of the new instrument.
+        out: folder of plugin folders; the new one is ``out/name``.
+        registry: the instruments whose voices may be the start.
+        seconds: how long to fine-tune.
+        start: the instrument to start from; the one whose voice fits best if not given.
+        licence: terms of the recordings.
+        seed: of the order of passages.
+        overwrite: replace a plugin of this name in ``out``.
+        report: told the share done and what is going on.
+
+    Raises:
+        ConfigError: the name is not one.
+        PluginError: the name is another instrument's, or there is no voice to start from.
+        OutputExistsError: the folder is there and may not be replaced.
+        DataError: the recordings cannot serve; says which and why.
+        AudioError: a recording that cannot be read.
+    """
+    folder = out / name
+    check_name(name, registry, folder, overwrite)
+    voices = [item for item in registry.instruments([start] if start else None) if item.f0_range]
+    voices = [item for item in voices if item.name != name]
+    if not voices:
+        raise PluginError(
+            "there is no voice of a pitched instrument to start from", "enable one in registry.yaml"
+        )
+    heard = listen(
+        files,
+        lambda done, total: report(0.05 * done / total, f"listening, {done} of {total} files"),
+    )
+    for path, reason in heard.refused.items():
+        log.warning("%s is left out: %s", path, reason)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=folder.parent) as scratch:
+        models = {voice.name: DdspModel.load(voice.ddsp_file) for voice in voices}
+        prepared = _prepare(heard, _usual_level(list(models.values())), Path(scratch) / "audio")
+        report(0.06, "comparing voices")
+        fits = compare_voices(models, solos_file.load(prepared))
+        chosen = next(voice for voice in voices if voice.name == min(fits, key=fits.__getitem__))
+        made = Path(scratch) / name
+        made.mkdir()
+        training = train(
+            prepared,
+            made / "ddsp.safetensors",
+            start_from=chosen.ddsp_file,
+            hold_out=False,  # every note counts
+            steps=ALL_STEPS,
+            minutes=seconds / 60,
+            batch=BATCH,
+            seconds=SECONDS,
+            learning_rate=LEARNING_RATE,
+            seed=seed,
+            metadata={
+                "instrument": name,
+                "start": chosen.name,
+                "licences": [*chosen.config.licences.data, licence],
+                "command": shlex.join(["python", Path(sys.argv[0]).name, *sys.argv[1:]]),
+            },
+            progress=_follow(report, seconds),
+        )
+        result = NewInstrument(folder, heard, fits, chosen.name, training)
+        _describe(made, result, chosen, models[chosen.name], licence)
+        build_condition(made, heard.notes)
+        Instrument.from_folder(made, "new").condition()  # complete, or an error now
+        report(1.0, "done")
+        if folder.exists():
+            shutil.rmtree(folder)
+        made.rename(folder)
+    return result
+
+
+def expected_seconds(files: Sequence[Path], seconds: float, voices: int) -> float:
+    """About how long `from_notes` takes: fine-tuning, and listening twice to the recordings.
+
+    Args:
+        files: the recordings.
+        seconds: of fine-tuning.
+        voices: how many are compared.
+
+    Raises:
+        AudioError: a file that cannot be read.
+    """
+    audio = min(sum(info(path).duration for path in files), MOST_SECONDS)
+    return seconds + LISTENING * audio + COMPARING * voices + 2.0
+
+
+def check_name(name: str, registry: Registry, folder: Path, overwrite: bool) -> None:
+    """Refuse a name that cannot be, is taken, or whose folder is there; errors as `from_notes`."""
+    parse({"name": name, **_BLANK}, InstrumentConfig, "--name")
+    for item in registry.instruments():
+        if plain(name) in (item.name, *item.aliases) and item.folder.resolve() != folder.resolve():
+            raise PluginError(
+                f"'{name}' is what '{item.name}' ({item.owner}) is called", "choose another --name"
+            )
+    if folder.exists() and not overwrite:
+        raise OutputExistsError(f"{folder} exists", "choose another name, or use --overwrite")
+    if folder.exists() and not (folder / "instrument.yaml").is_file():
+        raise OutputExistsError(f"{folder} is not a plugin's folder", "choose another --out")
+
+
+def compare_voices(models: Mapping[str, DdspModel], data: Prepared) -> dict[str, float]:
+    """Multi-scale spectral loss of voices on solos that none of them has heard.
+
+    Args:
+        models: name → voice.
+        data: the prepared solos.
+
+    Returns:
+        Name → loss; the lowest fits best.
+
+    Raises:
+        DataError: nothing in the solos has a steady pitch.
+    """
+    passages = Passages(data, round(SECONDS * FRAME_RATE), torch.device("cpu"), hold_out=False)
+    picks = torch.linspace(0, len(passages.train) - 1, min(COMPARED, len(passages.train))).long()
+    given = passages.batch(passages.train[picks])
+    losses = {}
+    for name, model in models.items():
+        noise = torch.Generator().manual_seed(0)
+        with torch.no_grad():
+            audio = model(given.f0_hz, given.loudness_db, noise)
+        losses[name] = round(float(multiscale_spectral_loss(given.audio, audio)), 3)
+    return losses
+
+
+def _usual_level(models: Sequence[DdspModel]) -> float:
+    """Loudness in dB that voices are used to: the median of what each has heard most."""
+    return float(np.median([model.heard.loudness_db[1] for model in models]))
+
+
+def _prepare(heard: SoloNotes, loudness_db: float, folder: Path) -> Path:
+    """Solos ready for training, brought to a loudness; notes keep their levels to each other.
+
+    Each file gets silence at its end, so that a short note also fills a passage.
+    """
+    folder.mkdir()
+    waves = list(heard.audio.values())
+    levels = [loudness(torch.from_numpy(wave)[None], SAMPLE_RATE)[0].numpy() for wave in waves]
+    frames = np.concatenate(levels)
+    change = loudness_db - float(np.median(frames[frames > frames.max() - SOUNDING_RANGE]))
+    loudest = max(float(np.abs(wave).max()) for wave in waves)
+    gain = np.float32(min(10 ** (change / 20), 1.0 / loudest))
+    silence = np.zeros(round(1.2 * SECONDS * SAMPLE_RATE), np.float32)
+    paths = []
+    for number, wave in enumerate(waves):
+        paths.append(folder / f"{number:03}.wav")
+        soundfile.write(paths[-1], np.concatenate([wave * gain, silence]), SAMPLE_RATE, "FLOAT")
+    return solos_file.prepare(paths, heard.f0_range, folder / "solos.safetensors")
+
+
+def _follow(report: Report, seconds: float) -> Callable[[int, int, float], None]:
+    """Progress of the training in terms of its time."""
+    began = time.monotonic()
+
+    def follow(step: int, _: int, loss: float) -> None:
+        share = min((time.monotonic() - began) / seconds, 1.0)
+        report(0.07 + 0.92 * share, f"fine-tuning, step {step}  loss {loss:.2f}")
+
+    return follow
+
+
+_BLANK = {
+    "f0_range": [100, 200],
+    "ddsp": {"sha256": "0" * 64},
+    "licences": {"weights": "", "data": []},
+}
+
+
+def _describe(
+    folder: Path, made: NewInstrument, start: Instrument, voice: DdspModel, licence: str
+) -> None:
+    """Write `instrument.yaml`, `recipe.yaml` and the model card."""
+    low, high = made.heard.f0_range
+    size = voice.config
+    name, notes = made.folder.name, made.heard.notes
+    description = {
+        "name": name,
+        "f0_range": [low, high],
+        "ddsp": {
+            "file": "ddsp.safetensors",
+            "sha256": "0" * 64,  # `build_condition` fills it in
+            "rnn_channels": size.rnn_channels,
+            "channels": size.channels,
+            "layers_per_stack": size.layers_per_stack,
+            "n_harmonics": size.n_harmonics,
+            "n_noise": size.n_noise,
+            "reverb_length": size.reverb_length,
+        },
+        "condition": {"version": 1, "file": "condition.npy"},
+        "licences": {
+            "weights": f"as the recordings ({licence}) and the voice of {start.name} "
+            f"({start.config.licences.weights})",
+            "data": [*start.config.licences.data, licence],
+        },
+    }
+    _write_yaml(folder / "instrument.yaml", description, "f0_range in Hz, from the notes heard.")
+    middle = (notes[0] + notes[-1]) / 2
+    reach = max((notes[-1] - notes[0]) / 2, 6.5)  # a voice spans more than an octave
+    recipe = {
+        "use": ["tracks"],
+        "voice": {"range": [int(middle - reach), int(middle + reach) + 1]},
+        "sources": {"tracks": {"kind": "stems", "root": "tracks", "licence": licence}},
+    }
+    _write_yaml(
+        folder / "recipe.yaml",
+        recipe,
+        f"To train a separator that knows it: multitracks as tracks/<track>/{name}.wav, or --data.",
+    )
+    (folder / "README.md").write_text(_card(made, licence), encoding="utf-8")
+
+
+def _write_yaml(path: Path, data: Mapping[str, object], remark: str) -> None:
+    text = yaml.safe_dump(dict(data), sort_keys=False, allow_unicode=True, default_flow_style=False)
+    path.write_text(f"# {remark}\n{text}", encoding="utf-8")
+
+
+def _card(made: NewInstrument, licence: str) -> str:
+    """The model card as Markdown."""
+    low, high = made.heard.f0_range
+    training = made.training
+    fits = "\n".join(f"| {name} | {loss:.2f} |" for name, loss in sorted(made.fits.items()))
+    return f"""# {made.folder.name}
+
+Made from a few solo notes: the voice of {made.start}, fine-tuned on them, and the condition vector
+measured on the notes heard.
+
+| | |
+|---|---|
+| recordings | {len(made.heard.audio)} files, {made.heard.seconds:.1f} s; {licence} |
+| notes | {name_notes(made.heard.notes)} |
+| f0 range | {low:g} to {high:g} Hz |
+| training | {training.steps} steps in {training.seconds:.0f} s |
+| spectral loss | {training.first_loss:.2f} at first, {training.last_loss:.2f} at the end |
+
+Outside of these notes nothing is known of the instrument. More notes, from low to high and from
+soft to loud, make a better condition; minutes of solos make a better voice (`ddsp train`).
+
+Spectral loss of each voice on the notes, before training; the lowest was the start:
+
+| voice | loss |
+|---|---|
+{fits}
+"""

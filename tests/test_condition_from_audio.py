@@ -1,0 +1,239 @@
+"""A few solo notes become an instrument that separates; what cannot serve is told in one line."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import soundfile
+
+import cli
+from core import conditioner
+from core.condition_view import similarity
+from core.conditioner import LAYOUTS
+from core.errors import DataError
+from core.plugin_files import build_condition
+from core.registry import Registry
+from core.separator import open_separator
+from core.solo_notes import listen, name_notes, notes_of
+
+RATE = 22_050
+REED = np.array([0.8, 0.6, 0.5, 0.35, 0.2, 0.12, 0.06, 0.03, 0.02, 0.01])
+
+
+def tone(midi: float, seconds: float = 0.9, rate: int = RATE, gain: float = 0.25) -> np.ndarray:
+    """A note with soft edges and a bit of breath."""
+    moment = np.arange(round(seconds * rate)) / rate
+    hz = 440 * 2 ** ((midi - 69) / 12)
+    partials = [a * np.sin(2 * np.pi * k * hz * moment + k) for k, a in enumerate(REED, 1)]
+    audible = [p for k, p in enumerate(partials, 1) if k * hz < rate / 2]
+    breath = 0.003 * np.random.default_rng(round(midi)).standard_normal(len(moment))
+    edges = np.minimum(1, 40 * np.minimum(moment, moment[::-1]))
+    return gain * edges * (np.sum(audible, axis=0) + breath)
+
+
+def chord(*notes: float) -> np.ndarray:
+    return np.sum([tone(note, gain=0.1) for note in notes], axis=0)
+
+
+def hits() -> np.ndarray:
+    moment = np.arange(RATE // 4) / RATE
+    rng = np.random.default_rng(0)
+    return np.tile(0.4 * np.exp(-20 * moment), 4) * rng.standard_normal(4 * len(moment))
+
+
+def written(folder: Path, waves: list[np.ndarray], rate: int = RATE) -> list[Path]:
+    folder.mkdir(parents=True, exist_ok=True)
+    paths = [folder / f"{index:02}.wav" for index in range(len(waves))]
+    for path, wave in zip(paths, waves, strict=True):
+        soundfile.write(path, wave, rate)
+    return paths
+
+
+NOTES = [55, 58, 61, 64, 67, 71]
+
+
+@pytest.fixture(scope="module")
+def reed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Six notes of an instrument that nobody knows."""
+    return written(tmp_path_factory.mktemp("reed"), [tone(note) for note in NOTES])[0].parent
+
+
+def test_notes_are_heard_as_what_they_are(reed: Path) -> None:
+    heard = listen(sorted(reed.glob("*.wav")))
+    assert heard.notes == NOTES
+    assert not heard.refused
+    low, high = heard.f0_range
+    assert 190 < low < 196.0 < 493.9 < high < 510
+    assert heard.seconds == pytest.approx(5.4, abs=0.4)
+    assert name_notes([60, 61, 69]) == "C4, C♯4, A4"
+
+
+def test_a_passage_counts_as_its_notes(tmp_path: Path) -> None:
+    passage = np.concatenate([tone(note, 0.4) for note in (57, 62, 65)])
+    assert listen(written(tmp_path, [passage])).notes == [57, 62, 65]
+
+
+BAD = {
+    "silence": ([np.zeros(RATE)] * 3, RATE, "is silent"),
+    "noise": ([0.1 * np.random.default_rng(1).standard_normal(RATE)] * 3, RATE, "no steady pitch"),
+    "chords": (
+        [chord(60, 64, 67), chord(57, 60, 64), chord(62, 65, 69)],
+        RATE,
+        "several notes at once|no steady pitch",
+    ),
+    "drums": ([hits()] * 3, RATE, "no steady pitch"),
+    "clipped": (
+        [np.clip(4 * tone(note), -0.5, 0.5) for note in (60, 64, 67)],
+        RATE,
+        "is clipped",
+    ),
+    "8 kHz": (
+        [tone(note, rate=8000) for note in (60, 64, 67)],
+        8000,
+        "at 8000 Hz nothing above 4 kHz",
+    ),
+    "too few notes": ([tone(60), tone(60, gain=0.1), tone(64)], RATE, "only 2 different notes"),
+    "a click": ([np.r_[np.zeros(99), 0.5, np.zeros(99)]] * 3, RATE, "no steady pitch"),
+}
+
+
+@pytest.mark.parametrize("case", sorted(BAD))
+def test_bad_input_is_one_clear_line(
+    case: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    waves, rate, message = BAD[case]
+    paths = written(tmp_path / "in", waves, rate)
+    with pytest.raises(DataError, match=message) as error:
+        listen(paths)
+    assert error.value.hint
+    out = tmp_path / "out"
+    command = ["condition", "from-audio", *map(str, paths), "--name", "reed", "-o", str(out)]
+    assert cli.main(command) == 1
+    last = capsys.readouterr().err.strip().splitlines()[-1]
+    assert last.startswith("error:")
+    assert not (out / "reed").exists()
+    assert not out.exists() or not list(out.iterdir())
+
+
+def test_one_bad_file_is_left_out_and_told(reed: Path, tmp_path: Path) -> None:
+    [drum] = written(tmp_path, [hits()])
+    heard = listen([*sorted(reed.glob("*.wav")), drum])
+    assert heard.notes == NOTES
+    assert "no steady pitch" in heard.refused[drum]
+
+
+def test_a_note_without_much_fundamental_keeps_its_octave() -> None:
+    from core.audio import resample
+
+    wave = resample(tone(67)[None].astype(np.float32), RATE, 16_000)[0]
+    assert notes_of(wave)[0] == [67]
+
+
+@pytest.fixture(scope="module")
+def plugins(reed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of plugins with the one made from the notes."""
+    out = tmp_path_factory.mktemp("plugins")
+    files = [str(path) for path in sorted(reed.glob("*.wav"))]
+    command = ["condition", "from-audio", *files, "--name", "reed", "-o", str(out)]
+    assert cli.main([*command, "--seconds", "4", "--licence", "CC0"]) == 0
+    return out
+
+
+def test_the_new_instrument_is_whole(plugins: Path) -> None:
+    assert [path.name for path in plugins.iterdir()] == ["reed"], "nothing is left behind"
+    registry = Registry.load([plugins])
+    assert not registry.broken
+    [reed] = registry.instruments(["reed"])
+    assert reed.condition().shape == (conditioner.DIM,)
+    assert conditioner.measured_notes(reed.condition_file) == NOTES
+    assert "CC0" in reed.config.licences.data
+    card = (reed.folder / "README.md").read_text()
+    assert card.startswith("# reed\n")
+    assert "G3, B♭3, C♯4, E4, G4, B4" in card
+
+
+def test_its_condition_is_of_its_own_harmonics(plugins: Path) -> None:
+    """Nearer to the true harmonics, which the test has drawn, than to any bundled instrument's."""
+    registry = Registry.load([plugins])
+    [reed] = registry.instruments(["reed"])
+    truth = np.zeros((1, len(NOTES), 60), np.float32)
+    truth[..., : len(REED)] = REED / REED.sum()
+    noise = np.zeros((1, len(NOTES), 16), np.float32)
+    table = conditioner.ToneTable(np.array(NOTES, np.float32), np.zeros(1), truth, noise)
+    true = conditioner.condition(table, version=1)
+    found = conditioner.as_version(reed.condition(), 1)
+    own = similarity(found, true)
+    others = {
+        item.name: similarity(true, conditioner.as_version(item.condition(), 1))
+        for item in registry.instruments()
+        if item.name != "reed"
+    }
+    assert own > max(others.values()), (own, others)
+
+
+def test_it_separates_at_once_also_with_a_later_condition(
+    plugins: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    registry = Registry.load([plugins])
+    separator, names = open_separator(registry.separator_path(), registry, ["reed"])
+    wave = np.random.default_rng(0).standard_normal((1, 8000)).astype(np.float32) / 20
+    stem = separator.separate(wave, 44_100, names)["reed"]
+    monkeypatch.setitem(LAYOUTS, 99, (*LAYOUTS[conditioner.CONDITION_VERSION], "spread"))
+    [reed] = registry.instruments(["reed"])
+    build_condition(reed.folder, NOTES, version=99)
+    registry = Registry.load([plugins])
+    [reed] = registry.instruments(["reed"])
+    assert reed.config.condition.version == 99
+    assert reed.condition().shape == (conditioner.length(99),)
+    later, names = open_separator(registry.separator_path(), registry, ["reed"])
+    np.testing.assert_array_equal(later.separate(wave, 44_100, names)["reed"], stem)
+    build_condition(reed.folder, NOTES)
+
+
+def test_nothing_is_overwritten_and_no_name_taken(
+    plugins: Path, reed: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    files = [str(path) for path in sorted(reed.glob("*.wav"))]
+    before = (plugins / "reed" / "ddsp.safetensors").read_bytes()
+    command = ["condition", "from-audio", *files, "-o", str(plugins), "--seconds", "0.5"]
+    for name, message in (
+        ("reed", "exists"),
+        ("violin", "is what 'violin'"),
+        ("Reed 1", "--name"),
+        ("all", "reserved"),
+    ):
+        assert cli.main([*command, "--name", name]) == 1
+        assert message in capsys.readouterr().err
+    assert (plugins / "reed" / "ddsp.safetensors").read_bytes() == before
+    assert cli.main([*command, "--name", "reed", "--overwrite", "--plugin", "violin"]) == 0
+    assert "started from the voice of violin" in capsys.readouterr().out
+    assert (plugins / "reed" / "ddsp.safetensors").read_bytes() != before
+
+
+@pytest.mark.parametrize(
+    ("section", "expected"),
+    [
+        ("condition:\n  # why\n  version: 1  # old\n  file: c.npy\n", "  version: 7  # old\n"),
+        ("condition:\n    file: c.npy\n", "    version: 7\n    file: c.npy\n"),
+        ("", "condition:\n  version: 7\n"),
+    ],
+)
+def test_building_a_condition_states_its_version(
+    section: str, expected: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(LAYOUTS, 7, ("registers", "noise"))
+    flute = Registry.load().instruments(["flute"])[0]
+    (tmp_path / "ddsp.safetensors").write_bytes(flute.ddsp_file.read_bytes())
+    description = (
+        f'name: flute\nf0_range: [262, 2093]\nddsp:\n  sha256: "{"0" * 64}"\n{section}'
+        "licences: {weights: MIT, data: []}\n"
+    )
+    (tmp_path / "instrument.yaml").write_text(description)
+    path = build_condition(tmp_path, version=7)
+    assert expected in (tmp_path / "instrument.yaml").read_text()
+    origin = json.loads(path.with_suffix(".json").read_text())
+    assert (origin["version"], origin["parts"]) == (7, ["registers", "noise"])
+    assert np.load(path).shape == (181,)

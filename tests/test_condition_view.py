@@ -1,0 +1,140 @@
+"""Conditions for the eye, and the one measure of how near two of them are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import cli
+from core import conditioner
+from core.condition_view import similarities, similarity, similarity_table
+from core.conditioner import LAYOUTS, condition
+from core.instrument import Instrument
+from core.registry import Registry
+
+INSTRUMENTS = {item.name: item for item in Registry.load().instruments()}
+FULL = 99
+
+
+@pytest.fixture(scope="module")
+def halves() -> dict[str, dict[str, tuple[np.ndarray, np.ndarray]]]:
+    """Layout → instrument → vectors of its even and of its odd semitones (without pitch: of soft
+    and of loud strokes)."""
+    tables = {n: conditioner.build(i.ddsp_file, i.f0_range) for n, i in INSTRUMENTS.items()}
+    found: dict[str, dict[str, tuple[np.ndarray, np.ndarray]]] = {}
+    for label, layout in (
+        ("now", LAYOUTS[conditioner.CONDITION_VERSION]),
+        ("all parts", ("registers", "spread", "noise")),
+    ):
+        LAYOUTS[FULL] = layout
+        for name, table in tables.items():
+            if table.pitched:
+                notes = table.pitches.tolist()
+                pair = tuple(
+                    condition(table, [n for n in notes if n % 2 == parity], version=FULL)
+                    for parity in (0, 1)
+                )
+            else:
+                soft, _, loud = table.levels.tolist()
+                pair = tuple(condition(table, level=x, version=FULL) for x in (soft, loud))
+            if any(vector.any() for vector in pair):  # without pitch, version 1 says nothing
+                found.setdefault(label, {})[name] = pair  # type: ignore[assignment]
+    del LAYOUTS[FULL]
+    return found
+
+
+@pytest.mark.parametrize("label", ["now", "all parts"])
+@pytest.mark.parametrize("name", sorted(INSTRUMENTS))
+def test_other_notes_of_an_instrument_are_nearer_than_any_other_instrument(
+    halves: dict[str, dict[str, tuple[np.ndarray, np.ndarray]]],
+    name: str,
+    label: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(LAYOUTS, FULL, ("registers", "spread", "noise"))
+    vectors = halves[label]
+    if name not in vectors:
+        pytest.skip("version 1 has no values for an instrument without pitch")
+    even, odd = vectors[name]
+    own = similarity(even, odd)
+    for other, pair in vectors.items():
+        if other != name:
+            nearest = max(similarity(one, two) for one in (even, odd) for two in pair)
+            assert own > nearest, f"{other} is nearer than other notes of {name}"
+
+
+def test_similarity_is_a_cosine_weighed_by_the_notes() -> None:
+    rng = np.random.default_rng(0)
+    one, two = rng.random((2, 4, 41)).astype(np.float32)
+    one[:, 40] = two[:, 40] = [0.5, 0.5, 0, 0]
+    assert similarity(one.ravel(), one.ravel()) == pytest.approx(1, abs=1e-6)
+    before = similarity(one.ravel(), two.ravel())
+    assert before == pytest.approx(similarity(two.ravel(), one.ravel()))
+    one[2:, :40] = 0.9  # registers without notes do not count
+    assert similarity(one.ravel(), two.ravel()) == pytest.approx(before)
+    assert similarity(np.zeros(164, np.float32), two.ravel()) == 0
+    longer = np.concatenate([two.ravel(), rng.random(17).astype(np.float32)])
+    assert similarity(one.ravel(), longer) == pytest.approx(before), "the beginning they share"
+
+
+def test_the_matrix_is_symmetric_and_names_the_nearest() -> None:
+    vectors = {name: item.condition() for name, item in INSTRUMENTS.items()}
+    matrix = similarities(vectors)
+    np.testing.assert_allclose(matrix, matrix.T, atol=1e-6)
+    pitched = [item.f0_range is not None for item in INSTRUMENTS.values()]
+    np.testing.assert_allclose(np.diag(matrix)[pitched], 1, atol=1e-6)
+    assert [column.header for column in similarity_table(vectors).columns][-1] == "nearest"
+
+
+def is_png(path: Path) -> bool:
+    return path.read_bytes().startswith(b"\x89PNG\r\n\x1a\n") and path.stat().st_size > 5000
+
+
+def test_pictures_are_written_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    pytest.importorskip("matplotlib")
+    matrix, lines = tmp_path / "matrix.png", tmp_path / "lines.png"
+    assert cli.main(["condition", "compare", "violin", "flute", "--png", str(matrix)]) == 0
+    assert "nearest" in capsys.readouterr().out
+    assert cli.main(["condition", "show", "violin,flute", "--png", str(lines)]) == 0
+    assert is_png(matrix)
+    assert is_png(lines)
+    before = matrix.read_bytes()
+    assert cli.main(["condition", "compare", "all", "--png", str(matrix)]) == 1
+    assert "exists" in capsys.readouterr().err
+    assert matrix.read_bytes() == before
+    assert cli.main(["condition", "compare", "--png", str(matrix), "--overwrite"]) == 0
+    assert matrix.read_bytes() != before
+    assert cli.main(["condition", "compare", "--png", str(tmp_path / "a.pdf")]) == 1
+    assert "ends in .png" in capsys.readouterr().err
+
+
+def test_noise_is_drawn_where_there_is_some(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("matplotlib")
+    from core.condition_picture import draw_harmonics
+    from core.condition_view import harmonics_table
+
+    monkeypatch.setitem(LAYOUTS, FULL, ("registers", "noise"))
+    item: Instrument = INSTRUMENTS["violin"]
+    table = conditioner.build(item.ddsp_file, item.f0_range)
+    drums = np.zeros(conditioner.length(FULL), np.float32)
+    drums[-17:] = 0.5
+    vectors = {"violin": condition(table, version=FULL), "drums": drums}
+    draw_harmonics(vectors, tmp_path / "noise.png")
+    assert is_png(tmp_path / "noise.png")
+    shown = [str(cell) for cell in harmonics_table(vectors).columns[1].cells]
+    assert shown.count("noise, 16 bands") == 2
+
+
+def test_without_matplotlib_there_is_one_clear_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import sys
+
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    assert cli.main(["condition", "compare", "--png", str(tmp_path / "a.png")]) == 1
+    assert "pip install matplotlib" in capsys.readouterr().err
+    assert not (tmp_path / "a.png").exists()
