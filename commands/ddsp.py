@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -12,40 +13,151 @@ from core.console import make_console, progress
 
 app = typer.Typer(no_args_is_help=True, help="The DDSP models that the vectors come from.")
 
+Plugin = Annotated[str, typer.Option(help="Plugin folder, or an instrument's name.")]
+
+
+class Size(StrEnum):
+    """Sizes of a model; full is Magenta's solo_instrument."""
+
+    tiny = "tiny"
+    small = "small"
+    full = "full"
+
+
+class Engine(StrEnum):
+    """What trains a model."""
+
+    torch = "torch"
+    magenta = "magenta"
+
 
 @app.command("train")
 def train_ddsp(
-    plugin: Annotated[str, typer.Option(help="Plugin folder, or an instrument's name.")],
-    solos: Annotated[Path, typer.Option(help="Folder of recordings, one note at a time.")],
+    plugin: Plugin,
+    solos: Annotated[
+        Path | None,
+        typer.Option(help="Folder of recordings, one note at a time; the recipe's if not given."),
+    ] = None,
+    size: Annotated[
+        Size | None, typer.Option(help="That of instrument.yaml if not given; full is Magenta's.")
+    ] = None,
+    reverb: Annotated[
+        float | None, typer.Option(min=0.0, max=10.0, help="Seconds of a learned reverb.")
+    ] = None,
+    engine: Annotated[
+        Engine, typer.Option(help="magenta: ddsp's own trainer on TensorFlow (make magenta).")
+    ] = Engine.torch,
     steps: Annotated[int, typer.Option(min=1, help="Optimizer steps.")] = 3000,
     minutes: Annotated[float | None, typer.Option(min=0.01, help="Stop after these.")] = None,
     batch: Annotated[int, typer.Option(min=1, help="Passages in a step.")] = 8,
     seconds: Annotated[float, typer.Option(min=0.1, help="Of each passage.")] = 2.0,
+    out: Annotated[
+        Path | None, typer.Option(help="Run folder; runs/ddsp-<instrument>[-magenta] if not given.")
+    ] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Go on with the run in the run folder.")
+    ] = False,
     seed: Seed = 0,
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     overwrite: Overwrite = False,
     plugins_dir: PluginsDir = None,
 ) -> None:
-    """Train an instrument's DDSP model on solo recordings."""
-    from core.voice import train_voice
+    """Train an instrument's DDSP model on solo recordings and write its model card."""
+    from core.voice import VoiceSettings, train_voice
 
+    settings = VoiceSettings(
+        steps, minutes, batch, seconds, seed, size.value if size else None, reverb
+    )
+    folder = plugin_folder(plugin, plugins_dir)
+    common = {"run": out, "overwrite": overwrite, "resume": resume}
     with progress("training") as update:
-        result = train_voice(
-            plugin_folder(plugin, plugins_dir),
-            solos,
-            steps=steps,
-            minutes=minutes,
-            batch=batch,
-            seconds=seconds,
-            seed=seed,
-            device=device,
-            overwrite=overwrite,
-            report=update,
-        )
+        if engine is Engine.magenta:
+            from core.voice_magenta import train_with_magenta
+
+            result = train_with_magenta(folder, solos, settings, report=update, **common)
+        else:
+            result = train_voice(folder, solos, settings, device=device, report=update, **common)
+    report, likeness = result.report, result.likeness
+    pitch = "" if likeness.f0_cents is None else f"pitch {likeness.f0_cents:.1f} cents, "
     console = make_console()
     console.print(
-        f"{result.steps} steps on {result.minutes} minutes of solos; "
-        f"spectral loss {result.first_loss:.2f} → {result.last_loss:.2f}, "
-        f"held out {result.valid_loss:.2f}"
+        f"{report.steps} steps on {report.minutes} minutes of solos; "
+        f"spectral loss {report.first_loss:.2f} → {report.last_loss:.2f}"
     )
+    console.print(
+        f"held out ({report.held_out}): spectral loss {likeness.loss:.2f}, {pitch}"
+        f"loudness {likeness.loudness_db:.1f} dB off",
+        soft_wrap=True,
+    )
+    console.print(f"listen: tensorboard --logdir {result.run}", soft_wrap=True)
     console.print(f"next: python cli.py condition build {plugin}", soft_wrap=True)
+
+
+@app.command("resynth")
+def resynthesise(
+    audio: Annotated[Path, typer.Argument(help="A recording, one note at a time.")],
+    plugin: Plugin,
+    out: Annotated[Path, typer.Option("-o", "--out", help="WAV or FLAC file, mono at 16 kHz.")],
+    transpose: Annotated[float, typer.Option(help="Semitones up.")] = 0.0,
+    no_reverb: Annotated[bool, typer.Option("--no-reverb", help="Play dry.")] = False,
+    overwrite: Overwrite = False,
+    plugins_dir: PluginsDir = None,
+) -> None:
+    """Play the pitch and loudness of a recording with an instrument's voice."""
+    from core.voice import resynthesise_file
+
+    seconds = resynthesise_file(
+        plugin_folder(plugin, plugins_dir),
+        audio,
+        out,
+        semitones=transpose,
+        dry=no_reverb,
+        overwrite=overwrite,
+    )
+    make_console().print(f"wrote {out}: {seconds:.1f} s", soft_wrap=True)
+
+
+@app.command("import")
+def import_ddsp(
+    checkpoint: Annotated[
+        Path, typer.Argument(help="Folder that Magenta's ddsp saved to, or one checkpoint in it.")
+    ],
+    plugin: Plugin,
+    solos: Annotated[
+        Path | None,
+        typer.Option(help="Recordings like those it was trained on, to measure what it has heard."),
+    ] = None,
+    overwrite: Overwrite = False,
+    plugins_dir: PluginsDir = None,
+) -> None:
+    """Make a TensorFlow checkpoint of Magenta's solo_instrument an instrument's voice."""
+    from core.voice_magenta import import_voice
+
+    folder = plugin_folder(plugin, plugins_dir)
+    with progress("importing") as update:
+        made = import_voice(checkpoint, folder, solos=solos, overwrite=overwrite, report=update)
+    console = make_console()
+    step = f"step {made.source.step}, " if made.source.step >= 0 else ""
+    console.print(
+        f"wrote {made.out} from {made.source.path.name} ({step}{made.parameters} parameters)",
+        soft_wrap=True,
+    )
+    assumed = list(made.source.assumed)
+    if not made.measured:
+        assumed.append("loudness and pitch that it has heard (measure them with --solos)")
+    for what in assumed:
+        console.print(f"note: the checkpoint does not tell, assumed: {what}", soft_wrap=True)
+    console.print(f"next: python cli.py condition build {plugin}", soft_wrap=True)
+
+
+@app.command("export")
+def export_ddsp(
+    out: Annotated[Path, typer.Argument(help="New folder for the checkpoint and its gin file.")],
+    plugin: Plugin,
+    plugins_dir: PluginsDir = None,
+) -> None:
+    """Write an instrument's voice as a TensorFlow checkpoint that Magenta's ddsp goes on from."""
+    from core.voice_magenta import export_voice
+
+    path = export_voice(plugin_folder(plugin, plugins_dir), out)
+    make_console().print(f"wrote {path}.index and operative_config-0.gin", soft_wrap=True)

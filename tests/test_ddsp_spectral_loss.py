@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from core.ddsp.spectral_loss import magnitudes, multiscale_spectral_loss
+from core.ddsp.spectral_loss import FFT_SIZES, magnitudes, multiscale_spectral_loss
 
 
 def test_zero_for_equal_sounds_and_positive_for_any_others() -> None:
@@ -43,4 +43,28 @@ def test_every_sample_is_seen_at_every_scale() -> None:
         last = torch.zeros(1, 1000)
         last[0, 995] = 1.0
         assert magnitudes(last, n_fft).max() > 0.01
-        assert magnitudes(last, n_fft).shape == (1, n_fft // 2 + 1, -(-1000 // (n_fft // 4)))
+        assert magnitudes(last, n_fft).shape == (1, -(-1000 // (n_fft // 4)), n_fft // 2 + 1)
+
+
+def test_value_and_gradients_are_those_of_the_equation() -> None:
+    """Also where a sound is silent, and for both sounds."""
+
+    def equation(target: torch.Tensor, audio: torch.Tensor) -> torch.Tensor:
+        loss = torch.zeros((), dtype=audio.dtype)
+        for n_fft in FFT_SIZES:
+            wanted, given = magnitudes(target, n_fft), magnitudes(audio, n_fft)
+            loss = loss + (wanted - given).abs().mean()
+            logs = [torch.where(x > 0, x, 1e-5).log() for x in (wanted, given)]
+            loss = loss + (logs[0] - logs[1]).abs().mean()
+        return loss
+
+    torch.manual_seed(0)
+    sounds = torch.randn(2, 2, 5000, dtype=torch.float64)
+    sounds[1, :, :2500] = 0
+    given = [sound.requires_grad_() for sound in sounds]
+    expected, found = equation(*given), multiscale_spectral_loss(*given)
+    assert torch.allclose(found, expected)
+    for ours, theirs in zip(
+        torch.autograd.grad(3 * found, given), torch.autograd.grad(3 * expected, given), strict=True
+    ):
+        assert torch.allclose(ours, theirs)

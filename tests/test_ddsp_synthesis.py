@@ -103,6 +103,50 @@ def test_flat_unit_magnitudes_return_the_signal_with_a_constant_delay() -> None:
     assert torch.allclose(out[2:], blocks.flatten()[:-2], atol=1e-5)
 
 
+def plainly(
+    f0_hz: torch.Tensor, amplitude: torch.Tensor, shares: torch.Tensor, samples: int
+) -> torch.Tensor:
+    """Equations 1 to 4 of Engel et al. written down: every harmonic at every sample."""
+    f0 = synthesis.upsample(f0_hz, samples).double()  # (batch, samples, 1)
+    hz = f0 * torch.arange(1, shares.shape[-1] + 1)
+    heights = synthesis.upsample(amplitude * shares, samples, smooth=True)
+    phases = 2 * math.pi * torch.cumsum(hz / RATE, dim=1)
+    return (heights * torch.sin(phases) * (hz < RATE / 2)).sum(-1).to(shares.dtype)
+
+
+@pytest.mark.parametrize("grad", [False, True])
+def test_the_bank_is_its_equation(grad: bool) -> None:
+    """Steady, gliding through Nyquist, vibrato near it, high and low; in more than one block."""
+    time = torch.linspace(0, 1, 300)
+    f0 = torch.stack([50 + 0 * time, 100 * 60**time, 1300 + 60 * torch.sin(60 * time)])[..., None]
+    shares = torch.softmax(torch.randn(3, 300, 60, generator=torch.Generator().manual_seed(0)), -1)
+    amplitude = torch.rand(3, 300, 1, generator=torch.Generator().manual_seed(1))
+    given = [value.requires_grad_(grad) for value in (f0, amplitude, shares)]
+    with torch.set_grad_enabled(grad):
+        audio = synthesis.harmonic_oscillators(*given, 300 * 64, RATE)
+        expected = plainly(*given, 300 * 64)
+    assert (audio - expected).abs().max() < 1e-4
+    if grad:
+        upstream = torch.randn(audio.shape, generator=torch.Generator().manual_seed(2))
+        for ours, theirs in zip(
+            torch.autograd.grad(audio, given, upstream),
+            torch.autograd.grad(expected, given, upstream),
+            strict=True,
+        ):
+            assert (ours - theirs).abs().max() < 1e-3 * theirs.abs().max()
+
+
+def test_a_pitch_of_zero_is_silence_and_ends_without_an_offset() -> None:
+    assert (tone(0.0, 0.2, [0.5, 0.5]) == 0).all()
+    f0 = torch.full((1, 100, 1), 437.0)
+    f0[:, 40:70] = 0.0
+    one = torch.ones(1, 100, 1)
+    audio = synthesis.harmonic_oscillators(f0, one, one, 6400, RATE)[0]
+    assert audio[64 * 40 : 64 * 69].abs().max() == 0
+    assert audio[: 64 * 39].abs().max() > 0.99
+    assert audio[64 * 71 :].abs().max() > 0.99
+
+
 def test_everything_is_differentiable() -> None:
     f0 = torch.full((1, 4, 1), 300.0, requires_grad=True)
     shares = torch.rand(1, 4, 5, requires_grad=True)

@@ -129,13 +129,9 @@ def test_unusable_solos_are_refused(tmp_path: Path) -> None:
         prepared.prepare([], RANGE, tmp_path / "x")
     with pytest.raises(DataError, match=r"nowhere\.wav"):
         prepared.prepare([tmp_path / "nowhere.wav"], RANGE, tmp_path / "x")
-    noise = np.random.default_rng(0).normal(0, 0.1, 32_000).astype(np.float32)
-    soundfile.write(tmp_path / "noise.wav", noise, 16_000)
-    soundfile.write(tmp_path / "silence.wav", np.zeros(32_000, np.float32), 16_000)
-    for name in ("noise", "silence"):
-        out = prepared.prepare([tmp_path / f"{name}.wav"], RANGE, tmp_path / name)
-        with pytest.raises(DataError, match="steady pitch"):
-            train(out, tmp_path / "m", steps=1, **QUICK)
-    (tmp_path / "cut").write_bytes((tmp_path / "noise").read_bytes()[:5000])
+    ready = prepared.prepare([solo(tmp_path / "a.wav", 16_000)], RANGE, tmp_path / "a")
+    with pytest.raises(DataError, match=r"longest solo lasts 4\.8 s, a passage 10 s"):
+        train(ready, tmp_path / "m", steps=1, **{**QUICK, "seconds": 10.0})
+    (tmp_path / "cut").write_bytes(ready.read_bytes()[:5000])
     with pytest.raises(DataError, match="cut"):
         train(tmp_path / "cut", tmp_path / "m", steps=1, **QUICK)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from core.ddsp import synthesis
+from core.ddsp.gru import Gru
 
 LOUDNESS_RANGE = 80.0
 """dB of loudness that are scaled to the unit interval."""
@@ -34,6 +35,7 @@ class DecoderConfig:
         n_noise: noise magnitudes, equally spaced from 0 Hz to Nyquist.
         sample_rate: of the audio, Hz.
         frame_rate: of the controls, Hz; divides the sample rate.
+        reverb_length: samples of the learned impulse response; 0 for a dry model.
     """
 
     rnn_channels: int = 128
@@ -43,6 +45,7 @@ class DecoderConfig:
     n_noise: int = 65
     sample_rate: int = 16_000
     frame_rate: int = 250
+    reverb_length: int = 0
 
     @property
     def hop(self) -> int:
@@ -103,7 +106,7 @@ class Decoder(nn.Module):
         loudness, pitch = stack(1), stack(1)
         width = loudness.n_out + pitch.n_out
         self.input_stacks = nn.ModuleList([loudness, pitch])
-        self.rnn = nn.GRU(width, config.rnn_channels, batch_first=True)
+        self.rnn = Gru(width, config.rnn_channels)
         self.out_stack = stack(width + config.rnn_channels)
         self.dense_out = nn.Linear(self.out_stack.n_out, sum(self.splits))
 
@@ -121,7 +124,7 @@ class Decoder(nn.Module):
         inputs = [
             stack(value) for stack, value in zip(self.input_stacks, scaled, strict=True)
         ]  # each (batch, frames, channels)
-        hidden, _ = self.rnn(torch.cat(inputs, dim=-1))  # (batch, frames, rnn_channels)
+        hidden = self.rnn.sequence(torch.cat(inputs, dim=-1))  # (batch, frames, rnn_channels)
         output = self.out_stack(torch.cat([*inputs, hidden], dim=-1))
         amplitude, distribution, noise = self.dense_out(output).split(self.splits, dim=-1)
         return amplitude, distribution, noise
@@ -130,7 +133,7 @@ class Decoder(nn.Module):
         """Controls for each frame: raw output → exp-sigmoid → above Nyquist zero → normalised.
 
         Args:
-            f0_hz: fundamental in Hz (batch, frames, 1).
+            f0_hz: fundamental in Hz, 0 for no pitch (batch, frames, 1).
             loudness_db: A-weighted loudness in dB (batch, frames, 1).
         """
         amplitude, distribution, noise = self.raw(f0_hz, loudness_db)

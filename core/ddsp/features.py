@@ -1,6 +1,7 @@
 """What a decoder is told about a sound: loudness and fundamental, on one grid of frames.
 
-Audio is at 16 kHz; frames come 250 times a second, frame i centred on sample 64 i.
+Audio is at 16 kHz; frames come 250 times a second, frame i centred on sample 64 i. A fundamental
+of 0 Hz means that there is no pitch: an instrument without an f0 range has none at all.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ VOICED = 0.5
 """Confidence from which a frame's fundamental is believed (the tracker's own calibration)."""
 
 Array = npt.NDArray[np.float32]
+Range = tuple[float, float] | None
+"""Lowest and highest fundamental in Hz; None for an instrument without pitch, such as a drum."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,8 @@ class Features:
     """A sound's features, each of shape (frames,).
 
     Attributes:
-        f0_hz: fundamental in Hz; in unvoiced frames that of the voiced frame before.
+        f0_hz: fundamental in Hz; in unvoiced frames that of the voiced frame before. All 0 without
+            an f0 range.
         f0_confidence: 0 to 1.
         loudness_db: A-weighted loudness in dB, from −80.
     """
@@ -87,18 +91,18 @@ def loudness(audio: Tensor, sample_rate: int) -> Tensor:
     return 10.0 * torch.log10(mean.clamp_min(10 ** (-RANGE_DB / 10)))
 
 
-def f0(audio: Array, sample_rate: int, f0_range: tuple[float, float]) -> tuple[Array, Array]:
+def f0(audio: Array, sample_rate: int, f0_range: Range) -> tuple[Array, Array]:
     """Track the fundamental; see `core.ddsp.pitch`.
 
     Args:
         audio: (samples,) at 16 kHz.
         sample_rate: Hz.
-        f0_range: lowest and highest fundamental to look for, Hz.
+        f0_range: lowest and highest fundamental to look for, Hz; None looks for none.
 
     Returns:
         Fundamental in Hz and confidence (0 to 1), each (⌊samples / 64⌋ + 1,). Unvoiced frames hold
         the last voiced pitch (the first one, before any), so that a note keeps its pitch as it
-        dies away.
+        dies away. All zeros without a range.
 
     Raises:
         AudioError: another sample rate, not one-dimensional, empty or non-finite audio.
@@ -111,6 +115,8 @@ def f0(audio: Array, sample_rate: int, f0_range: tuple[float, float]) -> tuple[A
             "pass one channel, at least one sample, without NaN",
         )
     frames = len(audio) // HOP + 1
+    if f0_range is None:
+        return np.zeros(frames, np.float32), np.zeros(frames, np.float32)
     hz, confidence = track(audio, f0_range, np.arange(frames) / FRAME_RATE)
     voiced = np.flatnonzero(confidence >= VOICED)
     if voiced.size == 0:
@@ -119,13 +125,13 @@ def f0(audio: Array, sample_rate: int, f0_range: tuple[float, float]) -> tuple[A
     return hz[voiced[np.maximum(last, 0)]], confidence
 
 
-def extract(audio: Array, sample_rate: int, f0_range: tuple[float, float]) -> Features:
+def extract(audio: Array, sample_rate: int, f0_range: Range) -> Features:
     """All the features of a sound.
 
     Args:
         audio: (samples,) at 16 kHz.
         sample_rate: Hz.
-        f0_range: lowest and highest fundamental to look for, Hz.
+        f0_range: lowest and highest fundamental to look for, Hz; None looks for none.
 
     Returns:
         Features of ⌊samples / 64⌋ + 1 frames.

@@ -17,6 +17,7 @@ from core import __version__
 from core.config import atomic_write
 from core.ddsp import synthesis
 from core.ddsp.decoder import Controls, Decoder, DecoderConfig
+from core.ddsp.reverb import Reverb
 from core.errors import CheckpointError
 
 FORMAT = "timbresep-ddsp"
@@ -29,7 +30,7 @@ class Heard:
 
     Attributes:
         loudness_db: quartiles of loudness over the sounding frames, dB.
-        f0_hz: lowest and highest fundamental (1st and 99th percentile), Hz.
+        f0_hz: lowest and highest fundamental (1st and 99th percentile), Hz; zeros if unpitched.
     """
 
     loudness_db: tuple[float, float, float] = (-45.0, -35.0, -25.0)
@@ -37,10 +38,12 @@ class Heard:
 
 
 class DdspModel(nn.Module):
-    """Decoder, harmonic oscillators and filtered noise (Engel et al. 2020, figure 2; no encoder).
+    """Decoder, harmonic oscillators, filtered noise, reverb (Engel et al. 2020, figure 2).
+
+    The whole is Magenta's ``solo_instrument``: no encoder, pitch and loudness are given.
 
     Args:
-        config: sizes of the decoder.
+        config: sizes of the decoder, length of the reverb.
         heard: what it was trained on.
     """
 
@@ -50,6 +53,8 @@ class DdspModel(nn.Module):
         self.heard = heard or Heard()
         self.metadata: dict[str, Any] = {}
         self.decoder = Decoder(self.config)
+        length = self.config.reverb_length
+        self.reverb = Reverb(length) if length else None
 
     def controls(self, f0_hz: Tensor, loudness_db: Tensor) -> Controls:
         """The synthesiser's controls.
@@ -62,14 +67,19 @@ class DdspModel(nn.Module):
         return controls
 
     def forward(
-        self, f0_hz: Tensor, loudness_db: Tensor, generator: torch.Generator | None = None
+        self,
+        f0_hz: Tensor,
+        loudness_db: Tensor,
+        generator: torch.Generator | None = None,
+        dry: bool = False,
     ) -> Tensor:
         """Play.
 
         Args:
-            f0_hz: (batch, frames), Hz.
+            f0_hz: (batch, frames), Hz; 0 for no pitch.
             loudness_db: (batch, frames), A-weighted dB.
             generator: source of the noise, for repeatable audio; on the model's device.
+            dry: leave the reverb out.
 
         Returns:
             Audio (batch, frames · hop).
@@ -83,14 +93,16 @@ class DdspModel(nn.Module):
             n_samples,
             self.config.sample_rate,
         )
-        return harmonic + synthesis.filtered_noise(controls.noise, n_samples, generator)
+        audio = harmonic + synthesis.filtered_noise(controls.noise, n_samples, generator)
+        return audio if dry or self.reverb is None else self.reverb(audio)
 
-    def save(self, path: Path, metadata: Mapping[str, Any]) -> None:
-        """Write the model as safetensors, in half precision, with its description as JSON.
+    def save(self, path: Path, metadata: Mapping[str, Any], *, half: bool = True) -> None:
+        """Write the model as safetensors, with its description as JSON.
 
         Args:
             path: file to write, atomically.
             metadata: anything JSON can hold: data, licence, command, losses.
+            half: in half precision; otherwise nothing of the weights is lost.
         """
         header = {
             "format": FORMAT,
@@ -98,10 +110,11 @@ class DdspModel(nn.Module):
             "code_version": __version__,
             "config": asdict(self.config),
             "heard": asdict(self.heard),
+            "half": half,
             **metadata,
         }
         tensors = {
-            name: value.detach().cpu().half().contiguous()
+            name: value.detach().cpu().to(torch.half if half else torch.float).contiguous()
             for name, value in self.state_dict().items()
         }
         with atomic_write(path) as temporary:

@@ -20,15 +20,16 @@ from safetensors.numpy import save_file
 from torch import Tensor
 
 from core.config import atomic_write
-from core.ddsp.features import FRAME_RATE, HOP, SAMPLE_RATE, VOICED, extract
-from core.errors import DataError
+from core.ddsp.features import FRAME_RATE, HOP, SAMPLE_RATE, VOICED, Features, Range, extract
+from core.ddsp.solo_check import QUIETEST, SOUNDING_RANGE, check_notes, check_recording
+from core.errors import AudioError, DataError
 
 log = logging.getLogger(__name__)
 
 FORMAT = "timbresep-solos"
-VERSION = 1
-SOUNDING_RANGE = 50.0
-"""A frame sounds when it is within this many dB of the loud frames (95th percentile)."""
+VERSION = 2
+HELD_OUT = 8
+"""One file in this many is held out of training, one at least where there are two."""
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Prepared:
 
     Attributes:
         audio: int16 (frames · 64,) at 16 kHz.
-        f0_hz, f0_confidence, loudness_db: (frames,).
+        f0_hz, f0_confidence, loudness_db: (frames,). Fundamentals are 0 without an f0 range.
         ends: frame after the last of each file (files,).
         metadata: names of the files, f0 range, key.
     """
@@ -57,17 +58,44 @@ class Prepared:
     def sounding(self) -> Tensor:
         """Which frames sound at all, bool (frames,)."""
         loud = torch.quantile(self.loudness_db[:: max(self.frames // 100_000, 1)], 0.95)
-        return self.loudness_db > max(float(loud) - SOUNDING_RANGE, -75.0)
+        return self.loudness_db > max(float(loud) - SOUNDING_RANGE, QUIETEST)
+
+    @property
+    def pitched(self) -> bool:
+        """Whether the instrument has an f0 range."""
+        return self.metadata["f0_range"] is not None
 
     def voiced(self) -> Tensor:
         """Which frames sound at a pitch that the tracker is sure of, bool (frames,)."""
         return self.sounding() & (self.f0_confidence >= VOICED)
 
+    def held_out(self) -> list[tuple[int, int]]:
+        """What is kept from training: frames (first, end) of whole files, evenly spaced.
+
+        Of a single file it is the last tenth.
+        """
+        ends = [0, *self.ends.tolist()]
+        files = len(ends) - 1
+        if files == 1:
+            return [(round(0.9 * ends[1]), ends[1])]
+        count = max(files // HELD_OUT, 1)
+        chosen = [(2 * index + 1) * files // (2 * count) for index in range(count)]
+        return [(ends[file], ends[file + 1]) for file in chosen]
+
+    def held_out_names(self) -> str:
+        """The same in words."""
+        if len(self.ends) == 1:
+            return f"the last tenth of {self.metadata['files'][0]}, the only recording"
+        begins = [0, *self.ends.tolist()]
+        return ", ".join(
+            self.metadata["files"][begins.index(first)] for first, _ in self.held_out()
+        )
+
     def windows(self, length: int, stride: int = 25) -> Tensor:
         """First frames of the passages to learn from (windows,).
 
         A passage lies in one file, sounds for at least 30 % of its time, and has a sure pitch in
-        at least 70 % of what sounds (chords, percussion and noise do not).
+        at least 70 % of what sounds. One of an unpitched instrument has only to sound.
 
         Args:
             length: frames of a passage.
@@ -83,12 +111,14 @@ class Prepared:
         first = torch.cat(starts)
         first = first[first + length <= self.frames]
         sounding, voiced = sums[:, first + length] - sums[:, first]
+        if not self.pitched:
+            return first[sounding > 0]
         return first[(sounding >= 0.3 * length) & (voiced >= 0.7 * sounding)]
 
 
 def prepare(
     solos: Sequence[Path],
-    f0_range: tuple[float, float],
+    f0_range: Range,
     out: Path,
     progress: Callable[[int, int], None] | None = None,
 ) -> Path:
@@ -97,8 +127,9 @@ def prepare(
     A file that was made before from the same recordings (by content) and range is kept as it is.
 
     Args:
-        solos: recordings of one instrument alone, at any rate, with one note at a time.
-        f0_range: lowest and highest fundamental to look for, Hz.
+        solos: recordings of one instrument alone, at 16 kHz or more, one note at a time.
+        f0_range: lowest and highest fundamental to look for, Hz; None for an unpitched instrument,
+            whose recordings may hold anything that sounds.
         out: safetensors file to write; about 2 MB a minute.
         progress: called with (files done, files).
 
@@ -106,8 +137,8 @@ def prepare(
         ``out``.
 
     Raises:
-        DataError: no recordings, or none of them longer than a frame.
-        AudioError: a recording that cannot be read.
+        DataError: no recordings, or one that is noise, percussion or chords.
+        AudioError: a recording that cannot be read, is silent, clipped or at a rate below 16 kHz.
         MissingToolError: the tracker is not installed.
     """
     if not solos:
@@ -115,34 +146,26 @@ def prepare(
     key = _key(solos, f0_range)
     if out.is_file() and _metadata(out).get("key") == key:
         return out
-    from core.audio import read, resample
-
     parts: list[dict[str, np.ndarray[Any, Any]]] = []
     for number, path in enumerate(solos):
-        wave, rate = read(path)
-        mono = resample(wave.mean(axis=0, keepdims=True), rate, SAMPLE_RATE)[0]
+        mono, found = listen(path, f0_range)
         frames = len(mono) // HOP
-        if frames:
-            mono = np.ascontiguousarray(mono[: frames * HOP])
-            found = extract(mono, SAMPLE_RATE, f0_range)
-            parts.append(
-                {
-                    "audio": np.rint(np.clip(mono, -1, 1) * 32767).astype(np.int16),
-                    "f0_hz": found.f0_hz[:frames],
-                    "f0_confidence": found.f0_confidence[:frames],
-                    "loudness_db": found.loudness_db[:frames],
-                }
-            )
+        parts.append(
+            {
+                "audio": np.rint(np.clip(mono[: frames * HOP], -1, 1) * 32767).astype(np.int16),
+                "f0_hz": found.f0_hz[:frames],
+                "f0_confidence": found.f0_confidence[:frames],
+                "loudness_db": found.loudness_db[:frames],
+            }
+        )
         if progress:
             progress(number + 1, len(solos))
-    if not parts:
-        raise DataError("the solo recordings are all empty", "give recordings of a few minutes")
     tensors = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     tensors["ends"] = np.cumsum([len(part["f0_hz"]) for part in parts], dtype=np.int64)
     header = {
         "version": VERSION,
         "key": key,
-        "f0_range": list(f0_range),
+        "f0_range": list(f0_range) if f0_range else None,
         "files": [path.name for path in solos],
         "seconds": round(len(tensors["f0_hz"]) / FRAME_RATE, 1),
     }
@@ -150,6 +173,31 @@ def prepare(
         save_file(tensors, temporary, {FORMAT: json.dumps(header)})
     log.info("prepared %.1f s of solos in %s", header["seconds"], out)
     return out
+
+
+def listen(path: Path, f0_range: Range) -> tuple[np.ndarray[Any, np.dtype[np.float32]], Features]:
+    """Read one recording as 16 kHz mono, with its features.
+
+    Args:
+        path: a recording of one instrument alone.
+        f0_range: lowest and highest fundamental to look for, Hz; None looks for none.
+
+    Raises:
+        DataError: it is noise, percussion or chords, and the instrument is pitched.
+        AudioError: it cannot be read, is silent, clipped, too short or at a rate below 16 kHz.
+        MissingToolError: the tracker is not installed.
+    """
+    from core.audio import read, resample
+
+    wave, rate = read(path)
+    check_recording(wave, rate, str(path))
+    mono = resample(wave.mean(axis=0, keepdims=True), rate, SAMPLE_RATE)[0]
+    if len(mono) < FRAME_RATE // 10 * HOP:
+        raise AudioError(f"{path} is too short ({len(mono) / SAMPLE_RATE:.3f} s)", "leave it out")
+    found = extract(mono, SAMPLE_RATE, f0_range)
+    if f0_range is not None:
+        check_notes(mono, found, str(path))
+    return mono, found
 
 
 def load(path: Path) -> Prepared:
@@ -176,7 +224,7 @@ def _metadata(path: Path) -> dict[str, Any]:
     return header if isinstance(header, dict) else {}
 
 
-def _key(solos: Sequence[Path], f0_range: tuple[float, float]) -> str:
+def _key(solos: Sequence[Path], f0_range: Range) -> str:
     """Hash of the recordings' contents and of what else the result depends on."""
     digest = hashlib.sha256(f"{VERSION} {f0_range}".encode())
     for path in solos:

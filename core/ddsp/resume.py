@@ -1,11 +1,12 @@
-"""The state of an interrupted training run, as safetensors: weights, Adam's moments, step."""
+"""The state of an interrupted training run, as safetensors: weights, Adam's moments, progress."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
@@ -15,29 +16,46 @@ from core.errors import CheckpointError
 MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 
 
-def save(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, step: int) -> None:
+@dataclass
+class Done:
+    """How far a run has come.
+
+    Attributes:
+        steps: optimiser steps.
+        seconds: time they took.
+        losses: of every step, so that a resumed run reports the whole.
+    """
+
+    steps: int = 0
+    seconds: float = 0.0
+    losses: list[float] = field(default_factory=list)
+
+
+def save(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, done: Done) -> None:
     """Write the state, atomically, in full precision.
 
     Args:
         path: safetensors file.
         model: its weights are kept.
         optimizer: an Adam over ``model.parameters()`` in order.
-        step: steps done.
+        done: how far the run has come.
     """
     tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
     for index, parameter in enumerate(model.parameters()):
         for moment in MOMENTS if parameter in optimizer.state else ():
             tensors[f"adam.{index}.{moment}"] = optimizer.state[parameter][moment]
-    tensors["step"] = torch.tensor(step)
+    tensors["steps"] = torch.tensor(done.steps)
+    tensors["seconds"] = torch.tensor(done.seconds, dtype=torch.float64)
+    tensors["losses"] = torch.tensor(done.losses, dtype=torch.float64)
     with atomic_write(path) as temporary:
         save_file({name: value.contiguous() for name, value in tensors.items()}, temporary)
 
 
-def load(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> int:
+def load(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> Done:
     """Put a saved state into a model and its optimiser.
 
     Returns:
-        Steps done when it was saved.
+        How far it had come when it was saved.
 
     Raises:
         CheckpointError: the file is missing, cut, or of a model of another size.
@@ -53,12 +71,29 @@ def load(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> int:
                     name: value if name == "step" else value.to(parameter.device)
                     for name, value in moments.items()
                 }
-        return int(tensors["step"])
+        return Done(
+            int(tensors["steps"]), float(tensors["seconds"]), tensors["losses"].double().tolist()
+        )
     except (SafetensorError, OSError, RuntimeError, KeyError) as error:
         reason = str(error).splitlines()[0]
         raise CheckpointError(
             f"{path}: cannot go on from this training state ({reason})",
             "resume with the same model sizes, or start again without it",
+        ) from error
+
+
+def steps_done(path: Path) -> int:
+    """Steps of a saved state, without its weights.
+
+    Raises:
+        CheckpointError: the file is missing or cut.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            return int(file.get_tensor("steps"))
+    except (SafetensorError, OSError) as error:
+        raise CheckpointError(
+            f"{path}: cannot go on from this training state ({error})", "start again without it"
         ) from error
 
 

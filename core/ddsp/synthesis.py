@@ -15,6 +15,9 @@ from torch.nn import functional
 
 LN10 = math.log(10.0)
 
+BLOCK = 256
+"""Frames whose oscillators are in memory at once: what the processor's cache holds."""
+
 
 def exp_sigmoid(x: Tensor) -> Tensor:
     """Map a network output to a positive amplitude, ``2 σ(x)^ln 10 + 1e-7``.
@@ -104,10 +107,14 @@ def harmonic_oscillators(
     Harmonic k has the phase ``k φ``, where ``φ`` accumulates ``2π f0 / rate``. It is summed in
     float64 and wrapped, so that minutes stay in tune. Amplitudes move between frames along
     overlapping Hann windows; as these are the same for all harmonics, they are applied after the
-    sum over harmonics. Samples at which a harmonic reaches Nyquist leave it out.
+    sum over harmonics. Samples at which a harmonic reaches Nyquist leave it out. A frame with a
+    fundamental of 0 Hz has no pitch and is silent.
+
+    Frames with a like number of harmonics below Nyquist are computed together, a block at a time:
+    the others are never computed, and without gradients only one block is in memory.
 
     Args:
-        f0_hz: fundamental in Hz (batch, frames, 1).
+        f0_hz: fundamental in Hz, 0 for no pitch (batch, frames, 1).
         amplitude: overall peak amplitude (batch, frames, 1).
         distribution: share of each harmonic (batch, frames, n_harmonics).
         n_samples: a multiple of the number of frames.
@@ -123,19 +130,32 @@ def harmonic_oscillators(
     hop = hop_size(count, n_samples)
     f0 = upsample(f0_hz, n_samples)[..., 0]  # (batch, samples)
     cycles = torch.cumsum(f0.double() / sample_rate, dim=1) % 1.0
-    phase = (2 * math.pi * cycles).to(distribution.dtype)  # (batch, samples)
+    phase = (2 * math.pi * cycles).to(distribution.dtype).reshape(-1, hop)
+    f0 = f0.reshape(-1, hop)  # (rows, hop): a row is a frame of the batch
 
-    waves = torch.sin(harmonic_frequencies(phase[..., None], n_harmonics))
-    waves = remove_above_nyquist(waves, f0[..., None], sample_rate)
-    waves = waves.reshape(batch, count, hop, n_harmonics)  # samples → (frames, hop)
-
-    heights = amplitude * distribution  # (batch, frames, harmonics)
+    heights = amplitude * distribution * (f0_hz > 0)  # (batch, frames, harmonics)
     following = torch.cat([heights[:, 1:], heights[:, -1:]], dim=1)
-    ends = torch.stack([heights, following], dim=-1)  # (batch, frames, harmonics, 2)
-    sums = waves @ ends  # (batch, frames, hop, 2)
+    ends = torch.stack([heights, following], dim=2).flatten(0, 1)  # (rows, 2, harmonics)
+
+    nyquist = 0.5 * sample_rate
+    with torch.no_grad():
+        lowest, highest = f0.amin(dim=1), f0.amax(dim=1)
+        audible = torch.ceil(nyquist / lowest).sub(1).clamp(0, n_harmonics)
+        audible = audible * (highest > 0)  # (rows,) harmonics that are below Nyquist at some time
+        crosses = audible * highest >= nyquist  # and some not all the time
+        order = torch.argsort(audible + 2 * n_harmonics * crosses)
+    numbers = torch.arange(1, n_harmonics + 1, device=f0.device, dtype=f0.dtype)[:, None]
+    ends = ends * (numbers[:, 0] <= audible[:, None])[:, None]
+    sums = []
+    for rows in torch.split(order, BLOCK):
+        k = numbers[: int(audible[rows].max())]  # (harmonics, 1)
+        waves = torch.sin(k * phase[rows, None])  # (block, harmonics, hop)
+        if crosses[rows].any():
+            waves = waves * (k * f0[rows, None] < nyquist)
+        sums.append(torch.bmm(ends[rows, :, : len(k)], waves))
+    both = torch.cat(sums)[torch.argsort(order)]  # (rows, 2, hop)
     rise = _ramp(hop, True, heights)
-    audio = sums[..., 0] * (1 - rise) + sums[..., 1] * rise
-    return audio.reshape(batch, n_samples)
+    return (both[:, 0] * (1 - rise) + both[:, 1] * rise).reshape(batch, n_samples)
 
 
 def filtered_noise(
@@ -184,15 +204,17 @@ def filter_frames(blocks: Tensor, magnitudes: Tensor) -> Tensor:
     window = torch.hann_window(size, device=blocks.device, dtype=blocks.dtype)
     response = torch.roll(response, size // 2, dims=-1) * window  # causal
 
-    n_fft = 1 << (size + hop - 2).bit_length()
+    parts = -(-(size + hop - 1) // hop)  # hops that a filtered block lasts
+    n_fft = parts * hop
     spectrum = torch.fft.rfft(blocks, n=n_fft) * torch.fft.rfft(response, n=n_fft)
     filtered = torch.fft.irfft(spectrum, n=n_fft)  # (batch, frames, n_fft)
-    total = (count - 1) * hop + n_fft
-    summed = functional.fold(
-        filtered.transpose(1, 2), (1, total), kernel_size=(1, n_fft), stride=(1, hop)
-    )  # (batch, 1, 1, total)
+    late = [
+        functional.pad(part, (0, 0, hops, parts - hops))  # (batch, frames + parts, hop)
+        for hops, part in enumerate(torch.split(filtered, hop, dim=-1))
+    ]
+    summed = torch.stack(late).sum(dim=0)
     start = max((size - 1) // 2 - 1, 0)
-    return summed[:, 0, 0, start : start + count * hop]
+    return summed.flatten(1)[:, start : start + count * hop]
 
 
 def hop_size(frames: int, n_samples: int) -> int:
