@@ -1,12 +1,14 @@
 # make demo   separate a bundled mixture and train a violin separator, in minutes
 # make test   everything that must hold: lint, types, import rules, tests
 # make lint   the fast part of it
+# make magenta       also Magenta's ddsp on TensorFlow: train, import and export voices (3 GB more)
+# make test-magenta  the tests that run it: parity, checkpoints both ways, its trainer
 
 PYTHON ?= python3.11
 BIN := .venv/bin
 CLI := $(BIN)/python cli.py
 
-.PHONY: demo test lint format clean
+.PHONY: demo test test-magenta lint format magenta clean
 
 demo: .venv/core.stamp
 	rm -rf out/demo runs/demo
@@ -18,7 +20,10 @@ demo: .venv/core.stamp
 	    --checkpoint runs/demo/best.safetensors -o out/demo/trained-here
 
 test: lint
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist loadgroup
+
+test-magenta: .venv/dev.stamp magenta
+	$(BIN)/python -m pytest tests/magenta
 
 lint: .venv/dev.stamp
 	$(BIN)/ruff check .
@@ -37,6 +42,14 @@ format: .venv/dev.stamp
 
 .venv/dev.stamp: .venv/core.stamp
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[dev]"
+	touch $@
+
+magenta: .venv/magenta.stamp
+
+# ddsp's own pins are of 2022 and exclude every Python and TensorFlow that still gets fixes.
+.venv/magenta.stamp: .venv/core.stamp
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[magenta]"
+	$(BIN)/python -m pip install --quiet -c constraints.txt --no-deps ddsp
 	touch $@
 
 clean:
