@@ -7,12 +7,13 @@ Each round times one step of each: forward, spectral loss, backward, clipping, A
 of `core.ddsp.training`; Magenta's is its own trainer's compiled `train_step`, warmed up. Both have
 the same weights to begin with, sizes, passages and number of threads. The table gives the shortest
 and median times and the median of the rounds' ratios, which a machine whose speed drifts does not
-change. The losses of the first timed step show that both do the same work.
+change. The losses of the first timed step are those of the same weights: Magenta's differs by the
+noise of its single-precision phases (docs/magenta.md). A second table says where our time goes.
 """
 
 from __future__ import annotations
 
-import core  # noqa: F401, I001 — before torch: it keeps OpenMP's threads from waiting by spinning
+import core  # noqa: F401  # isort: skip  # before torch: sets how OpenMP waits
 
 import argparse
 import json
@@ -25,14 +26,18 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
+from core.ddsp import synthesis
 from core.ddsp import training as ours
 from core.ddsp.decoder import DecoderConfig
 from core.ddsp.features import FRAME_RATE, HOP
 from core.ddsp.model import DdspModel
+from core.ddsp.spectral_loss import multiscale_spectral_loss
 from core.magenta import checkpoint, environment
 from core.magenta import training as theirs
 
 Step = Callable[[], float]
+
+PARTS = ("decoder", "oscillators", "noise", "reverb", "loss")
 
 
 def main() -> None:
@@ -56,6 +61,7 @@ def main() -> None:
         f"seconds a step, shortest / median of {arguments.rounds}: batch {arguments.batch} × "
         f"{arguments.seconds} s, {arguments.threads} threads"
     )
+    shares = Table("size", *PARTS, title="ours, seconds forward and backward, shortest")
     rows = {}
     for size in arguments.sizes:
         given = passages(arguments.batch, arguments.seconds * FRAME_RATE)
@@ -71,8 +77,11 @@ def main() -> None:
         count = sum(value.numel() for value in model.parameters())
         first = " ".join(f"{loss[0]:.2f}" for loss in losses)
         table.add_row(size, f"{count / 1e3:.0f} k", *seconds, f"{ratio:.1f}", first)
+        spent = parts(model, given, arguments.rounds)
+        shares.add_row(size, *(f"{spent[name]:.2f}" for name in PARTS))
         rows[size] = {"ours": times[0].tolist(), "magenta": times[1].tolist(), "ratio": ratio}
-    Console(width=120).print(table)
+        rows[size]["parts"] = spent
+    Console(width=120).print(table, shares)
     if arguments.json:
         settings = {"batch": arguments.batch, "seconds": arguments.seconds}
         arguments.json.write_text(json.dumps({**settings, "sizes": rows}, indent=2) + "\n")
@@ -103,6 +112,37 @@ def both(config: DecoderConfig, given: ours.Batch) -> tuple[DdspModel, Step, Ste
     model.load_state_dict(start)
     checkpoint.assign(trainer.model, checkpoint.to_magenta(start, config))
     return model, our_step, their_step
+
+
+def parts(model: DdspModel, given: ours.Batch, rounds: int) -> dict[str, float]:
+    """Seconds of each part of our step, forward and backward; the shortest of some rounds."""
+    found = model.controls(given.f0_hz, given.loudness_db)
+    amplitude, distribution, noise = (value.detach().requires_grad_() for value in found)
+    samples = given.audio.shape[1]
+    rate = model.config.sample_rate
+    audio = given.audio.flip(0).requires_grad_()
+
+    def oscillators() -> torch.Tensor:
+        return synthesis.harmonic_oscillators(
+            given.f0_hz[..., None], amplitude, distribution, samples, rate
+        )
+
+    runs = {
+        "decoder": lambda: torch.cat(model.controls(given.f0_hz, given.loudness_db), dim=-1),
+        "oscillators": oscillators,
+        "noise": lambda: synthesis.filtered_noise(noise, samples),
+        "reverb": lambda: model.reverb(audio) if model.reverb else audio,
+        "loss": lambda: multiscale_spectral_loss(given.audio, audio),
+    }
+    spent = {}
+    for name, run in runs.items():
+        times = []
+        for _ in range(rounds):
+            began = time.perf_counter()
+            run().sum().backward()
+            times.append(time.perf_counter() - began)
+        spent[name] = min(times)
+    return spent
 
 
 def passages(batch: int, frames: int) -> ours.Batch:
