@@ -90,6 +90,8 @@ def train(
     found = any(work.glob("ckpt-*.index"))
     if found and not resume:
         raise OutputExistsError(f"{work} holds a run of ddsp", "--resume goes on with it")
+    if resume and not found:
+        raise TrainingError(f"{work} holds no run to go on with", "leave out --resume")
     if found:
         checkpoint.refuse_other_size(work, config)
     data = solos_file.load(prepared)

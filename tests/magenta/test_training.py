@@ -90,6 +90,14 @@ def test_ddsp_reads_our_features_back(ready: Path, tmp_path: Path) -> None:
         assert np.array_equal(example["loudness_db"][0], ours.loudness_db[found].numpy())
 
 
+def test_only_a_run_that_is_there_can_be_resumed(ready: Path, tmp_path: Path) -> None:
+    with pytest.raises(TrainingError, match="no run to go on with"):
+        training.train(
+            ready, tmp_path / "m", tmp_path / "work", config=SIZES["tiny"], steps=1, resume=True
+        )
+    assert not (tmp_path / "work").exists()
+
+
 def test_passages_of_broken_seconds_are_refused(ready: Path, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="whole seconds"):
         training.train(
