@@ -56,10 +56,10 @@ def render_solos(
     """
     if spec.range is not None and isinstance(voice, Voice):
         voice = voice.model_copy(update={"range": spec.range})
-    tunes = [] if isinstance(voice, Percussion) else score_library.tunes(cache)
     n_files = max(2, round(spec.minutes * 60 / piece_seconds))
     takes = [(_soundfonts(spec, voice), n_files)]
     takes += [([sound], n_files // 2) for sound in _samples(spec, voice, cache / "samples")]
+    tunes = [] if isinstance(voice, Percussion) else score_library.tunes(cache)
     paths: list[Path] = []
     first = 0
     for sounds, count in takes:
