@@ -35,7 +35,8 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from core import checkpoint, conditioner
+from core import checkpoint
+from core.condition import conditioner
 from core.config import atomic_write
 from core.data.track import Track
 from core.errors import ConfigError

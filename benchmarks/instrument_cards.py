@@ -21,7 +21,7 @@ from core.ddsp.model import DdspModel
 from core.ddsp.resynthesis import Likeness, measure
 from core.instrument import Instrument
 from core.registry import Registry
-from core.voice import recordings
+from core.voice.solos import recordings
 
 
 def likeness(instrument: Instrument, solos: list[Path]) -> Likeness:

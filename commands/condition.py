@@ -20,7 +20,7 @@ from core.console import clock, make_console, progress
 from core.registry import Registry
 
 if TYPE_CHECKING:
-    from core.condition_view import Vectors
+    from core.condition.view import Vectors
 
 app = typer.Typer(no_args_is_help=True, help="The vectors that steer the separator.")
 
@@ -36,15 +36,15 @@ def show_conditions(
     plugins_dir: PluginsDir = None,
 ) -> None:
     """Draw instruments' harmonics and tell how alike they are."""
-    from core import condition_view
+    from core.condition import view
 
     vectors = _vectors(names, plugins_dir)
     console = make_console()
-    console.print(condition_view.harmonics_table(vectors))
+    console.print(view.harmonics_table(vectors))
     if len(vectors) > 1:
-        console.print(condition_view.similarity_table(vectors))
+        console.print(view.similarity_table(vectors))
     if png:
-        from core.condition_picture import draw_harmonics
+        from core.condition.picture import draw_harmonics
 
         draw_harmonics(vectors, png, overwrite)
         console.print(f"wrote {escape(str(png))}", soft_wrap=True)
@@ -58,13 +58,13 @@ def compare_conditions(
     plugins_dir: PluginsDir = None,
 ) -> None:
     """Tell how near instruments' conditions are to each other."""
-    from core import condition_view
+    from core.condition import view
 
     vectors = _vectors(names or ["all"], plugins_dir)
     console = make_console()
-    console.print(condition_view.similarity_table(vectors))
+    console.print(view.similarity_table(vectors))
     if png:
-        from core.condition_picture import draw_similarities
+        from core.condition.picture import draw_similarities
 
         draw_similarities(vectors, png, overwrite)
         console.print(f"wrote {escape(str(png))}", soft_wrap=True)
@@ -106,7 +106,7 @@ def condition_from_audio(
     """Make an instrument out of a few solo notes: voice, condition and plugin folder."""
     console = make_console(stderr=True)
     registry = Registry.load(plugins_dir or ())
-    from core.few_notes import expected_seconds, from_notes
+    from core.condition.few_notes import expected_seconds, from_notes
 
     wait = expected_seconds(notes, seconds, len(registry.instruments()))
     console.print(

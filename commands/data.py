@@ -62,7 +62,7 @@ def render_solos(
     plugins_dir: PluginsDir = None,
 ) -> None:
     """Render the solos that an instrument's recipe describes, for `ddsp train`."""
-    from core.voice import render_voice_solos
+    from core.voice.solos import render_voice_solos
 
     start_logging()
     files = render_voice_solos(

@@ -63,7 +63,7 @@ def train_ddsp(
     plugins_dir: PluginsDir = None,
 ) -> None:
     """Train an instrument's DDSP model on solo recordings and write its model card."""
-    from core.voice import VoiceSettings, train_voice
+    from core.voice.training import VoiceSettings, train_voice
 
     settings = VoiceSettings(
         steps, minutes, batch, seconds, seed, size.value if size else None, reverb
@@ -72,7 +72,7 @@ def train_ddsp(
     common = {"run": out, "overwrite": overwrite, "resume": resume}
     with progress("training") as update:
         if engine is Engine.magenta:
-            from core.voice_magenta import train_with_magenta
+            from core.voice.magenta import train_with_magenta
 
             result = train_with_magenta(folder, solos, settings, report=update, **common)
         else:
@@ -104,7 +104,7 @@ def resynthesise(
     plugins_dir: PluginsDir = None,
 ) -> None:
     """Play the pitch and loudness of a recording with an instrument's voice."""
-    from core.voice import resynthesise_file
+    from core.voice.resynthesis import resynthesise_file
 
     seconds = resynthesise_file(
         plugin_folder(plugin, plugins_dir),
@@ -131,7 +131,7 @@ def import_ddsp(
     plugins_dir: PluginsDir = None,
 ) -> None:
     """Make a TensorFlow checkpoint of Magenta's solo_instrument an instrument's voice."""
-    from core.voice_magenta import import_voice
+    from core.voice.magenta import import_voice
 
     folder = plugin_folder(plugin, plugins_dir)
     with progress("importing") as update:
@@ -157,7 +157,7 @@ def export_ddsp(
     plugins_dir: PluginsDir = None,
 ) -> None:
     """Write an instrument's voice as a TensorFlow checkpoint that Magenta's ddsp goes on from."""
-    from core.voice_magenta import export_voice
+    from core.voice.magenta import export_voice
 
     path = export_voice(plugin_folder(plugin, plugins_dir), out)
     make_console().print(f"wrote {path}.index and operative_config-0.gin", soft_wrap=True)

@@ -72,7 +72,7 @@ class ConditionSettings(Model):
 
     Attributes:
         conditioner: name of the conditioner.
-        version: version of the vector's definition (`core.conditioner.CONDITION_VERSION`).
+        version: of the definition, of which `core.condition.conditioner.LAYOUTS` is the list.
         file: the vector; a JSON file of the same name says where it comes from.
     """
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from core import conditioner
+from core.condition import conditioner
 from core.config import atomic_write, load_yaml
 from core.errors import PluginError
 from core.instrument import InstrumentConfig

@@ -15,7 +15,7 @@ from core import checkpoint as checkpoints
 from core.audio import check_finite
 from core.audio_writer import BLOCK, Wave
 from core.checkpoint import Checkpoint
-from core.conditioner import as_version
+from core.condition.conditioner import as_version
 from core.errors import AudioError, CheckpointError, TimbresepError, UnknownNameError, nearest
 from core.instrument import plain
 from core.streaming import Fifo, Pair, Rows, consistent, overlap_add, resampled

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import DataLoader
 
-from core import conditioner
 from core.backbone import Backbone
+from core.condition import conditioner
 from core.data.build import build_tracks
 from core.data.mixer import MixConfig, MixtureDataset
 from core.errors import DataError

@@ -22,7 +22,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from core import checkpoint
 from core.backbone import Backbone
-from core.conditioner import as_version
+from core.condition.conditioner import as_version
 from core.config import parse
 from core.data.mixer import MixConfig
 from core.errors import TrainingError, nearest

@@ -6,13 +6,13 @@ import numpy as np
 import pytest
 import torch
 
-from core.condition_parts import HARMONICS, PARTS, REGISTERS, compress, noise, registers, spread
-from core.condition_parts import mean as one_mean
-from core.conditioner import LAYOUTS, condition, draw
+from core.condition.conditioner import LAYOUTS, condition, draw
+from core.condition.parts import HARMONICS, PARTS, REGISTERS, compress, noise, registers, spread
+from core.condition.parts import mean as one_mean
+from core.condition.tone_table import BANDS, ToneTable, band_edges
 from core.ddsp.decoder import Controls, DecoderConfig
 from core.ddsp.model import DdspModel, Heard
 from core.errors import DataError
-from core.tone_table import BANDS, ToneTable, band_edges
 
 CONFIG = DecoderConfig(rnn_channels=16, channels=16)
 LEVELS = (-40.0, -25.0, -10.0)

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 import cli
-from core import conditioner
-from core.condition_view import similarities, similarity, similarity_table
-from core.conditioner import LAYOUTS, condition
+from core.condition import conditioner
+from core.condition.conditioner import LAYOUTS, condition
+from core.condition.view import similarities, similarity, similarity_table
 from core.instrument import Instrument
 from core.registry import Registry
 
@@ -114,8 +114,8 @@ def test_noise_is_drawn_where_there_is_some(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("matplotlib")
-    from core.condition_picture import draw_harmonics
-    from core.condition_view import harmonics_table
+    from core.condition.picture import draw_harmonics
+    from core.condition.view import harmonics_table
 
     monkeypatch.setitem(LAYOUTS, FULL, ("registers", "noise"))
     item: Instrument = INSTRUMENTS["violin"]

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import itertools
-import pickle
 import subprocess
 import sys
-import time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from core import conditioner
-from core.condition_parts import PARTS
-from core.conditioner import (
+from core.condition import conditioner
+from core.condition.conditioner import (
     DIM,
     LAYOUTS,
     ToneTable,
@@ -28,6 +27,7 @@ from core.conditioner import (
     split,
     version_of,
 )
+from core.condition.parts import PARTS
 from core.ddsp.decoder import DecoderConfig
 from core.ddsp.model import DdspModel, Heard
 from core.errors import AudioError, CheckpointError, DataError
@@ -149,19 +149,14 @@ def test_draws_vary_around_the_default_and_are_seeded(table: ToneTable) -> None:
     assert np.abs(full - condition(table)).mean() < 0.06
 
 
-def test_draws_are_fast_and_tables_travel_to_workers(table: ToneTable) -> None:
-    sent = pickle.loads(pickle.dumps(table))  # noqa: S301
-    rng = np.random.default_rng(0)
-    times = []
-    for _ in range(50):
-        start = time.perf_counter()
-        draw(sent, rng)
-        times.append(time.perf_counter() - start)
-    assert np.median(times) < 1e-3
+def test_tables_travel_to_workers(table: ToneTable) -> None:
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        drawn = pool.submit(draw, table, np.random.default_rng(3)).result()
+    assert np.array_equal(drawn, draw(table, np.random.default_rng(3)))
 
 
 def test_importing_it_does_not_import_torch() -> None:
-    code = "import sys, core.conditioner; sys.exit('torch' in sys.modules)"
+    code = "import sys, core.condition.conditioner; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

@@ -11,11 +11,12 @@ import soundfile
 import torch
 
 import cli
-from core import voice
 from core.ddsp import prepared
 from core.ddsp.model import DdspModel
 from core.ddsp.resynthesis import play
-from core.voice_card import BEGIN, END, merge
+from core.voice import training as voice
+from core.voice.card import BEGIN, END, merge
+from core.voice.solos import recordings
 
 RATE = 16_000
 QUICK = ["--size", "tiny", "--batch", "2", "--seconds", "0.5"]
@@ -168,7 +169,7 @@ def test_a_drum_has_a_voice_of_noise(
     describe(tmp_path / "whistle", "null")
     for seed, name in enumerate("ab"):
         strokes(tmp_path / "solos" / f"{name}.wav", seed=seed)
-    ready = prepared.prepare(voice.recordings(tmp_path / "solos"), None, tmp_path / "ready")
+    ready = prepared.prepare(recordings(tmp_path / "solos"), None, tmp_path / "ready")
     data = prepared.load(ready)
     assert not data.pitched
     assert (data.f0_hz == 0).all()

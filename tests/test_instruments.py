@@ -10,7 +10,7 @@ import pytest
 import torch
 import yaml
 
-from core import conditioner
+from core.condition import conditioner
 from core.data import recipe as recipes
 from core.ddsp.features import FRAME_RATE
 from core.ddsp.model import DdspModel

@@ -60,7 +60,7 @@ def test_missing_tensorflow_is_said_with_the_way_to_install_it(tmp_path: Path) -
 def test_a_plugin_keeps_its_model_unless_it_may_be_replaced(
     registry: Registry, tmp_path: Path
 ) -> None:
-    from core.voice_magenta import import_voice
+    from core.voice.magenta import import_voice
 
     folder = registry.instruments()[0].folder
     before = (folder / "ddsp.safetensors").read_bytes()
@@ -73,8 +73,8 @@ def test_a_plugin_keeps_its_model_unless_it_may_be_replaced(
 def test_training_with_magenta_needs_it_before_anything_else(
     registry: Registry, tmp_path: Path
 ) -> None:
-    from core.voice import VoiceSettings
-    from core.voice_magenta import train_with_magenta
+    from core.voice.magenta import train_with_magenta
+    from core.voice.training import VoiceSettings
 
     folder = registry.instruments()[0].folder
     with pytest.raises(MissingToolError, match="make magenta"):

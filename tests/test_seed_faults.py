@@ -10,8 +10,9 @@ import soundfile
 import torch
 from safetensors.torch import load_file, save_file
 
-from core import checkpoint, conditioner
+from core import checkpoint
 from core.checkpoint import KEY, Metadata
+from core.condition import conditioner
 from core.data.mixer import MixConfig, MixtureDataset
 from core.data.stems import StemsSource
 from core.errors import AudioError, CheckpointError

@@ -60,12 +60,14 @@ def plan_tracks(
         for stream in range(3)
     )
     pool = [score for score in scores if split_of(score.family) == split]
+    if not pool:
+        return []
     order: list[int] = []
-    while len(order) < count and pool:
+    while len(order) < count:
         order += [int(k) for k in pieces.permutation(len(pool))]
     casts = balanced_casts(names, parts, count, casting)
     plans = []
-    for index, (which, cast) in enumerate(zip(order, casts, strict=False)):
+    for index, (which, cast) in enumerate(zip(order[:count], casts, strict=True)):
         score = pool[which]
         name = f"{split}-{index:03d}-{score.piece.replace('/', '-')}"
         length = float(chance.uniform(*seconds))

@@ -61,7 +61,7 @@ class _SpectralDistance(torch.autograd.Function):
         loss = audio.new_zeros(())
         gradients: list[Tensor | None] = [
             torch.zeros_like(sound) if needed else None
-            for sound, needed in zip((target, audio), ctx.needs_input_grad, strict=False)
+            for sound, needed in zip((target, audio), ctx.needs_input_grad[:2], strict=True)
         ]
         for n_fft in fft_sizes:
             spectra = [_spectrogram(sound, n_fft) for sound in (target, audio)]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -103,3 +105,21 @@ def test_passages_of_broken_seconds_are_refused(ready: Path, tmp_path: Path) -> 
         training.train(
             ready, tmp_path / "m", tmp_path / "work", config=SIZES["tiny"], steps=1, seconds=1.5
         )
+
+
+def test_torch_training_does_not_import_tensorflow(ready: Path, tmp_path: Path) -> None:
+    plugin = tmp_path / "horn"
+    plugin.mkdir()
+    (plugin / "instrument.yaml").write_text(
+        "name: horn\nf0_range: [150.0, 700.0]\nddsp: {sha256: '" + "0" * 64 + "'}\n"
+        "licences: {weights: MIT, data: [CC0]}\n"
+    )
+    command = ["ddsp", "train", "--plugin", plugin, "--solos", ready.parent, "--steps", "2"]
+    command += ["--size", "tiny", "--batch", "2", "--seconds", "0.5", "--out", tmp_path / "run"]
+    code = (
+        "import sys, cli\n"
+        "failed = cli.main()\n"
+        "sys.exit('TensorFlow was imported' if 'tensorflow' in sys.modules else failed)"
+    )
+    subprocess.run([sys.executable, "-c", code, *map(str, command)], check=True)
+    assert list((tmp_path / "run").glob("events.out.tfevents.*"))

@@ -19,7 +19,7 @@ from core.ddsp.picture import write_comparison
 from core.ddsp.prepared import Prepared
 from core.ddsp.resynthesis import Likeness, measure, play
 from core.instrument import InstrumentConfig
-from core.voice_log import passage
+from core.voice.log import passage
 
 BEGIN = "<!-- written by `ddsp train`: begin -->"
 END = "<!-- written by `ddsp train`: end -->"

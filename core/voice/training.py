@@ -2,34 +2,25 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shlex
 import sys
-from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from core.config import atomic_write, load_yaml
-from core.data import recipe as recipes
-from core.data.build import default_cache
-from core.data.solos import render_solos
 from core.ddsp import prepared as solos_file
 from core.ddsp.decoder import DecoderConfig
-from core.ddsp.model import DdspModel
 from core.ddsp.resume import steps_done
-from core.ddsp.resynthesis import Likeness, resynthesise
+from core.ddsp.resynthesis import Likeness
 from core.ddsp.training import SIZES, TrainReport, train
-from core.errors import DataError, MissingToolError, OutputExistsError, TrainingError
+from core.errors import OutputExistsError, TrainingError
 from core.instrument import DdspSettings, InstrumentConfig
-
-SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif")
+from core.voice.solos import Report, prepare_solos
 
 SAVE_EVERY = 250
 """Steps between two savings of a run's state, and between two listenings."""
-
-Report = Callable[[float, str], None]
 
 
 @dataclass(frozen=True)
@@ -99,8 +90,8 @@ def train_voice(
         OutputExistsError: there is a model or a run, and it may not be replaced.
         TrainingError: the run to go on with is not there, or has other settings.
     """
-    from core.voice_card import write_card
-    from core.voice_log import VoiceLog
+    from core.voice.card import write_card
+    from core.voice.log import VoiceLog
 
     config = load_yaml(folder / "instrument.yaml", InstrumentConfig)
     out = folder / config.ddsp.file
@@ -155,45 +146,6 @@ def train_voice(
     return VoiceResult(trained, likeness, run)
 
 
-def resynthesise_file(
-    folder: Path,
-    audio: Path,
-    out: Path,
-    *,
-    semitones: float = 0.0,
-    dry: bool = False,
-    overwrite: bool = False,
-) -> float:
-    """Play a recording with a plugin's voice and write what comes out, mono at 16 kHz.
-
-    Args:
-        folder: has `instrument.yaml` and the model.
-        audio: a recording of one note at a time.
-        out: WAV or FLAC file to write.
-        semitones: transposition.
-        dry: without the model's reverb.
-        overwrite: replace a file that is there.
-
-    Returns:
-        Seconds written.
-
-    Raises:
-        ConfigError, CheckpointError: the plugin's description or model is missing or damaged.
-        AudioError, DataError: the recording cannot be read or resynthesised.
-        OutputExistsError: ``out`` is there and may not be replaced.
-    """
-    from core.audio import write
-    from core.ddsp.features import SAMPLE_RATE
-
-    if out.exists() and not overwrite:
-        raise OutputExistsError(f"{out} exists", "choose another name, or use --overwrite")
-    config = load_yaml(folder / "instrument.yaml", InstrumentConfig)
-    model = DdspModel.load(folder / config.ddsp.file)
-    wave = resynthesise(model, audio, config.f0_range, semitones, dry)
-    write(out, wave, SAMPLE_RATE, overwrite=overwrite)
-    return float(wave.shape[1] / SAMPLE_RATE)
-
-
 def model_sizes(settings: VoiceSettings, plugin: DdspSettings) -> DecoderConfig:
     """The sizes to train: those asked for by name, or else the plugin's own.
 
@@ -218,36 +170,9 @@ def model_sizes(settings: VoiceSettings, plugin: DdspSettings) -> DecoderConfig:
     return replace(config, reverb_length=round(settings.reverb * config.sample_rate))
 
 
-def prepare_solos(
-    folder: Path, config: InstrumentConfig, solos: Path | None, report: Report
-) -> Path:
-    """Audio and features of an instrument's solos in one file, in the cache.
-
-    Args:
-        folder: the plugin's.
-        config: its `instrument.yaml`.
-        solos: a folder of recordings; None renders those of the plugin's recipe.
-        report: told the first tenth of the share done.
-
-    Raises:
-        DataError, AudioError, MissingToolError: as `train_voice`.
-    """
-    if solos is None:
-        report(0.0, "rendering solos")
-        files = _rendered(folder / config.recipe, config.name)
-    else:
-        files = recordings(solos)
-    return solos_file.prepare(
-        files,
-        config.f0_range,
-        default_cache() / "solos" / f"{config.name}.safetensors",
-        lambda done, total: report(0.1 * done / total, "reading and tracking pitch"),
-    )
-
-
 def origin(config: InstrumentConfig, device: str = "cpu") -> dict[str, Any]:
     """What a model's file tells about where it comes from."""
-    from core.voice_card import hardware, today
+    from core.voice.card import hardware, today
 
     return {
         "instrument": config.name,
@@ -256,53 +181,6 @@ def origin(config: InstrumentConfig, device: str = "cpu") -> dict[str, Any]:
         "hardware": hardware(device),
         "date": today(),
     }
-
-
-def recordings(folder: Path) -> list[Path]:
-    """The audio files in a folder and below, sorted.
-
-    Raises:
-        DataError: no such folder, or nothing in it.
-    """
-    if not folder.is_dir():
-        raise DataError(f"{folder}: no such folder of solos", "name a folder of recordings")
-    files = sorted(p for p in folder.rglob("*") if p.is_file() and p.suffix.lower() in SUFFIXES)
-    if not files:
-        raise DataError(f"{folder}: no recordings in it", f"put {', '.join(SUFFIXES)} files there")
-    return files
-
-
-def render_voice_solos(
-    recipe_file: Path, out: Path, seed: int, minutes: float | None = None
-) -> Sequence[Path]:
-    """Render the solos that a plugin's recipe describes into ``out``.
-
-    Raises:
-        DataError: the recipe has no solos section.
-        MissingToolError: fluidsynth, a soundfont or music21 is missing.
-    """
-    recipe = recipes.load(recipe_file)
-    if recipe.solos is None:
-        raise DataError(f"{recipe_file} has no 'solos' section", "add one, or record solos")
-    spec = recipe.solos if minutes is None else recipe.solos.model_copy(update={"minutes": minutes})
-    return render_solos(spec, recipe.voice, out, default_cache(), seed)
-
-
-def _rendered(recipe_file: Path, name: str) -> Sequence[Path]:
-    """The recipe's solos, rendered into the cache unless they are there."""
-    recipe = recipes.load(recipe_file)
-    if recipe.solos is None:
-        raise DataError(
-            f"{recipe_file} has no 'solos' section",
-            "add one, or give a folder of recordings with --solos",
-        )
-    version = recipe.solos.model_dump_json() + recipe.voice.model_dump_json()
-    digest = hashlib.sha256(version.encode()).hexdigest()[:12]
-    try:
-        return render_voice_solos(recipe_file, default_cache() / "solos" / f"{name}-{digest}", 0)
-    except MissingToolError as error:
-        hint = f"{error.hint.partition(',')[0]}, or give a folder of recordings with --solos"
-        raise MissingToolError(error.message, hint) from error
 
 
 def _same(record: Path, wanted: dict[str, Any]) -> None:

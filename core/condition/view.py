@@ -8,10 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.table import Table
 
-from core.condition_parts import HARMONICS, REGISTERS
-from core.conditioner import split
+from core.condition.conditioner import split
+from core.condition.parts import HARMONICS, REGISTERS
+from core.condition.tone_table import BANDS
 from core.errors import DataError
-from core.tone_table import BANDS
 
 BARS = " ▁▂▃▄▅▆▇█"
 REGISTER_NAMES = ("below C3", "C3 – C4", "C4 – C5", "above C5")

@@ -20,9 +20,9 @@ from typing import Any
 import numpy as np
 
 from core import __version__
-from core.condition_parts import PARTS, vary
+from core.condition.parts import PARTS, vary
+from core.condition.tone_table import Array, ToneTable, build
 from core.errors import DataError
-from core.tone_table import Array, ToneTable, build
 
 __all__ = [
     "CONDITION_VERSION",
@@ -45,7 +45,7 @@ __all__ = [
 Layout = tuple[str, ...]
 
 LAYOUTS: dict[int, Layout] = {1: ("registers",)}
-"""Version of the definition → the parts that the vector joins (`core.condition_parts.PARTS`).
+"""Version of the definition → the parts that the vector joins (`core.condition.parts.PARTS`).
 
 A version is new whenever the same notes give another vector. Each appends to the one before, so
 that a separator of an earlier version is served with the beginning of the vector.
@@ -205,7 +205,7 @@ def draw(table: ToneTable, rng: np.random.Generator, version: int = CONDITION_VE
     """A random variation of the condition, so that training follows the vector and not a label.
 
     Notes: all of them, a random contiguous register, or a random set of at least three semitones.
-    Level: all or one of the table's. Timbre: see `core.condition_parts.vary`.
+    Level: all or one of the table's. Timbre: see `core.condition.parts.vary`.
 
     Args:
         table: the instrument's tones.

@@ -1,6 +1,7 @@
 """The parts that condition vectors are made of: each a fixed number of values from 0 to 1.
 
-A part takes a table of tones and knows nothing of versions; `core.conditioner` puts them together.
+A part takes a table of tones and knows nothing of versions; `core.condition.conditioner` puts
+them together.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from core.tone_table import BANDS, ToneTable
+from core.condition.tone_table import BANDS, ToneTable
 
 HARMONICS = 40
 """Harmonics in a vector, of those the model has."""

@@ -12,14 +12,8 @@ from core.ddsp.training import heard
 from core.errors import OutputExistsError
 from core.instrument import InstrumentConfig
 from core.magenta import checkpoint, environment, training
-from core.voice import (
-    Report,
-    VoiceResult,
-    VoiceSettings,
-    model_sizes,
-    origin,
-    prepare_solos,
-)
+from core.voice.solos import Report, prepare_solos
+from core.voice.training import VoiceResult, VoiceSettings, model_sizes, origin
 
 
 @dataclass(frozen=True)
@@ -65,7 +59,7 @@ def train_with_magenta(
         As `core.voice.train_voice`; MissingToolError also if ddsp or TensorFlow is missing, and
         CheckpointError if the run is of another size.
     """
-    from core.voice_card import write_card
+    from core.voice.card import write_card
 
     environment.load()
     config = load_yaml(folder / "instrument.yaml", InstrumentConfig)

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from core.condition_parts import HARMONICS
-from core.condition_view import REGISTER_NAMES, Vectors, registers_of, similarities
-from core.conditioner import split
+from core.condition.conditioner import split
+from core.condition.parts import HARMONICS
+from core.condition.tone_table import BANDS
+from core.condition.view import REGISTER_NAMES, Vectors, registers_of, similarities
 from core.config import atomic_write
 from core.errors import DataError, MissingToolError, OutputExistsError
-from core.tone_table import BANDS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

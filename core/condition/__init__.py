@@ -1,0 +1,1 @@
+"""Conditions: the vectors that tell a separator which instrument to pull out."""
