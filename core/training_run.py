@@ -26,6 +26,7 @@ from core.condition.conditioner import as_version
 from core.config import parse
 from core.data.mixer import MixConfig
 from core.errors import TrainingError, nearest
+from core.event_log import without_tensorflow
 from core.hookspecs import BackboneSpec
 from core.losses import thresholded_snr_loss
 from core.registry import Registry
@@ -121,6 +122,7 @@ class TrainingRun:
             seed=request.seed,
             canonical_share=request.canonical,
         )
+        without_tensorflow()
         try:
             self.fabric = Fabric(
                 accelerator=request.device,

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import sys
 from pathlib import Path
-from types import ModuleType, TracebackType
+from types import TracebackType
 
 import torch
 from torch.utils.tensorboard import SummaryWriter
@@ -15,6 +14,7 @@ from core.ddsp.picture import compare
 from core.ddsp.prepared import Prepared
 from core.ddsp.resynthesis import play
 from core.ddsp.spectral_loss import multiscale_spectral_loss
+from core.event_log import without_tensorflow
 
 PASSAGE = 6 * FRAME_RATE
 """Frames of the passage."""
@@ -30,7 +30,7 @@ class VoiceLog:
     """
 
     def __init__(self, folder: Path, data: Prepared, steps: int = 0) -> None:
-        _without_tensorflow()
+        without_tensorflow()
         self._writer = SummaryWriter(str(folder), purge_step=steps + 1 if steps else None)
         self.passage = passage(data)
         audio = data.audio[self.passage.start * HOP : self.passage.stop * HOP]
@@ -66,17 +66,6 @@ class VoiceLog:
     def _audio(self, name: str, audio: torch.Tensor, step: int) -> None:
         loud = (audio / audio.abs().max().clamp_min(1e-5) * 0.9)[None]
         self._writer.add_audio(name, loud, step, SAMPLE_RATE)
-
-
-def _without_tensorflow() -> None:
-    """Have TensorBoard use its own stand-in for TensorFlow's file functions.
-
-    Else it imports TensorFlow wherever that is installed, seconds before the first step. It asks
-    for a module of this name to decide; see `tensorboard.compat.tf`.
-    """
-    if "tensorflow" not in sys.modules:
-        name = "tensorboard.compat.notf"
-        sys.modules.setdefault(name, ModuleType(name))
 
 
 def passage(data: Prepared) -> slice:

@@ -116,10 +116,22 @@ def test_torch_training_does_not_import_tensorflow(ready: Path, tmp_path: Path) 
     )
     command = ["ddsp", "train", "--plugin", plugin, "--solos", ready.parent, "--steps", "2"]
     command += ["--size", "tiny", "--batch", "2", "--seconds", "0.5", "--out", tmp_path / "run"]
+    run_without_tensorflow(command)
+    assert list((tmp_path / "run").glob("events.out.tfevents.*"))
+
+
+def test_training_a_separator_does_not_import_tensorflow(tmp_path: Path) -> None:
+    command = ["train", "--plugin", "violin", "--max-steps", "1", "--out", tmp_path / "run"]
+    small = ["width=16", "hidden=8", "layers=1", "bands=60"]
+    run_without_tensorflow([*command, *(word for pair in small for word in ("--set", pair))])
+    assert list((tmp_path / "run").glob("**/events.out.tfevents.*"))
+
+
+def run_without_tensorflow(command: list[str | Path]) -> None:
+    """Run our command line in a process of its own; an error if that imports TensorFlow."""
     code = (
         "import sys, cli\n"
         "failed = cli.main()\n"
         "sys.exit('TensorFlow was imported' if 'tensorflow' in sys.modules else failed)"
     )
     subprocess.run([sys.executable, "-c", code, *map(str, command)], check=True)
-    assert list((tmp_path / "run").glob("events.out.tfevents.*"))
