@@ -44,14 +44,14 @@ __all__ = [
 
 Layout = tuple[str, ...]
 
-LAYOUTS: dict[int, Layout] = {1: ("registers",)}
+LAYOUTS: dict[int, Layout] = {1: ("registers",), 2: ("registers", "spread", "noise")}
 """Version of the definition → the parts that the vector joins (`core.condition.parts.PARTS`).
 
 A version is new whenever the same notes give another vector. Each appends to the one before, so
 that a separator of an earlier version is served with the beginning of the vector.
 """
 
-CONDITION_VERSION = 1
+CONDITION_VERSION = 2
 """Version that conditions are measured in."""
 
 NOTE_SHARE = 0.1
