@@ -179,7 +179,7 @@ def render_set(
         MissingToolError: fluidsynth, a soundfont or music21 is missing.
     """
     known = {i.name: recipes.load(i.recipe_file) for i in instruments}
-    players = _players(source, known)
+    players = players_of(source, known)
     library = scores.chorales(cache or default_cache())
     parts = max(spec.parts for recipe in known.values() if (spec := _spec(recipe, source)))
     plans = plan_tracks(library, list(players), split, count, seconds, parts, seed)
@@ -194,7 +194,7 @@ def _render(
     progress: Callable[[int, int], None] | None,
 ) -> Path:
     """Render a source for all instruments that have it, and return the folder of its tracks."""
-    players = _players(source, known)
+    players = players_of(source, known)
     specs = [spec for name in owners if (spec := _spec(known[name], source))]
     count = max(spec.tracks for spec in specs)
     seconds = max(spec.seconds for spec in specs)
@@ -217,8 +217,13 @@ def _render(
     return root
 
 
-def _players(source: str, known: Mapping[str, Recipe]) -> dict[str, Player]:
-    """Everyone whose recipe has this rendered source."""
+def players_of(source: str, known: Mapping[str, Recipe]) -> dict[str, Player]:
+    """Everyone whose recipe has this rendered source.
+
+    Raises:
+        UnknownNameError: nobody has it.
+        DataError: one instrument alone has it.
+    """
     players = {
         name: Player(name, known[name].voice, tuple(spec.soundfonts))
         for name in sorted(known)

@@ -32,6 +32,7 @@ class Touch:
     """How a virtual instrument is played.
 
     Attributes:
+        sustained: notes are held, and swell; otherwise they decay.
         polyphonic: several notes at a time.
         attack_s: seconds in which a note rises.
         decay_db: dB that a note at C4 falls in a second while it is held; high ones fall faster,
@@ -42,6 +43,7 @@ class Touch:
         drift_cents: how far the pitch wanders (standard deviation).
     """
 
+    sustained: bool
     polyphonic: bool
     attack_s: float
     decay_db: float
@@ -56,6 +58,7 @@ class Touch:
         """A random one, of a held or a decaying sound."""
         if sustained:
             return cls(
+                sustained=True,
                 polyphonic=bool(rng.random() < 0.15),
                 attack_s=float(np.exp(rng.uniform(np.log(0.015), np.log(0.15)))),
                 decay_db=float(rng.normal(0, 2)),
@@ -66,6 +69,7 @@ class Touch:
                 drift_cents=float(rng.uniform(0, 6)),
             )
         return cls(
+            sustained=False,
             polyphonic=bool(rng.random() < 0.6),
             attack_s=float(np.exp(rng.uniform(np.log(0.004), np.log(0.02)))),
             decay_db=float(np.exp(rng.uniform(np.log(5), np.log(60)))),
