@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
 from types import ModuleType
 from typing import Literal
 
@@ -85,7 +86,8 @@ def is_silent(wave: Wave) -> bool:
 
 def museval_version() -> str:
     """The version of museval that is installed; errors as `bss_eval`."""
-    return str(import_museval().version.version)
+    import_museval()
+    return version("museval")
 
 
 def import_museval() -> ModuleType:
