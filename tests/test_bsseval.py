@@ -26,9 +26,19 @@ SECONDS = 3
 METRICS = ("SDR", "SIR", "ISR", "SAR")
 
 
+def band_limited(wave: np.ndarray) -> np.ndarray:
+    spectrum = np.fft.rfft(wave)
+    spectrum[:, round(spectrum.shape[1] * 3 / 4) :] = 0
+    return np.fft.irfft(spectrum, wave.shape[1]).astype(np.float32)
+
+
 @pytest.fixture
 def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Two test tracks; in the second one the vocals rest in the middle second."""
+    """Two test tracks; in the second one the vocals rest in the middle second.
+
+    The stems are floats without energy above 3 kHz, as a lossy codec leaves them, and the vocals
+    sit in the centre: museval on the bare floats gives nonsense.
+    """
     monkeypatch.setenv("TIMBRESEP_PLUGINS", str(plugin(tmp_path / "plugins")))
     monkeypatch.chdir(tmp_path)
     saved(tmp_path / "model.safetensors", DIM, vocals=0.4)
@@ -37,9 +47,10 @@ def tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         folder = tmp_path / "musdb" / "test" / track
         folder.mkdir(parents=True)
         stems = {
-            name: (gain * rng.standard_normal((2, SECONDS * RATE))).astype(np.float32)
+            name: band_limited(gain * rng.standard_normal((2, SECONDS * RATE)))
             for name, gain in (("vocals", 0.1), ("drums", 0.08), ("bass", 0.05), ("other", 0.02))
         }
+        stems["vocals"][1] = stems["vocals"][0]
         if track.startswith("Zeno"):
             stems["vocals"][:, RATE : 2 * RATE] = 0
         for name, wave in stems.items():

@@ -14,7 +14,7 @@ import numpy as np
 from core.audio_writer import Wave
 from core.data.track import Track
 from core.errors import DataError
-from core.evaluation.bsseval import BssScores, Extent, bss_eval, is_silent
+from core.evaluation.bsseval import BssScores, Extent, bss_eval, in_16_bits, is_silent
 from core.evaluation.oracle import oracle, own_stft
 from core.evaluation.result import BssRow, Leak, Method, Row, Swap, TrackScores
 from core.evaluation.stem_stream import StemStream
@@ -110,6 +110,7 @@ class Scorer:
         if self.bsseval is None:
             return {}
         mixture, stems = stream.load()
+        stems = in_16_bits(stems)
         references = {name: stems[stream.names.index(name)] for name in audible}
         left = [name for name in stream.names if name not in audible]
         rest = left[0] if len(left) == 1 else ACCOMPANIMENT

@@ -30,7 +30,8 @@ TITLES: dict[Method, str] = {
     "silence": "silence",
 }
 CAPTION = (
-    "dB; SDRi and SI-SDRi: improvement over the mixture. Silence always has an SDR of 0. "
+    "dB; SDRi and SI-SDRi: improvement over the mixture. SDR is of the whole track, without "
+    "filters (also called SNR); silence always has an SDR of 0. "
     "Swap loss: SI-SDR lost when the condition is another instrument's."
 )
 BSS_CAPTION = (
