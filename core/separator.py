@@ -252,7 +252,14 @@ def _condition(
             f"{loaded.path} expects {expected}",
             hint=f"rebuild it with `condition build {instrument.name}`",
         )
-    return instrument.name, as_version(instrument.condition(), expected)
+    vector = as_version(instrument.condition(), expected)
+    if not vector.any():
+        raise CheckpointError(
+            f"{loaded.path} takes conditions of version {expected}, which say nothing about "
+            f"'{instrument.name}'",
+            hint=f"train one that knows it: python cli.py train --plugin {instrument.name}",
+        )
+    return instrument.name, vector
 
 
 def _device(name: str) -> torch.device:

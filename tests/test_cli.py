@@ -15,7 +15,7 @@ from fakes import RATE, plugin, saved
 import cli
 from core import audio
 
-DIM = 164  # length of the bundled instruments' conditions
+DIM = 164  # length of conditions of version 1
 
 
 @pytest.fixture
@@ -107,6 +107,13 @@ def test_an_instrument_that_only_a_plugin_knows_is_noted(
     said = capsys.readouterr().err
     assert "note:" in said
     assert "'piano' was not in this separator's training" in said
+
+
+@pytest.mark.usefixtures("given")
+def test_a_condition_that_says_nothing_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert separate("song.wav", "-i", "drums") == 1  # version 1 has no values for noise
+    assert "say nothing about 'drums'" in capsys.readouterr().err
+    assert not Path("out").exists()
 
 
 @pytest.mark.usefixtures("given")
