@@ -12,7 +12,7 @@ from fakes import RATE, plugin, saved
 
 import cli
 from core import audio
-from core.errors import MissingToolError
+from core.errors import DataError, MissingToolError
 from core.evaluation import bsseval
 
 if shutil.which("ffmpeg") is None:
@@ -169,6 +169,12 @@ def test_the_sides_of_the_split_are_its_folders(tree: Path) -> None:
     assert cli.main([*arguments, "--split", "test"]) == 0
     rows = json.loads(Path("out/scores.json").read_text())["rows"]
     assert {row["track"] for row in rows} == {"Zeno - Signs v1.2"}
+
+
+def test_what_museval_refuses_is_the_fault_of_the_track() -> None:
+    wave = np.ones((2, 100), np.float32)
+    with pytest.raises(DataError, match=r"'t'.*silent"):
+        bsseval.bss_eval("t", RATE, {"a": wave, "b": 0 * wave}, {"a": wave, "b": wave})
 
 
 def test_without_ffmpeg_the_way_out_is_told(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -11,7 +11,7 @@ from typing import Literal
 import numpy as np
 
 from core.audio_writer import Wave
-from core.errors import MissingToolError
+from core.errors import DataError, MissingToolError
 from core.evaluation.result import BSS_KEYS, Scores, median_of
 
 Extent = Literal["separator", "all"]
@@ -51,17 +51,23 @@ def bss_eval(
         estimates: the same sources.
 
     Raises:
+        DataError: museval cannot measure them, such as a silent one.
         MissingToolError: museval or a program that it needs is not installed.
     """
     museval = import_museval()
     window = int(WINDOW_S * rate)
-    sdr, isr, sir, sar = museval.evaluate(
-        [references[name].T.astype(np.float64) for name in references],  # (samples, channels)
-        [estimates[name].T.astype(np.float64) for name in references],
-        win=window,
-        hop=window,
-        mode="v4",
-    )
+    try:
+        sdr, isr, sir, sar = museval.evaluate(
+            [references[name].T.astype(np.float64) for name in references],  # (samples, channels)
+            [estimates[name].T.astype(np.float64) for name in references],
+            win=window,
+            hop=window,
+            mode="v4",
+        )
+    except ValueError as error:
+        raise DataError(
+            f"museval refuses track '{track}': {error}", "leave out --bsseval, or the track"
+        ) from error
     store = museval.TrackStore(track, win=WINDOW_S, hop=WINDOW_S)
     for i, name in enumerate(references):
         values = {"SDR": sdr[i], "ISR": isr[i], "SIR": sir[i], "SAR": sar[i]}
