@@ -68,6 +68,10 @@ class Separator:
         """Names of everything that can be asked for, those of the checkpoint first."""
         return self.trained + tuple(name for name in self._conditions if name not in self.trained)
 
+    def condition(self, instrument: str) -> NDArray[np.float32]:
+        """The vector (dim,) that an instrument out of `instruments` is asked for with."""
+        return self._conditions[instrument]
+
     def separate(
         self, wave: Wave, rate: int, instruments: Sequence[str], consistent: bool = False
     ) -> dict[str, Wave]:
