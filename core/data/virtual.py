@@ -25,12 +25,10 @@ from core.data.fluidsynth import RATE, normalise
 from core.data.recipe import Voice
 from core.data.rendered import REVERB_SHARE, Plan, fit, licence_of, play, sound_of, write_track
 from core.data.strands import Touch, course, strands
+from core.data.virtual_stems import TABLES
 from core.ddsp import full_band
 from core.ddsp.model import DdspModel
 from core.ddsp.virtual_voice import Timbre, VirtualVoice
-
-TABLES = "virtual.safetensors"
-"""File of a track's tone tables, by the names of its virtual stems."""
 
 SOURCE = "virtual instruments"
 AGAINST_TYPE = 0.25

@@ -19,6 +19,9 @@ from core.ddsp.decoder import Controls
 NYQUIST = 8000.0
 """Where the models' band ends, Hz."""
 
+EDGE = 7200.0
+"""Hz from which the resampler thinned out the noise that the models have heard."""
+
 RATE = 48_000
 """Of the full band, Hz: a whole number of samples for each of 250 frames a second."""
 
@@ -141,12 +144,15 @@ def from_db(level: Tensor) -> Tensor:
 
 
 def _upper_noise(noise: Tensor) -> Tensor:
-    """Noise magnitudes in dB up to 24 kHz (batch, frames, 193), from those up to 8 kHz."""
+    """Noise magnitudes in dB up to 24 kHz (batch, frames, 193), from those up to 8 kHz.
+
+    The dip that resampling left below 8 kHz goes: it is in all models, and in no instrument.
+    """
     values = functional.pad(noise, (0, MAGNITUDES - KNOWN))
     hertz = noise_hz(MAGNITUDES)
-    used = (hertz > NYQUIST / 2) & (hertz < 0.9 * NYQUIST)  # clear of the resampler's edge
+    used = (hertz > NYQUIST / 2) & (hertz < EDGE)
     line = _line(values, torch.log2(hertz.clamp_min(1.0)), used.expand_as(values), NOISE_SLOPES)
-    return torch.where(hertz <= NYQUIST, values, line)
+    return torch.where(hertz < EDGE, values, line)
 
 
 def _line(values: Tensor, octaves: Tensor, used: Tensor, slopes: tuple[float, float]) -> Tensor:
