@@ -20,7 +20,7 @@ import yaml
 from core import audio
 from core.data import recipe as recipes
 from core.data import scores
-from core.data.build import default_cache
+from core.data.user_cache import default_cache
 from core.data.casting import Player
 from core.data.effects import pan_gains
 from core.data.fluidsynth import RATE, find_soundfont, normalise, render

@@ -32,7 +32,7 @@ class MixConfig(Model):
             resampled.
         targets: instruments asked of a mixture (fewer when fewer are known).
         coherent: share of mixtures whose stems are one track's, at the same time; the others
-            combine stems of any tracks and times.
+            combine stems of any tracks and times. A track of one stem only serves those.
         absent: share of targets that are not in the mixture (their target is silence).
         stems: fewest and most stems of a mixture.
         thin: share of coherent mixtures that leave out some of the track's stems.
@@ -130,9 +130,9 @@ class MixtureDataset(Dataset[dict[str, Tensor]]):
         self.n_targets = min(config.targets, len(self.names))
         labels = sorted({label for track in self.tracks for label in track.stems})
         self._with = {label: [t for t in self.tracks if label in t.stems] for label in labels}
-        self._without = {
-            name: [t for t in self.tracks if name not in t.stems] for name in self.names
-        }
+        bands = [t for t in self.tracks if len(t.stems) > 1]
+        self._bands_with = {n: [t for t in bands if n in t.stems] for n in self.names}
+        self._bands_without = {n: [t for t in bands if n not in t.stems] for n in self.names}
         for name in self.names:
             if name not in self._with:
                 raise DataError(
@@ -173,8 +173,9 @@ class MixtureDataset(Dataset[dict[str, Tensor]]):
         """Choose the stems of a mixture with or without the instrument `first`."""
         config = self.config
         few, many = config.stems
-        if rng.random() < config.coherent:
-            pool = self._with[first] if present else self._without[first] or self.tracks
+        without = self._bands_without[first] or self._bands_with[first]
+        pool = self._bands_with[first] if present else without
+        if rng.random() < config.coherent and pool:
             track = pool[int(rng.integers(len(pool)))]
             labels = [label for label in track.stems if present or label != first]
             others = [label for label in labels if label != first]
