@@ -7,11 +7,13 @@ TRAIN, VALID, TEST and TEST-OTHER hold tracks, each a folder of stems named by i
 candidate gets the same data, seed and number of steps. Its network is trained with conditions of
 every second semitone of each instrument, and scored on TEST (SI-SDR improvement in dB):
 
-    in domain       with the conditions of training
+    in domain       pitched instruments, with the conditions of training
     other notes     with conditions measured on the semitones in between
     other register  with those of the lower half of them, and of the upper half: the mean
     zero-shot       one instrument that was never a target, with its condition
     swap loss       what is lost with the conditions of the other instruments
+    other source    in domain, but TEST-OTHER
+    without pitch   in domain, instruments without pitch
 
 One JSON file for each candidate and seed goes to FOLDER; those that are there are not made again,
 and an interrupted training goes on.
@@ -58,7 +60,15 @@ STUDY = 1000
 """Version number that a candidate has while it is studied."""
 
 ARGUMENTS: dict[str, int | float | bool | str] = {"hidden": 128, "width": 192}
-COLUMNS = ("in domain", "other notes", "other register", "zero-shot", "swap loss", "other source")
+COLUMNS = (
+    "in domain",
+    "other notes",
+    "other register",
+    "zero-shot",
+    "swap loss",
+    "other source",
+    "without pitch",
+)
 BEGIN, END = "<!-- study: begin -->", "<!-- study: end -->"
 
 Scores = dict[str, dict[str, float]]
@@ -236,12 +246,25 @@ def _scores(result: Evaluation, trained: Sequence[str]) -> Scores:
 
 
 def _means(scores: Sequence[Scores]) -> dict[str, float]:
-    """Column → mean over instruments and seeds."""
+    """Column → mean over instruments and seeds; those without pitch have their own column, as
+    they have no other notes."""
+    shown = [_by_pitch(one) for one in scores]
     return {
-        column: float(np.mean([np.mean(list(one[column].values())) for one in scores]))
-        for column in scores[0]
-        if all(one[column] for one in scores)
+        column: float(np.mean([np.mean(list(one[column].values())) for one in shown]))
+        for column in shown[0]
+        if all(one[column] for one in shown)
     }
+
+
+def _by_pitch(scores: Scores) -> Scores:
+    """Scores with the unpitched instruments' moved to a column of their own."""
+    pitched = {*scores["other notes"], *scores["zero-shot"]}
+    parted = {
+        column: {name: value for name, value in row.items() if name in pitched}
+        for column, row in scores.items()
+    }
+    apart = {name: x for name, x in scores["in domain"].items() if name not in pitched}
+    return {**parted, "without pitch": apart}
 
 
 def _cells(rows: Mapping[str, Sequence[Scores]], records: Sequence[dict]) -> list[list[str]]:

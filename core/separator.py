@@ -68,6 +68,10 @@ class Separator:
         """Names of everything that can be asked for, those of the checkpoint first."""
         return self.trained + tuple(name for name in self._conditions if name not in self.trained)
 
+    def condition(self, instrument: str) -> NDArray[np.float32]:
+        """The vector (dim,) that an instrument out of `instruments` is asked for with."""
+        return self._conditions[instrument]
+
     def separate(
         self, wave: Wave, rate: int, instruments: Sequence[str], consistent: bool = False
     ) -> dict[str, Wave]:
@@ -248,7 +252,14 @@ def _condition(
             f"{loaded.path} expects {expected}",
             hint=f"rebuild it with `condition build {instrument.name}`",
         )
-    return instrument.name, as_version(instrument.condition(), expected)
+    vector = as_version(instrument.condition(), expected)
+    if not vector.any():
+        raise CheckpointError(
+            f"{loaded.path} takes conditions of version {expected}, which say nothing about "
+            f"'{instrument.name}'",
+            hint=f"train one that knows it: python cli.py train --plugin {instrument.name}",
+        )
+    return instrument.name, vector
 
 
 def _device(name: str) -> torch.device:

@@ -9,9 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from torch import nn
+from torch.nn.functional import pad
 
 from core import checkpoint
 from core.checkpoint import Checkpoint
+from core.film import FiLM
 from core.registry import Registry
 
 
@@ -40,12 +42,18 @@ class Parent:
     def give_weights(self, model: nn.Module) -> None:
         """Put the weights into a network of the same shape.
 
+        Its conditions may be of a later version. That only appends values, which get no weight:
+        at first the network does what it did.
+
         Raises:
             CheckpointError: it has other arguments; names the first weight that does not fit.
         """
-        checkpoint.load_strictly(
-            model, self.checkpoint.model.state_dict(), str(self.checkpoint.path)
-        )
+        state = dict(self.checkpoint.model.state_dict())
+        for name, module in model.named_modules():
+            if isinstance(module, FiLM):
+                key, wanted = f"{name}.generator.weight", module.generator.in_features
+                state[key] = pad(state[key], (0, max(wanted - state[key].shape[1], 0)))
+        checkpoint.load_strictly(model, state, str(self.checkpoint.path))
 
     def ledger(self, rows: Sequence[dict[str, str | int | float]]) -> list[dict[str, Any]]:
         """The new run's data and all that the parent had learned from: licences are inherited."""

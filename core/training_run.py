@@ -105,7 +105,7 @@ class TrainingRun:
         self.arguments = {**given, **request.arguments}
         instruments = registry.instruments(request.instruments)
         versions = {i.config.condition.version for i in instruments}
-        self.version = start.condition_version if start else min(versions)
+        self.version = max(min(versions), start.condition_version if start else 1)
         self.conditions = {i.name: as_version(i.condition(), self.version) for i in instruments}
         torch.manual_seed(request.seed)
         self.model = _build(self.spec, _common_length(self.conditions), self.arguments)

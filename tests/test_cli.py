@@ -15,7 +15,7 @@ from fakes import RATE, plugin, saved
 import cli
 from core import audio
 
-DIM = 164  # length of the bundled instruments' conditions
+DIM = 164  # length of conditions of version 1
 
 
 @pytest.fixture
@@ -110,19 +110,28 @@ def test_an_instrument_that_only_a_plugin_knows_is_noted(
 
 
 @pytest.mark.usefixtures("given")
+def test_a_condition_that_says_nothing_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert separate("song.wav", "-i", "drums") == 1  # version 1 has no values for noise
+    assert "say nothing about 'drums'" in capsys.readouterr().err
+    assert not Path("out").exists()
+
+
+@pytest.mark.usefixtures("given")
 def test_evaluate_prints_and_writes_scores(capsys: pytest.CaptureFixture[str]) -> None:
     rng = np.random.default_rng(0)
     for name in ("fiddle", "flute", "drums"):
         Path("tracks/one").mkdir(parents=True, exist_ok=True)
         wave = 0.1 * rng.standard_normal((1, RATE)).astype(np.float32)
         audio.write(f"tracks/one/{name}.wav", wave, RATE)
-    arguments = ["evaluate", "tracks", "--checkpoint", "model.safetensors", "--json", "s.json"]
+    arguments = ["evaluate", "tracks", "--checkpoint", "model.safetensors", "-o", "scores"]
     assert cli.main([*arguments, "--swaps"]) == 0
     shown = capsys.readouterr().out
     for word in ("silence", "oracle", "mixture", "violin", "flute", "SI-SDRi"):
         assert word in shown
-    assert set(json.loads(Path("s.json").read_text())["instruments"]) == {"violin", "flute"}
-    assert cli.main(arguments) == 1  # the scores are not overwritten
+    data = json.loads(Path("scores/scores.json").read_text())
+    assert set(data["instruments"]) == {"violin", "flute"}
+    assert cli.main([*arguments, "-i", "violin"]) == 1  # other scores are not overwritten
+    assert "instruments" in capsys.readouterr().err
 
 
 def test_condition_show_draws_bars(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,57 +9,37 @@ import pytest
 
 import cli
 from core.condition import conditioner
-from core.condition.conditioner import LAYOUTS, condition
+from core.condition.conditioner import condition
 from core.condition.view import similarities, similarity, similarity_table
-from core.instrument import Instrument
 from core.registry import Registry
 
 INSTRUMENTS = {item.name: item for item in Registry.load().instruments()}
-FULL = 99
 
 
 @pytest.fixture(scope="module")
-def halves() -> dict[str, dict[str, tuple[np.ndarray, np.ndarray]]]:
-    """Layout → instrument → vectors of its even and of its odd semitones (without pitch: of soft
-    and of loud strokes)."""
-    tables = {n: conditioner.build(i.ddsp_file, i.f0_range) for n, i in INSTRUMENTS.items()}
-    found: dict[str, dict[str, tuple[np.ndarray, np.ndarray]]] = {}
-    for label, layout in (
-        ("now", LAYOUTS[conditioner.CONDITION_VERSION]),
-        ("all parts", ("registers", "spread", "noise")),
-    ):
-        LAYOUTS[FULL] = layout
-        for name, table in tables.items():
-            if table.pitched:
-                notes = table.pitches.tolist()
-                pair = tuple(
-                    condition(table, [n for n in notes if n % 2 == parity], version=FULL)
-                    for parity in (0, 1)
-                )
-            else:
-                soft, _, loud = table.levels.tolist()
-                pair = tuple(condition(table, level=x, version=FULL) for x in (soft, loud))
-            if any(vector.any() for vector in pair):  # without pitch, version 1 says nothing
-                found.setdefault(label, {})[name] = pair  # type: ignore[assignment]
-    del LAYOUTS[FULL]
+def halves() -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Instrument → conditions of its even and of its odd semitones (without pitch: of soft and of
+    loud strokes)."""
+    found = {}
+    for name, item in INSTRUMENTS.items():
+        table = conditioner.build(item.ddsp_file, item.f0_range)
+        if table.pitched:
+            notes = table.pitches.tolist()
+            one, two = (condition(table, [n for n in notes if n % 2 == half]) for half in (0, 1))
+        else:
+            soft, _, loud = table.levels.tolist()
+            one, two = (condition(table, level=level) for level in (soft, loud))
+        found[name] = one, two
     return found
 
 
-@pytest.mark.parametrize("label", ["now", "all parts"])
 @pytest.mark.parametrize("name", sorted(INSTRUMENTS))
 def test_other_notes_of_an_instrument_are_nearer_than_any_other_instrument(
-    halves: dict[str, dict[str, tuple[np.ndarray, np.ndarray]]],
-    name: str,
-    label: str,
-    monkeypatch: pytest.MonkeyPatch,
+    halves: dict[str, tuple[np.ndarray, np.ndarray]], name: str
 ) -> None:
-    monkeypatch.setitem(LAYOUTS, FULL, ("registers", "spread", "noise"))
-    vectors = halves[label]
-    if name not in vectors:
-        pytest.skip("version 1 has no values for an instrument without pitch")
-    even, odd = vectors[name]
+    even, odd = halves[name]
     own = similarity(even, odd)
-    for other, pair in vectors.items():
+    for other, pair in halves.items():
         if other != name:
             nearest = max(similarity(one, two) for one in (even, odd) for two in pair)
             assert own > nearest, f"{other} is nearer than other notes of {name}"
@@ -110,23 +90,18 @@ def test_pictures_are_written_once(tmp_path: Path, capsys: pytest.CaptureFixture
     assert "ends in .png" in capsys.readouterr().err
 
 
-def test_noise_is_drawn_where_there_is_some(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_noise_is_drawn_where_there_is_some(tmp_path: Path) -> None:
     pytest.importorskip("matplotlib")
     from core.condition.picture import draw_harmonics
     from core.condition.view import harmonics_table
 
-    monkeypatch.setitem(LAYOUTS, FULL, ("registers", "noise"))
-    item: Instrument = INSTRUMENTS["violin"]
-    table = conditioner.build(item.ddsp_file, item.f0_range)
-    drums = np.zeros(conditioner.length(FULL), np.float32)
-    drums[-17:] = 0.5
-    vectors = {"violin": condition(table, version=FULL), "drums": drums}
+    vectors = {name: INSTRUMENTS[name].condition() for name in ("violin", "drums")}
     draw_harmonics(vectors, tmp_path / "noise.png")
     assert is_png(tmp_path / "noise.png")
     shown = [str(cell) for cell in harmonics_table(vectors).columns[1].cells]
     assert shown.count("noise, 16 bands") == 2
+    only = {"violin": vectors["violin"][:164]}  # version 1
+    assert "noise, 16 bands" not in harmonics_table(only).columns[1].cells
 
 
 def test_without_matplotlib_there_is_one_clear_line(

@@ -18,6 +18,7 @@ from core.instrument import Instrument, InstrumentConfig
 from core.registry import Registry
 
 INSTRUMENTS = {instrument.name: instrument for instrument in Registry.load().instruments()}
+PITCHED = sorted(name for name, instrument in INSTRUMENTS.items() if instrument.f0_range)
 
 
 @pytest.fixture(params=sorted(INSTRUMENTS))
@@ -25,22 +26,35 @@ def instrument(request: pytest.FixtureRequest) -> Instrument:
     return INSTRUMENTS[request.param]
 
 
+@pytest.fixture(params=PITCHED)
+def pitched(request: pytest.FixtureRequest) -> Instrument:
+    return INSTRUMENTS[request.param]
+
+
+@pytest.fixture(params=sorted(set(INSTRUMENTS) - set(PITCHED)))
+def unpitched(request: pytest.FixtureRequest) -> Instrument:
+    return INSTRUMENTS[request.param]
+
+
+def f0_range_of(instrument: Instrument) -> tuple[float, float]:
+    """Lowest and highest fundamental of a pitched instrument in Hz."""
+    assert instrument.f0_range is not None
+    return instrument.f0_range
+
+
 def middle(instrument: Instrument) -> float:
-    """A fundamental in Hz in the middle of the instrument's range."""
-    low, high = instrument.f0_range
-    return float(np.sqrt(low * high))
+    """A fundamental in Hz in the middle of the instrument's range; 0 Hz without pitch."""
+    return float(np.sqrt(np.prod(instrument.f0_range))) if instrument.f0_range else 0.0
 
 
-def note(instrument: Instrument, seconds: float, loudness_db: float | None = None) -> np.ndarray:
-    """One note of the instrument, played by its own DDSP model."""
+def note(instrument: Instrument, seconds: float) -> np.ndarray:
+    """One note of the instrument, or a roll, played by its own DDSP model."""
     model = DdspModel.load(instrument.ddsp_file).eval()
-    level = model.heard.loudness_db[1] if loudness_db is None else loudness_db
-    frames = int(seconds * FRAME_RATE)
+    shape = 1, int(seconds * FRAME_RATE)
+    f0_hz, loudness_db = middle(instrument), model.heard.loudness_db[1]
     noise = torch.Generator().manual_seed(0)
     with torch.no_grad():
-        audio = model(
-            torch.full((1, frames), middle(instrument)), torch.full((1, frames), level), noise
-        )
+        audio = model(torch.full(shape, f0_hz), torch.full(shape, loudness_db), noise)
     return audio[0].numpy().astype(np.float32)
 
 
@@ -67,38 +81,49 @@ def test_condition_keeps_the_contract(instrument: Instrument) -> None:
     assert instrument.config.condition.version == conditioner.CONDITION_VERSION
 
 
-def test_distribution_is_proper_and_silent_above_nyquist(instrument: Instrument) -> None:
-    table = conditioner.build(instrument.ddsp_file, instrument.f0_range)
+def test_distribution_is_proper_and_silent_above_nyquist(pitched: Instrument) -> None:
+    table = conditioner.build(pitched.ddsp_file, pitched.f0_range)
     shares = table.distributions  # (levels, pitches, harmonics)
     assert (shares >= 0).all()
     np.testing.assert_allclose(shares.sum(axis=-1), 1, atol=1e-4)
     hz = 440 * 2 ** ((table.pitches - 69) / 12)
-    above = hz[:, None] * np.arange(1, shares.shape[-1] + 1) >= instrument.config.sample_rate / 2
+    above = hz[:, None] * np.arange(1, shares.shape[-1] + 1) >= pitched.config.sample_rate / 2
     assert above.any()
     assert shares[:, above].max() < 1e-4
 
 
-def test_its_own_note_lasts_and_sounds_at_its_pitch(instrument: Instrument) -> None:
-    audio = note(instrument, 1.0)
+def test_its_own_note_lasts_and_sounds_at_its_pitch(pitched: Instrument) -> None:
+    audio = note(pitched, 1.0)
     assert 1e-3 < np.sqrt(np.mean(audio**2)) < 2
     spectrum = np.abs(np.fft.rfft(audio[4000:12_000] * np.hanning(8000)))  # 2 Hz a bin
-    f0 = middle(instrument)
+    f0 = middle(pitched)
     harmonics = [round(f0 * k / 2) for k in range(1, int(7000 / f0) + 1)]
     on = sum(spectrum[bin - 2 : bin + 3].max() for bin in harmonics)
     off = sum(spectrum[bin + round(f0 / 4) - 2 :][:5].max() for bin in harmonics)
     assert on > 5 * off, "the energy is at multiples of the fundamental"
 
 
-def test_condition_ignores_duration_and_gain(instrument: Instrument) -> None:
-    table = conditioner.build(instrument.ddsp_file, instrument.f0_range)
-    once = note(instrument, 1.0)
-    variants = [once, np.concatenate([once, once]), 0.5 * once, note(instrument, 2.0)]
+def test_condition_ignores_duration_and_gain(pitched: Instrument) -> None:
+    table = conditioner.build(pitched.ddsp_file, pitched.f0_range)
+    once = note(pitched, 1.0)
+    variants = [once, np.concatenate([once, once]), 0.5 * once, note(pitched, 2.0)]
     vectors = [
-        conditioner.condition_from_audio(table, audio, 16_000, instrument.f0_range)
+        conditioner.condition_from_audio(table, audio, 16_000, f0_range_of(pitched))
         for audio in variants
     ]
     for vector in vectors[1:]:
         np.testing.assert_allclose(vector, vectors[0], atol=1e-3)
+
+
+def test_its_strokes_are_noise_that_fills_the_condition(unpitched: Instrument) -> None:
+    audio = note(unpitched, 1.0)
+    assert 1e-3 < np.sqrt(np.mean(audio**2)) < 2
+    power = np.square(np.abs(np.fft.rfft(audio[4000:12_000] * np.hanning(8000))))
+    assert power.max() < 0.05 * power.sum(), "no single partial carries it"
+    parts = conditioner.split(unpitched.condition())
+    assert not parts["registers"].any()
+    assert parts["noise"].any()
+    assert parts["noise"][-1] == 1, "all of it is noise"
 
 
 def test_instruments_are_pairwise_distinct() -> None:

@@ -44,18 +44,18 @@ __all__ = [
 
 Layout = tuple[str, ...]
 
-LAYOUTS: dict[int, Layout] = {1: ("registers",)}
+LAYOUTS: dict[int, Layout] = {1: ("registers",), 2: ("registers", "spread", "noise")}
 """Version of the definition → the parts that the vector joins (`core.condition.parts.PARTS`).
 
 A version is new whenever the same notes give another vector. Each appends to the one before, so
 that a separator of an earlier version is served with the beginning of the vector.
 """
 
-CONDITION_VERSION = 1
+CONDITION_VERSION = 2
 """Version that conditions are measured in."""
 
-NOTE_SHARE = 0.05
-"""A pitch counts as a note when it holds this share of the frames that sound."""
+NOTE_SHARE = 0.1
+"""A pitch counts as a note when it is held this share of the time of the one held longest."""
 
 
 def length(version: int) -> int:
@@ -169,7 +169,7 @@ def condition_from_audio(
 
 
 def notes_in(audio: Array, sample_rate: int, f0_range: tuple[float, float]) -> list[float]:
-    """The semitones that hold at least 5 % of the frames that sound at a sure pitch.
+    """The semitones that are held, at a sure pitch, a tenth as long as the longest or longer.
 
     Args:
         audio: (samples,) at 16 kHz; its gain does not matter.
@@ -197,8 +197,7 @@ def notes_in(audio: Array, sample_rate: int, f0_range: tuple[float, float]) -> l
             "give solo notes of this instrument, one at a time",
         )
     semitones, counts = np.unique(np.rint(69 + 12 * np.log2(voiced / 440)), return_counts=True)
-    held = semitones[counts >= NOTE_SHARE * voiced.size]
-    return [float(note) for note in (held if held.size else semitones)]
+    return [float(note) for note in semitones[counts >= NOTE_SHARE * counts.max()]]
 
 
 def draw(table: ToneTable, rng: np.random.Generator, version: int = CONDITION_VERSION) -> Array:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import yaml
 
+from core.condition.conditioner import CONDITION_VERSION
 from core.condition.solo_notes import SoloNotes, name_notes
 from core.ddsp.model import DdspModel
 from core.ddsp.training import TrainReport
@@ -61,7 +62,7 @@ def describe(
             "n_noise": size.n_noise,
             "reverb_length": size.reverb_length,
         },
-        "condition": {"version": 1, "file": "condition.npy"},
+        "condition": {"version": CONDITION_VERSION, "file": "condition.npy"},
         "licences": {
             "weights": f"as the recordings ({licence}) and the voice of {start.name} "
             f"({start.config.licences.weights})",

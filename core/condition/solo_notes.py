@@ -42,8 +42,8 @@ CLEAR = 0.1
 SURE = 0.65
 """A file holds single notes when confidence times that share (means over its frames) is above."""
 
-NOTE_FRAMES, NOTE_SHARE = 25, 0.05
-"""A semitone is a note when it lasts this many frames (0.1 s) and this share of what sounds."""
+NOTE_FRAMES, NOTE_SHARE = 25, 0.1
+"""A semitone is a note when it lasts this many frames (0.1 s) and this share of the longest one."""
 
 FEWEST = 3
 """Notes of different pitch that a condition needs at least."""
@@ -170,7 +170,7 @@ def notes_of(wave: Array) -> tuple[list[float], int]:
         raise DataError("several notes at once, or a sound without harmonics")
     single = (harmonic >= PURE) & (odd >= TRACE)
     semitones, counts = np.unique(np.rint(69 + 12 * np.log2(f0[single] / 440)), return_counts=True)
-    least = max(NOTE_FRAMES / stride, NOTE_SHARE * len(looked))
+    least = max(NOTE_FRAMES / stride, NOTE_SHARE * counts.max(initial=0))
     held = [float(note) for note in semitones[counts >= least]]
     if not held:
         raise DataError("no note is held for a tenth of a second")
