@@ -18,7 +18,7 @@ from core.data.rendered import plan_tracks, render_tracks
 from core.data.sources.listing import Listing
 from core.data.sources.prepared import prepare
 from core.data.survey import InstrumentLike, stem_names, survey
-from core.data.track import Split, Track
+from core.data.track import Split, Track, sides
 from core.data.user_cache import default_cache
 from core.errors import DataError, UnknownNameError, nearest
 
@@ -67,7 +67,8 @@ def build_tracks(
         listing.check_any()
         usable = prepare(listing, cache, workers(), progress)
         tell_problems(listing)
-        listing.check_any()
+        if not usable:
+            raise DataError(f"{listing.place.root}: no usable track; {listing.problems[-1]}")
         tracks += usable
     return on_one_side(tracks)
 
@@ -82,10 +83,23 @@ def list_sources(
     """What `build_tracks` would find, without rendering or preparing; arguments as there."""
     cache = cache or default_cache()
 
-    def rendered(source: str, owners: Sequence[str], known: Mapping[str, Recipe]) -> Path:
-        return _rendered_root(source, owners, known, cache)
+    pending: dict[str, str] = {}
 
-    return survey(instruments, everyone, source_names, data_roots, rendered)
+    def rendered(source: str, owners: Sequence[str], known: Mapping[str, Recipe]) -> Path:
+        root = _rendered_root(source, owners, known, cache)
+        if not root.is_dir():
+            tracks = _size(source, owners, known)[0]
+            pending[source] = (
+                f"{tracks} tracks to train on are rendered by `data prepare` or `train`"
+            )
+        return root
+
+    listings = survey(instruments, everyone, source_names, data_roots, rendered)
+    for listing in listings:
+        if listing.source in pending and not listing.place.root.is_dir():
+            listing.pending = pending[listing.source]
+            listing.problems.clear()
+    return listings
 
 
 def tell_problems(listing: Listing) -> None:
@@ -102,16 +116,9 @@ def tell_problems(listing: Listing) -> None:
 
 
 def on_one_side(tracks: Sequence[Track]) -> list[Track]:
-    """Tracks with each piece on one side of the split, even when several datasets have it.
-
-    Where they disagree, test goes before valid and valid before train.
-    """
-    order: list[Split] = ["train", "valid", "test"]
-    strictest: dict[str, int] = {}
-    for track in tracks:
-        rank = order.index(track.split)
-        strictest[track.piece] = max(rank, strictest.get(track.piece, rank))
-    placed = [replace(track, split=order[strictest[track.piece]]) for track in tracks]
+    """Tracks with each piece on one side of the split, as `sides` has it."""
+    side = sides((track.piece, track.split) for track in tracks)
+    placed = [replace(track, split=side[track.piece]) for track in tracks]
     moved = sum(a.split != b.split for a, b in zip(tracks, placed, strict=True))
     if moved:
         log.info("%d tracks moved so that no piece is on two sides of the split", moved)

@@ -27,20 +27,20 @@ def warnings(ledger: Iterable[Mapping[str, object]]) -> list[str]:
     rows = [(str(row["sound_source"]), str(row["licence"])) for row in ledger]
     found = (
         (
-            "these weights become non-commercial",
+            "weights that learn from this become non-commercial",
             [row for row in rows if is_non_commercial(row[1])],
         ),
         (
-            "these weights may have to be shared under the same licence",
+            "weights that learn from this may have to be shared under its licence",
             [row for row in rows if SHARE_ALIKE.search(row[1])],
         ),
         (
-            "nobody may know under what terms these weights can be used",
+            "the terms of this are unknown, and so are those of weights that learn from it",
             [row for row in rows if UNKNOWN.search(row[1])],
         ),
     )
     return [
-        f"{meaning}: they learn from " + ", ".join(f"{source} ({terms})" for source, terms in kind)
+        f"{meaning}: " + ", ".join(f"{source} ({terms})" for source, terms in kind)
         for meaning, kind in found
         if kind
     ]

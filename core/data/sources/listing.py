@@ -42,6 +42,7 @@ class Listing:
         kind, place: what it is and where.
         tracks: the usable tracks.
         problems: everything else that was met.
+        pending: how tracks will come to be that are not there yet.
     """
 
     source: str
@@ -49,18 +50,15 @@ class Listing:
     place: Place
     tracks: list[Sized] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
+    pending: str = ""
 
     def check_any(self) -> None:
         """Raise DataError, with the first problem, when there is no usable track."""
-        if self.tracks:
-            return
-        if not self.place.root.is_dir():
-            message = f"{self.place.root}: no such folder of tracks"
-        elif self.problems:
-            message = f"{self.place.root}: no usable track in it; {self.problems[0]}"
-        else:
-            message = f"{self.place.root}: no track in it"
-        raise DataError(message, f"expected {self.kind.layout}")
+        if not self.tracks:
+            raise DataError(
+                f"{self.place.root}: no usable track in it; {self.problems[0]}",
+                f"expected {self.kind.layout}",
+            )
 
     @property
     def skipped(self) -> int:
@@ -88,6 +86,9 @@ def list_tracks(source: str, kind: Kind, place: Place) -> Listing:
             listing.problems.append(Problem(item.name, fault, skipped=False))
             track = replace(track, found=replace(item, mixture=None))
         listing.tracks.append(track)
+    if not listing.tracks and not listing.problems:
+        fault = "no track in it" if place.root.is_dir() else "no such folder of tracks"
+        listing.problems.append(Problem(str(place.root), fault, skipped=False))
     return listing
 
 
