@@ -25,6 +25,7 @@ from commands.options import (
     SeparatorName,
     Side,
     split_names,
+    split_roots,
 )
 from core.console import clock, make_console, progress, run, show_error, start_logging
 from core.errors import ConfigError
@@ -221,7 +222,7 @@ def train(
         arguments=_arguments(set_ or []),
         mix=_arguments(mix or []),
         sources=tuple(split_names(source)) if source else None,
-        roots=_roots(data or []),
+        roots=split_roots(data or []),
         max_steps=max_steps,
         max_minutes=max_minutes,
         batch_size=batch_size,
@@ -367,11 +368,6 @@ def _print_file(report: FileReport) -> None:
     )
     for note in report.notes:
         make_console(stderr=True).print(f"[yellow]note:[/] {escape(note)}", soft_wrap=True)
-
-
-def _roots(given: list[str]) -> dict[str, Path]:
-    pairs = [item.partition("=") for item in given]
-    return {a if sign else Path(a).name: Path(b if sign else a) for a, sign, b in pairs}
 
 
 def _arguments(given: list[str]) -> dict[str, int | float | bool | str]:

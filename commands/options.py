@@ -51,6 +51,12 @@ def split_numbers(text: str) -> list[float]:
         raise ConfigError(f"'{text}' is not a list of numbers", "such as 60,62.5,64") from error
 
 
+def split_roots(given: list[str]) -> dict[str, Path]:
+    """Folders by name; one that is given alone is called as it is."""
+    pairs = [item.partition("=") for item in given]
+    return {a if sign else Path(a).name: Path(b if sign else a) for a, sign, b in pairs}
+
+
 def plugin_folder(plugin: str, plugins_dir: list[Path] | None) -> Path:
     """A plugin's folder, by path or name; a path may lead to one that is not complete yet."""
     if (Path(plugin) / "instrument.yaml").is_file():

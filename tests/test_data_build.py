@@ -10,9 +10,11 @@ import pytest
 
 from core import audio
 from core.data import recipe as recipes
-from core.data.build import build_tracks, render_set
+from core.data.build import build_tracks, on_one_side, render_set
+from core.data.track import Track
 from core.errors import ConfigError, DataError, UnknownNameError
 from core.registry import Registry
+from tests import dataset_trees as trees
 
 RECIPE = """
 use: [home]
@@ -135,3 +137,76 @@ def test_a_source_may_name_its_stems_otherwise(tmp_path: Path) -> None:
         "violin": "Lead",
         "band": "fiddle",
     }
+
+
+def with_source(text: str) -> str:
+    return RECIPE.rstrip() + f"\n  {text}\n"
+
+
+def test_a_published_dataset_is_brought_with_data_and_named_by_all_recipes(tmp_path: Path) -> None:
+    stems = {"01": "electric bass", "02": "male singer", "03": "oud"}
+    trees.medleydb(tmp_path / "m", "A_One", stems)
+    bass = stub(
+        tmp_path, "bass", text=with_source("mdb: {kind: medleydb, names: {electric bass: bass}}")
+    )
+    voice = stub(
+        tmp_path, "voice", text=with_source("m2: {kind: medleydb, names: {male singer: voice}}")
+    )
+    (track,) = build_tracks([bass], [bass, voice], ["mdb"], {"mdb": tmp_path / "m"})
+    assert set(track.stems) == {"bass", "voice", "oud"}
+    assert track.licence == "CC BY-NC-SA 4.0"
+
+
+def test_a_published_dataset_without_its_folder_says_how_to_get_it(tmp_path: Path) -> None:
+    bass = stub(tmp_path, "bass", text=with_source("musdb: {kind: musdb}"))
+    with pytest.raises(DataError, match=r"--data musdb=.*sigsep\.github\.io"):
+        build_tracks([bass], (), ["musdb"])
+
+
+def test_a_folder_that_no_recipe_knows_is_taken_for_what_it_looks_like(tmp_path: Path) -> None:
+    trees.musdb18_hq(tmp_path / "hq", "A - B")
+    bass = stub(tmp_path, "bass")
+    (track,) = build_tracks([bass], data_roots={"mine": tmp_path / "hq"})
+    assert (track.sound_source, set(track.stems)) == (
+        "MUSDB18",
+        {"bass", "drums", "vocals", "other"},
+    )
+
+
+def test_recipes_that_disagree_on_a_label_are_refused(tmp_path: Path) -> None:
+    trees.medleydb(tmp_path / "m", "A_One", {"01": "gong"})
+    pair = [
+        stub(tmp_path, name, text=with_source(f"mdb: {{kind: medleydb, names: {{Gong: {name}}}}}"))
+        for name in ("bell", "cymbal")
+    ]
+    with pytest.raises(DataError, match="'bell' and 'cymbal'"):
+        build_tracks(pair, (), ["mdb"], {"mdb": tmp_path / "m"})
+
+
+def test_a_piece_of_two_datasets_is_on_one_side(tmp_path: Path) -> None:
+    trees.medleydb(tmp_path / "m", "ABand_ASong", {"01": "bass"})
+    trees.musdb18_hq(tmp_path / "h", "A Band - A Song", side="test")
+    bass = stub(tmp_path, "bass")
+    tracks = build_tracks([bass], data_roots={"m": tmp_path / "m", "h": tmp_path / "h"})
+    assert [track.split for track in tracks] == ["test", "test"]
+
+    def track(piece: str, split: str) -> Track:
+        return Track("t", piece, "", "", {}, 1, 1, split)  # type: ignore[arg-type]
+
+    mixed = [track("a", "train"), track("b", "valid"), track("a", "valid"), track("b", "train")]
+    assert [t.split for t in on_one_side(mixed)] == ["valid"] * 4
+    assert [t.split for t in on_one_side([track("a", "train")])] == ["train"]
+
+
+def test_a_bad_track_does_not_end_the_others(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    violin = stub(tmp_path, "violin")
+    for k in range(9):
+        write_track(tmp_path / "mine" / f"bad{k}", "violin", "organ")
+        (tmp_path / "mine" / f"bad{k}" / "organ.wav").write_bytes(b"nothing")
+    write_track(tmp_path / "mine" / "good", "violin", "organ")
+    (track,) = build_tracks([violin], data_roots={"mine": tmp_path / "mine"})
+    assert track.name == "good"
+    assert sum("organ.wav" in record.message for record in caplog.records) == 5
+    assert "4 more problems, 9 tracks skipped in all" in caplog.text

@@ -33,7 +33,7 @@ class MixConfig(Model):
             resampled.
         targets: instruments asked of a mixture (fewer when fewer are known).
         coherent: share of mixtures whose stems are one track's, at the same time; the others
-            combine stems of any tracks and times.
+            combine stems of any tracks and times. A track of one stem only serves those.
         absent: share of targets that are not in the mixture (their target is silence).
         virtual_share: share of targets, and of the stems beside them, that are virtual
             instruments, where tracks have any.
@@ -140,8 +140,10 @@ class MixtureDataset(Dataset[dict[str, Tensor]]):
         self._with = {label: [t for t in self.tracks if label in t.stems] for label in labels}
         strange = set(virtual.names if virtual else ())
         self._real = [label for label in labels if label not in strange]
-        self._bands = {
-            kind: [t for t in self.tracks if any(n in strange for n in t.stems) == kind]
+        ensembles = [track for track in self.tracks if len(track.stems) > 1]
+        self._ensembles_with = {n: [t for t in ensembles if n in t.stems] for n in labels}
+        self._ensembles = {
+            kind: [t for t in ensembles if any(n in strange for n in t.stems) == kind]
             for kind in (False, True)
         }
         for name in self.names:
@@ -202,9 +204,10 @@ class MixtureDataset(Dataset[dict[str, Tensor]]):
         return self.names[int(rng.integers(len(self.names)))]
 
     def _lacking(self, name: str, rng: np.random.Generator) -> list[Track]:
-        """Tracks without an instrument, those of virtual ones in their share; or else all."""
-        tracks = self._bands[bool(self.virtual and self._virtual(rng))]
-        return [track for track in tracks if name not in track.stems] or self.tracks
+        """Tracks without an instrument, those of virtual ones in their share; or else with it."""
+        tracks = self._ensembles[bool(self.virtual and self._virtual(rng))]
+        lacking = [track for track in tracks if name not in track.stems]
+        return lacking or self._ensembles_with[name]
 
     def _others(self, first: str, count: int, rng: np.random.Generator) -> list[str]:
         """At most `count` stems to sound beside an instrument, virtual ones in their share."""
@@ -218,8 +221,10 @@ class MixtureDataset(Dataset[dict[str, Tensor]]):
         """Choose the stems of a mixture with or without the instrument `first`."""
         config = self.config
         few, many = config.stems
+        pool: list[Track] = []
         if rng.random() < config.coherent:
-            pool = self._with[first] if present else self._lacking(first, rng)
+            pool = self._ensembles_with[first] if present else self._lacking(first, rng)
+        if pool:
             track = pool[int(rng.integers(len(pool)))]
             labels = [label for label in track.stems if present or label != first]
             others = [label for label in labels if label != first]

@@ -8,10 +8,11 @@ from pathlib import Path
 
 from core.data import recipe as recipes
 from core.data import scores
-from core.data.build import default_cache, players_of
+from core.data.build import players_of
 from core.data.fluidsynth import find_program, find_soundfont
 from core.data.recipe import Percussion
 from core.data.rendered import plan_tracks
+from core.data.user_cache import default_cache
 from core.data.virtual import Donor, render_tracks
 from core.ddsp.model import DdspModel
 from core.errors import DataError
