@@ -196,6 +196,43 @@ def render_tracks(
     make_console().print(f"{len(folders)} tracks in {out}", soft_wrap=True)
 
 
+@app.command("virtual")
+def render_virtual(
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the tracks.")],
+    instruments: Instruments = None,
+    count: Annotated[int, typer.Option(min=1, help="Tracks.")] = 100,
+    seconds: Annotated[tuple[float, float], typer.Option(help="Shortest and longest track.")] = (
+        20.0,
+        30.0,
+    ),
+    parts: Annotated[int, typer.Option(min=2, help="Players in a track.")] = 4,
+    real: Annotated[int, typer.Option(min=0, help="Real instruments among them.")] = 0,
+    source: Annotated[str, typer.Option(help="Rendered source of the real ones.")] = "orchestra",
+    workers: Annotated[int | None, typer.Option(min=1, help="Tracks at a time.")] = None,
+    seed: Seed = 0,
+    plugins_dir: PluginsDir = None,
+) -> None:
+    """Render multitracks of virtual instruments, blended of two each, to train on."""
+    from core.data.virtual_set import render_virtual_set
+
+    names = split_names(instruments or ["all"])
+    chosen = Registry.load(plugins_dir or ()).instruments(None if names == ["all"] else names)
+    with progress("rendering") as update:
+        folders = render_virtual_set(
+            chosen,
+            count,
+            out,
+            seconds=seconds,
+            parts=parts,
+            real=real,
+            source=source,
+            seed=seed,
+            workers=workers,
+            progress=lambda done, total: update(done / total, f"{done} of {total} tracks"),
+        )
+    make_console().print(f"{len(folders)} tracks in {out}", soft_wrap=True)
+
+
 @app.command("solos")
 def render_solos(
     instrument: Annotated[str, typer.Argument(help="Plugin folder, or an instrument's name.")],

@@ -17,6 +17,7 @@ from core.backbone import Backbone
 from core.condition import conditioner
 from core.data.build import build_tracks
 from core.data.mixer import MixConfig, MixtureDataset
+from core.data.virtual_stems import VirtualStems, tables_of
 from core.errors import DataError
 from core.instrument import Instrument
 from core.metrics import si_sdr
@@ -64,6 +65,8 @@ class TrainingConditions:
 class TrainingData:
     """Training batches and validation scores for some instruments.
 
+    Virtual stems are targets in training, in their share, and never in validation.
+
     Args:
         instruments: those to separate.
         everyone: all enabled instruments: what may accompany them.
@@ -97,7 +100,8 @@ class TrainingData:
         self.drawn = TrainingConditions(instruments, self.canonical, canonical_share)
         tracks = build_tracks(instruments, everyone, sources, dict(roots))
         self.train = [track for track in tracks if track.split == "train"]
-        self.valid = [track for track in tracks if track.split == "valid"]
+        self.valid = [t for t in tracks if t.split == "valid" and tables_of(t) is None]
+        self.virtual = VirtualStems(self.train, self.drawn.version, canonical_share)
         for side, chosen in (("training", self.train), ("validation", self.valid)):
             missing = [n for n in self.names if not any(n in track.stems for track in chosen)]
             if missing:
@@ -121,7 +125,9 @@ class TrainingData:
     def batches(self, first_step: int, steps: int) -> Iterator[dict[str, Tensor]]:
         """Batches from step `first_step` on: a resumed run sees what it would have seen."""
         size = steps * self.batch_size
-        dataset = MixtureDataset(self.train, self.names, self.config, size, self.seed, self.drawn)
+        dataset = MixtureDataset(
+            self.train, self.names, self.config, size, self.seed, self.drawn, self.virtual
+        )
         loader: DataLoader[dict[str, Tensor]] = DataLoader(
             dataset,
             batch_size=self.batch_size,

@@ -160,7 +160,7 @@ def render_set(
         MissingToolError: fluidsynth, a soundfont or music21 is missing.
     """
     known = {i.name: recipes.load(i.recipe_file) for i in instruments}
-    players = _players(source, known)
+    players = players_of(source, known)
     library = scores.chorales(cache or default_cache())
     parts = max(spec.parts for recipe in known.values() if (spec := _spec(recipe, source)))
     plans = plan_tracks(library, list(players), split, count, seconds, parts, seed)
@@ -175,7 +175,7 @@ def _render(
     progress: Callable[[int, int], None] | None,
 ) -> Path:
     """Render a source for all instruments that have it, and return the folder of its tracks."""
-    players = _players(source, known)
+    players = players_of(source, known)
     count, seconds, parts = _size(source, owners, known)
     root = _rendered_root(source, owners, known, cache)
     library = scores.chorales(cache)
@@ -203,7 +203,7 @@ def _rendered_root(
     source: str, owners: Sequence[str], known: Mapping[str, Recipe], cache: Path
 ) -> Path:
     """The folder of a rendered source's tracks, whose name follows from what is in them."""
-    players = _players(source, known)
+    players = players_of(source, known)
     _, seconds, parts = _size(source, owners, known)
     described = {
         name: [
@@ -216,8 +216,13 @@ def _rendered_root(
     return cache / "rendered" / f"{source}-{key.hexdigest()[:12]}"
 
 
-def _players(source: str, known: Mapping[str, Recipe]) -> dict[str, Player]:
-    """Everyone whose recipe has this rendered source."""
+def players_of(source: str, known: Mapping[str, Recipe]) -> dict[str, Player]:
+    """Everyone whose recipe has this rendered source.
+
+    Raises:
+        UnknownNameError: nobody has it.
+        DataError: one instrument alone has it.
+    """
     players = {
         name: Player(name, known[name].voice, tuple(spec.soundfonts))
         for name in sorted(known)
