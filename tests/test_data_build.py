@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 
 from core import audio
 from core.data import recipe as recipes
-from core.data.build import build_tracks, on_one_side, render_set
+from core.data.build import build_tracks, list_sources, on_one_side, render_set
 from core.data.track import Track
 from core.errors import ConfigError, DataError, UnknownNameError
 from core.registry import Registry
@@ -210,3 +211,65 @@ def test_a_bad_track_does_not_end_the_others(
     assert track.name == "good"
     assert sum("organ.wav" in record.message for record in caplog.records) == 5
     assert "4 more problems, 9 tracks skipped in all" in caplog.text
+
+
+LABELS = {
+    "medleydb": {
+        "electric bass": "bass",
+        "double bass": "double_bass",
+        "male singer": "vocals",
+        "vocalists": "vocals",
+        "drum set": "drums",
+        "clean electric guitar": "electric_guitar",
+        "distorted electric guitar": "electric_guitar",
+        "acoustic guitar": "acoustic_guitar",
+        "tenor saxophone": "saxophone",
+        "flute": "flute",
+        "piano": "piano",
+        "electric piano": "electric_piano",
+        "bass clarinet": "bass_clarinet",
+    },
+    "moisesdb": {
+        "bass guitar": "bass",
+        "contrabass/double bass (bass of instrings)": "double_bass",
+        "lead female singer": "vocals",
+        "snare drum": "drums",
+        "full acoustic drumkit": "drums",
+        "violin (solo)": "violin",
+        "grand piano": "piano",
+        "electric piano (rhodes, wurlitzer, piano sound alike)": "electric_piano",
+        "acoustic guitar": "acoustic_guitar",
+    },
+    "slakh": {
+        "Electric Bass (pick)": "bass",
+        "Acoustic Bass": "double_bass",
+        "Synth Bass 1": "synth_bass_1",
+        "Drums": "drums",
+        "Acoustic Guitar (nylon)": "acoustic_guitar",
+        "Electric Guitar (jazz)": "electric_guitar",
+        "Distortion Guitar": "electric_guitar",
+        "Alto Sax": "saxophone",
+        "Bright Acoustic Piano": "piano",
+        "Muted Trumpet": "trumpet",
+        "Cello": "cello",
+    },
+}
+
+
+@pytest.mark.parametrize("kind", LABELS)
+def test_bundled_recipes_know_what_datasets_call_their_instruments(
+    kind: str, tmp_path: Path, registry: Registry
+) -> None:
+    labels = LABELS[kind]
+    if kind == "medleydb":
+        trees.medleydb(tmp_path, "A_One", {f"{k:02d}": x for k, x in enumerate(labels, start=1)})
+    elif kind == "moisesdb":
+        trees.moisesdb(tmp_path, "u1", {("stem", label): 0.1 for label in labels})
+    else:
+        trees.slakh(tmp_path, "train", 1, {f"S{k:02d}": x for k, x in enumerate(labels)})
+    everyone = registry.instruments()
+    (listing,) = list_sources(everyone, everyone, [kind], {kind: tmp_path})
+    (track,) = listing.tracks
+    assert {name: len(parts) for name, parts in track.found.stems.items()} == Counter(
+        labels.values()
+    )

@@ -140,10 +140,10 @@ class MixtureDataset(Dataset[dict[str, Tensor]]):
         self._with = {label: [t for t in self.tracks if label in t.stems] for label in labels}
         strange = set(virtual.names if virtual else ())
         self._real = [label for label in labels if label not in strange]
-        ensembles = [track for track in self.tracks if len(track.stems) > 1]
-        self._ensembles_with = {n: [t for t in ensembles if n in t.stems] for n in labels}
-        self._ensembles = {
-            kind: [t for t in ensembles if any(n in strange for n in t.stems) == kind]
+        bands = [track for track in self.tracks if len(track.stems) > 1]
+        self._bands_with = {label: [t for t in bands if label in t.stems] for label in labels}
+        self._bands = {
+            kind: [t for t in bands if any(n in strange for n in t.stems) == kind]
             for kind in (False, True)
         }
         for name in self.names:
@@ -204,10 +204,10 @@ class MixtureDataset(Dataset[dict[str, Tensor]]):
         return self.names[int(rng.integers(len(self.names)))]
 
     def _lacking(self, name: str, rng: np.random.Generator) -> list[Track]:
-        """Tracks without an instrument, those of virtual ones in their share; or else with it."""
-        tracks = self._ensembles[bool(self.virtual and self._virtual(rng))]
-        lacking = [track for track in tracks if name not in track.stems]
-        return lacking or self._ensembles_with[name]
+        """Bands without an instrument, those of virtual ones in their share; or else all."""
+        bands = self._bands[bool(self.virtual and self._virtual(rng))]
+        without = [track for track in bands if name not in track.stems]
+        return without or [*self._bands[False], *self._bands[True]]
 
     def _others(self, first: str, count: int, rng: np.random.Generator) -> list[str]:
         """At most `count` stems to sound beside an instrument, virtual ones in their share."""
@@ -223,7 +223,7 @@ class MixtureDataset(Dataset[dict[str, Tensor]]):
         few, many = config.stems
         pool: list[Track] = []
         if rng.random() < config.coherent:
-            pool = self._ensembles_with[first] if present else self._lacking(first, rng)
+            pool = self._bands_with[first] if present else self._lacking(first, rng)
         if pool:
             track = pool[int(rng.integers(len(pool)))]
             labels = [label for label in track.stems if present or label != first]
