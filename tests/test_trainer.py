@@ -11,7 +11,7 @@ import torch
 from safetensors import safe_open
 
 from core import checkpoint
-from core.condition.conditioner import length
+from core.condition.conditioner import as_version, length
 from core.errors import CheckpointError, ConfigError, DataError, OutputExistsError, TrainingError
 from core.film import FiLM
 from core.registry import Registry
@@ -228,17 +228,32 @@ def test_state_holds_no_pickle(registry: Registry, tones: Path, tmp_path: Path) 
         assert any(name.startswith("optimizer.exp_avg.") for name in file.keys())  # noqa: SIM118
 
 
-def test_weights_go_on_with_conditions_of_a_later_version() -> None:
+def test_weights_go_on_with_conditions_of_a_later_version(tmp_path: Path) -> None:
     """A later version only appends values: at first the network does what it did."""
     shipped = Registry.load()
-    parent = Parent.load(shipped.separator_path(), shipped)
-    about = parent.checkpoint.metadata
-    assert about.condition_version == 1
-    model = shipped.backbone(about.backbone).build(length(2), **about.arguments)
-    parent.give_weights(model)
+    spec = shipped.backbone("rnn_mask")
+    earlier = spec.build(length(1), **TINY)
+    for module in earlier.modules():
+        if isinstance(module, FiLM):
+            torch.nn.init.normal_(module.generator.weight, std=0.1)
+    cello = shipped.instruments(["cello"])[0].condition()
+    about = checkpoint.Metadata(
+        backbone=spec.name,
+        arguments=TINY,
+        instruments=["cello"],
+        condition_version=1,
+        sample_rate=earlier.sample_rate,
+        channels=earlier.channels,
+    )
+    path = tmp_path / "earlier.safetensors"
+    checkpoint.save(path, earlier, {"cello": as_version(cello, 1)}, about)
+    parent = Parent.load(path, shipped)
+    later = spec.build(length(2), **TINY).eval()
+    parent.give_weights(later)
     x = torch.randn(1, 1, 20_000, generator=torch.Generator().manual_seed(0)) / 10
-    later = torch.from_numpy(shipped.instruments(["cello"])[0].condition())[None, None]
+    condition = torch.from_numpy(cello)[None, None]
     with torch.no_grad():
-        expected = parent.checkpoint.model(x, later[:, :, : length(1)])
-        torch.testing.assert_close(model.eval()(x, later), expected)
+        expected = parent.checkpoint.model(x, condition[:, :, : length(1)])
+        torch.testing.assert_close(later(x, condition), expected)
         assert expected.abs().max() > 1e-4
+        assert not torch.equal(expected, parent.checkpoint.model(x, 0 * condition[:, :, :164]))
