@@ -76,6 +76,13 @@ class Bits(StrEnum):
     b32 = "32"
 
 
+class BssEval(StrEnum):
+    """Whose stems BSSEval measures."""
+
+    separator = "separator"
+    all = "all"
+
+
 SUBTYPES = {Bits.b16: "PCM_16", Bits.b24: "PCM_24", Bits.b32: "FLOAT"}
 
 
@@ -245,40 +252,69 @@ def train(
 def evaluate(
     root: Annotated[Path, typer.Argument(help="Folder of tracks: <track>/<instrument>.wav.")],
     instruments: Instruments = None,
+    out: Annotated[
+        Path | None,
+        typer.Option("-o", "--out", help="Folder for the scores as JSON and CSV; a rerun goes on."),
+    ] = None,
     separator: SeparatorName = None,
     checkpoint: CheckpointFile = None,
+    against: Annotated[
+        Path | None, typer.Option(help="An earlier checkpoint to score beside it.")
+    ] = None,
+    bsseval: Annotated[
+        BssEval | None,
+        typer.Option(help="Also BSSEval v4, which is slow: of the stems, or of baselines too."),
+    ] = None,
+    workers: Annotated[int, typer.Option(min=1, help="Processes, a track each.")] = 1,
     split: Annotated[Side | None, typer.Option(help="Only this side of the split.")] = None,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first tracks.")] = None,
     swaps: Annotated[
         bool, typer.Option("--swaps", help="Also show each pair of swapped conditions.")
     ] = False,
-    json: Annotated[Path | None, typer.Option(help="Also write all scores to this file.")] = None,
     overwrite: Overwrite = False,
     device: Device = "auto",
     plugins_dir: PluginsDir = None,
 ) -> None:
     """Score a separator on multitracks, beside silence, the mixture and an oracle."""
-    from core import evaluation, score_table
+    from core import evaluation
+    from core.evaluation import table
 
     start_logging()
-    model, names = _open(separator, checkpoint, instruments, device, plugins_dir)
-    if json is not None:
-        score_table.refuse_existing(json, overwrite)
     registry = Registry.load(plugins_dir or ())
-    tracks = evaluation.tracks_in(root, registry.instruments(), split.value if split else None)
+    plan = evaluation.Plan(
+        checkpoint=_checkpoint(registry, separator, checkpoint),
+        instruments=tuple(split_names(instruments or ["all"])),
+        earlier=against,
+        bsseval=bsseval.value if bsseval else None,
+        device=device,
+        plugins=tuple(plugins_dir or ()),
+    )
     with progress("evaluating") as update:
-        result = evaluation.evaluate(
-            model, tracks[:limit], names, lambda name, done, total: update(done / total, name)
+        result = evaluation.evaluate_folder(
+            plan,
+            root,
+            registry.instruments(),
+            split=split.value if split else None,
+            limit=limit,
+            out=out,
+            overwrite=overwrite,
+            workers=workers,
+            report=lambda name, done, total: update(done / total, name),
+            failed=lambda _, error: show_error(error),
         )
     console = make_console()
-    console.print(score_table.table(result, f"{model.checkpoint.path.name} on {root}"))
+    console.print(table.table(result, f"{plan.checkpoint.name} on {root}"))
     if swaps:
-        console.print(score_table.swap_table(result))
+        console.print(table.swap_table(result))
     if result.leaks:
-        console.print(score_table.leak_table(result))
-    if json is not None:
-        score_table.write_json(result, json, overwrite)
-        console.print(f"wrote {json}", soft_wrap=True)
+        console.print(table.leak_table(result))
+    if result.bss:
+        console.print(table.bss_table(result))
+    console.print(table.summary(result), soft_wrap=True)
+    if out is not None:
+        console.print(f"wrote {out}", soft_wrap=True)
+    if result.skipped:
+        raise typer.Exit(1)
 
 
 @app.command()
@@ -308,11 +344,16 @@ def _open(
     """The separator asked for, and the instruments as it calls them."""
     from core.separator import open_separator
 
+    registry = Registry.load(plugins_dir or ())
+    path = _checkpoint(registry, separator, checkpoint)
+    return open_separator(path, registry, split_names(instruments or ["all"]), device)
+
+
+def _checkpoint(registry: Registry, separator: str | None, checkpoint: Path | None) -> Path:
+    """The checkpoint that the options name."""
     if separator and checkpoint:
         raise ConfigError("--separator and --checkpoint exclude each other", "give one of them")
-    registry = Registry.load(plugins_dir or ())
-    path = checkpoint or registry.separator_path(separator)
-    return open_separator(path, registry, split_names(instruments or ["all"]), device)
+    return checkpoint or registry.separator_path(separator)
 
 
 def _print_file(report: FileReport) -> None:

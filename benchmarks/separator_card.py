@@ -17,15 +17,10 @@ import numpy as np
 from core.checkpoint import Metadata, read_metadata
 from core.config import atomic_write
 from core.evaluation import Evaluation, evaluate, tracks_in
+from core.evaluation.store import write_json
+from core.evaluation.summary import by_instrument, methods_in, overall, swap_losses, swap_means
+from core.evaluation.table import TITLES
 from core.registry import Registry
-from core.score_table import (
-    TITLES,
-    by_instrument,
-    overall,
-    swap_losses,
-    swap_means,
-    write_json,
-)
 from core.separator import open_separator
 
 COLUMNS = (
@@ -60,7 +55,8 @@ def section(title: str, result: Evaluation) -> str:
         ]
         cells += [_text(float(np.mean(absent)) if absent else None)]
         lines.append(f"| {name} | {tracks} | {' | '.join(cells)} |")
-    for method, label in TITLES.items():
+    for method in methods_in(result):
+        label = TITLES[method]
         cells = [_text(overall(result, method)[key]) for key in KEYS]
         name = f"**mean, {label}**" if method == "separator" else f"mean, {label}"
         lines.append(f"| {name} | | {' | '.join(cells)} | | | | |")

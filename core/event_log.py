@@ -10,7 +10,8 @@ def without_tensorflow() -> None:
     """Have TensorBoard use its own stand-in for TensorFlow's file functions.
 
     Else it imports TensorFlow wherever that is installed, seconds before the first step. It asks
-    for a module of this name to decide; see `tensorboard.compat.tf`. Call before a writer is made.
+    for a module of this name to decide; see `tensorboard.compat.tf`. Call before anything imports
+    `torch.utils.tensorboard`.
     """
     if "tensorflow" not in sys.modules:
         name = "tensorboard.compat.notf"

@@ -7,6 +7,8 @@ count as one long signal, with one scale; means are not removed. Every result is
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -56,8 +58,9 @@ class Moments:
 
     def add(self, references: NDArray[np.float32], estimates: NDArray[np.float32]) -> None:
         """Add a block: (references, ..., samples) and (estimates, ..., samples)."""
-        s = references.reshape(len(references), -1).astype(np.float64)
-        e = estimates.reshape(len(estimates), -1).astype(np.float64)
+        size = math.prod(estimates.shape[1:])  # there may be no reference
+        s = references.reshape(len(references), size).astype(np.float64)
+        e = estimates.reshape(len(estimates), size).astype(np.float64)
         self.reference += np.square(s).sum(axis=1)
         self.estimate += np.square(e).sum(axis=1)
         self.cross += s @ e.T

@@ -123,13 +123,15 @@ def test_evaluate_prints_and_writes_scores(capsys: pytest.CaptureFixture[str]) -
         Path("tracks/one").mkdir(parents=True, exist_ok=True)
         wave = 0.1 * rng.standard_normal((1, RATE)).astype(np.float32)
         audio.write(f"tracks/one/{name}.wav", wave, RATE)
-    arguments = ["evaluate", "tracks", "--checkpoint", "model.safetensors", "--json", "s.json"]
+    arguments = ["evaluate", "tracks", "--checkpoint", "model.safetensors", "-o", "scores"]
     assert cli.main([*arguments, "--swaps"]) == 0
     shown = capsys.readouterr().out
     for word in ("silence", "oracle", "mixture", "violin", "flute", "SI-SDRi"):
         assert word in shown
-    assert set(json.loads(Path("s.json").read_text())["instruments"]) == {"violin", "flute"}
-    assert cli.main(arguments) == 1  # the scores are not overwritten
+    data = json.loads(Path("scores/scores.json").read_text())
+    assert set(data["instruments"]) == {"violin", "flute"}
+    assert cli.main([*arguments, "-i", "violin"]) == 1  # other scores are not overwritten
+    assert "instruments" in capsys.readouterr().err
 
 
 def test_condition_show_draws_bars(capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,10 +9,13 @@ import numpy as np
 import pytest
 from fakes import RATE, GainBackbone, loaded
 
-from core import audio, score_table
+from core import audio
 from core.data.stems import StemsSource
 from core.errors import DataError, OutputExistsError
 from core.evaluation import Evaluation, evaluate, tracks_in
+from core.evaluation.store import write_json
+from core.evaluation.summary import by_instrument, overall
+from core.evaluation.table import leak_table, swap_table, table
 from core.metrics import Moments, sdr, si_sdr
 from core.separator import Separator
 
@@ -120,11 +123,11 @@ def test_what_sounds_for_an_absent_instrument_is_a_leak(result: Evaluation) -> N
 
 
 def test_tables_and_json(result: Evaluation, tmp_path: Path) -> None:
-    assert score_table.table(result).row_count == 2 + 5
-    assert score_table.swap_table(result).row_count == 2
-    assert score_table.leak_table(result).row_count == 1
+    assert table(result).row_count == 2 + 5
+    assert swap_table(result).row_count == 2
+    assert leak_table(result).row_count == 1
     path = tmp_path / "scores.json"
-    score_table.write_json(result, path)
+    write_json(result, path)
     data = json.loads(path.read_text())
     assert data["mean"]["silence"]["sdr"] == 0.0
     assert data["mean"]["silence"]["si_sdr"] is None
@@ -132,12 +135,12 @@ def test_tables_and_json(result: Evaluation, tmp_path: Path) -> None:
         0.0, abs=1e-3
     )
     with pytest.raises(OutputExistsError):
-        score_table.write_json(result, path)
+        write_json(result, path)
 
 
 def test_each_instrument_counts_once_in_the_mean(result: Evaluation) -> None:
-    one = score_table.by_instrument(result, "separator")
-    mean = score_table.overall(result, "separator")
+    one = by_instrument(result, "separator")
+    mean = overall(result, "separator")
     assert mean["sdr"] == pytest.approx((one["oboe"]["sdr"] + one["harp"]["sdr"]) / 2)
 
 
@@ -145,7 +148,7 @@ def test_a_single_instrument_has_no_swaps(root: Path) -> None:
     separator = Separator(loaded(GainBackbone(3), oboe=0.5, harp=0.0))
     result = evaluate(separator, StemsSource(root).tracks()[:1], ["oboe"])
     assert result.swaps == []
-    assert score_table.table(result).row_count == 1 + 4
+    assert table(result).row_count == 1 + 4
 
 
 def test_tracks_without_the_instruments_are_refused(root: Path) -> None:

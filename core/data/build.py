@@ -75,7 +75,7 @@ def build_tracks(
     known = {i.name: recipes.load(i.recipe_file) for i in [*instruments, *everyone]}
     folders = {i.name: i.recipe_file.parent for i in [*instruments, *everyone]}
     wanted = _wanted([i.name for i in instruments], known, source_names, roots)
-    aliases = _aliases([*instruments, *everyone])
+    aliases = stem_names([*instruments, *everyone])
     tracks: list[Track] = []
     seen: set[Path] = set()
     for source, owners in wanted.items():
@@ -125,7 +125,12 @@ def _wanted(
     return chosen
 
 
-def _aliases(instruments: Sequence[InstrumentLike]) -> dict[str, str]:
+def stem_names(instruments: Sequence[InstrumentLike]) -> dict[str, str]:
+    """Name or alias that a stem may have → its instrument's name.
+
+    Raises:
+        DataError: two instruments claim one name.
+    """
     owners: dict[str, str] = {i.name: i.name for i in instruments}
     for instrument in instruments:
         for alias in instrument.aliases:

@@ -15,7 +15,8 @@ from core.data.track import SUFFIXES, Split, Track, split_of
 from core.errors import DataError
 from core.instrument import plain
 
-NOT_STEMS = ("mixture", "mix", "residual")
+MIXTURES = ("mixture", "mix")
+NOT_STEMS = (*MIXTURES, "residual")
 
 
 class TrackFile(Model):
@@ -62,13 +63,7 @@ class StemsSource:
             AudioError: a stem is not readable audio.
             ConfigError: a `track.yaml` is not valid.
         """
-        if not self.root.is_dir():
-            raise DataError(
-                f"{self.root}: no such folder of tracks",
-                "expected <folder>/<track>/<instrument>.wav, .flac or .ogg",
-            )
-        folders = sorted(p for p in self.root.iterdir() if p.is_dir() and p.name[0] != ".")
-        tracks = [track for folder in folders if (track := self._track(folder)) is not None]
+        tracks = [track for folder in self.folders() if (track := self.track(folder)) is not None]
         if not tracks:
             raise DataError(
                 f"{self.root}: no track in it",
@@ -76,9 +71,24 @@ class StemsSource:
             )
         return tracks
 
-    def _track(self, folder: Path) -> Track | None:
-        files = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES)
-        files = [p for p in files if p.name[0] != "." and p.stem.lower() not in NOT_STEMS]
+    def folders(self) -> list[Path]:
+        """The folders that may be tracks, in the order of their names.
+
+        Raises:
+            DataError: there is no root.
+        """
+        if not self.root.is_dir():
+            raise DataError(
+                f"{self.root}: no such folder of tracks",
+                "expected <folder>/<track>/<instrument>.wav, .flac or .ogg",
+            )
+        return sorted(p for p in self.root.iterdir() if p.is_dir() and p.name[0] != ".")
+
+    def track(self, folder: Path) -> Track | None:
+        """The track in a folder, None if the folder has no stems; errors as `tracks`."""
+        audios = sorted(p for p in folder.iterdir() if p.suffix.lower() in SUFFIXES)
+        audios = [p for p in audios if p.name[0] != "."]
+        files = [p for p in audios if p.stem.lower() not in NOT_STEMS]
         if not files:
             return None
         stems: dict[str, Path] = {}
@@ -111,6 +121,7 @@ class StemsSource:
             frames=first.frames,
             rate=first.rate,
             split=about.split or split_of(piece, self.split_seed),
+            mixture=next((p for p in audios if p.stem.lower() in MIXTURES), None),
         )
 
     def instrument_of(self, stem: str) -> str:

@@ -24,6 +24,7 @@ class Track:
         frames: samples of every stem.
         rate: sample rate of every stem in Hz.
         split: the side of the split.
+        mixture: file of the mixture, when there is one beside the stems.
     """
 
     name: str
@@ -34,6 +35,7 @@ class Track:
     frames: int
     rate: int
     split: Split
+    mixture: Path | None = None
 
     @property
     def seconds(self) -> float:

@@ -6,7 +6,6 @@ from pathlib import Path
 from types import TracebackType
 
 import torch
-from torch.utils.tensorboard import SummaryWriter
 
 from core.ddsp.features import FRAME_RATE, HOP, SAMPLE_RATE
 from core.ddsp.model import DdspModel
@@ -31,6 +30,8 @@ class VoiceLog:
 
     def __init__(self, folder: Path, data: Prepared, steps: int = 0) -> None:
         without_tensorflow()
+        from torch.utils.tensorboard import SummaryWriter
+
         self._writer = SummaryWriter(str(folder), purge_step=steps + 1 if steps else None)
         self.passage = passage(data)
         audio = data.audio[self.passage.start * HOP : self.passage.stop * HOP]

@@ -1,0 +1,70 @@
+"""What an evaluation is asked for, in words that every process can act on."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import core
+from core.evaluation.bsseval import Extent, museval_version
+from core.evaluation.score import Scorer
+from core.registry import Registry
+from core.separator import Separator, open_separator
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to evaluate, in words that every process can act on.
+
+    Attributes:
+        checkpoint: the separator to score.
+        instruments: whom to ask it for, or "all" that it knows.
+        earlier: another checkpoint to score beside it.
+        bsseval: whose stems BSSEval measures; None for nobody's.
+        device: as for `core.separator.Separator`.
+        plugins: folders of plugin folders, besides the usual ones.
+    """
+
+    checkpoint: Path
+    instruments: tuple[str, ...] = ("all",)
+    earlier: Path | None = None
+    bsseval: Extent | None = None
+    device: str = "cpu"
+    plugins: tuple[Path, ...] = ()
+
+    def open(self) -> Scorer:
+        """Load the checkpoints; errors as `core.separator.open_separator`."""
+        registry = Registry.load(self.plugins)
+        separator, names = open_separator(self.checkpoint, registry, self.instruments, self.device)
+        earlier = None
+        if self.earlier is not None:
+            earlier, _ = open_separator(self.earlier, registry, names, self.device)
+        return Scorer(separator, tuple(names), earlier, self.bsseval)
+
+    def settings(self, scorer: Scorer) -> dict[str, object]:
+        """Everything that the scores depend on, besides the tracks."""
+        return {
+            "version": core.__version__,
+            "checkpoint": self.checkpoint.name,
+            "sha256": _sha256(self.checkpoint),
+            "conditions": _conditions_digest(scorer.separator, scorer.names),
+            "instruments": list(scorer.names),
+            "earlier": self.earlier.name if self.earlier else None,
+            "earlier_sha256": _sha256(self.earlier) if self.earlier else None,
+            "earlier_conditions": (
+                _conditions_digest(scorer.earlier, scorer.names) if scorer.earlier else None
+            ),
+            "bsseval": self.bsseval,
+            "museval": museval_version() if self.bsseval else None,
+        }
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _conditions_digest(separator: Separator, names: Sequence[str]) -> str:
+    vectors = (separator.condition(name).tobytes() for name in names)
+    return hashlib.sha256(b"".join(vectors)).hexdigest()
