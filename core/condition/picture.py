@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,11 +10,7 @@ from core.condition.conditioner import split
 from core.condition.parts import HARMONICS
 from core.condition.tone_table import BANDS
 from core.condition.view import REGISTER_NAMES, Vectors, registers_of, similarities
-from core.config import atomic_write
-from core.errors import DataError, MissingToolError, OutputExistsError
-
-if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+from core.figure import new_figure, save_figure
 
 LEVELS_DB = np.arange(-80, 1, 20)
 
@@ -34,7 +29,7 @@ def draw_harmonics(vectors: Vectors, out: Path, overwrite: bool = False) -> None
         MissingToolError: matplotlib is not installed.
     """
     noisy = any("noise" in split(vector) for vector in vectors.values())
-    figure = _figure(11 if noisy else 8, 0.6 + 1.9 * len(vectors), out, overwrite)
+    figure = new_figure(11 if noisy else 8, 0.6 + 1.9 * len(vectors), out, overwrite)
     columns = 2 if noisy else 1
     axes = figure.subplots(
         len(vectors), columns, squeeze=False, sharey=True, width_ratios=[5, 2][:columns]
@@ -55,13 +50,13 @@ def draw_harmonics(vectors: Vectors, out: Path, overwrite: bool = False) -> None
     axes[-1, 0].set_xlabel("harmonic")
     if noisy:
         axes[-1, 1].set_xlabel("noise band, 0 to 8 kHz")
-    _save(figure, out)
+    save_figure(figure, out)
 
 
 def draw_similarities(vectors: Vectors, out: Path, overwrite: bool = False) -> None:
     """Draw the similarity of every pair as a matrix; arguments and errors as `draw_harmonics`."""
     size = 2.5 + 0.55 * len(vectors)
-    figure = _figure(size + 1, size, out, overwrite)
+    figure = new_figure(size + 1, size, out, overwrite)
     axes = figure.subplots()
     matrix = similarities(vectors)
     apart = ~np.eye(len(matrix), dtype=bool)
@@ -75,24 +70,4 @@ def draw_similarities(vectors: Vectors, out: Path, overwrite: bool = False) -> N
         colour = "white" if dark else "black"
         axes.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=7, color=colour)
     figure.colorbar(image, label="cosine similarity of the conditions")
-    _save(figure, out)
-
-
-def _figure(width: float, height: float, out: Path, overwrite: bool) -> Figure:
-    """An empty figure in inches, once it is clear that it can be written."""
-    if out.suffix.lower() != ".png":
-        raise DataError(f"{out}: pictures are written as PNG", "give a name that ends in .png")
-    if out.exists() and not overwrite:
-        raise OutputExistsError(f"{out} exists", "choose another name, or use --overwrite")
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingToolError(
-            "drawing pictures needs the package matplotlib", "pip install matplotlib"
-        ) from error
-    return Figure(figsize=(width, height), layout="constrained")
-
-
-def _save(figure: Figure, out: Path) -> None:
-    with atomic_write(out) as temporary:
-        figure.savefig(temporary, dpi=120, format="png", metadata={"Software": "timbresep"})
+    save_figure(figure, out)

@@ -1,0 +1,39 @@
+"""PNG figures with matplotlib, which is optional and imported only when one is drawn."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from core.config import atomic_write
+from core.errors import DataError, MissingToolError, OutputExistsError
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+def new_figure(width: float, height: float, out: Path, overwrite: bool) -> Figure:
+    """An empty figure in inches, once it is clear that it can be written.
+
+    Raises:
+        DataError: `out` is no PNG file.
+        OutputExistsError: the file is there and may not be replaced.
+        MissingToolError: matplotlib is not installed.
+    """
+    if out.suffix.lower() != ".png":
+        raise DataError(f"{out}: pictures are written as PNG", "give a name that ends in .png")
+    if out.exists() and not overwrite:
+        raise OutputExistsError(f"{out} exists", "choose another name, or use --overwrite")
+    try:
+        from matplotlib.figure import Figure
+    except ImportError as error:
+        raise MissingToolError(
+            "drawing pictures needs the package matplotlib", "pip install matplotlib"
+        ) from error
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def save_figure(figure: Figure, out: Path) -> None:
+    """Write a figure atomically."""
+    with atomic_write(out) as temporary:
+        figure.savefig(temporary, dpi=120, format="png", metadata={"Software": "timbresep"})
