@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping
 
 import numpy as np
 import torch
@@ -37,19 +38,21 @@ class LearnedConditions(Backbone):
     """A network and the conditions it is trained with: the instruments' own, learned vectors.
 
     It is asked with one-hot vectors and gives the network the row that each stands for. The rows
-    begin as draws from a standard normal distribution, as those of an embedding do.
+    begin as draws from a normal distribution.
 
     Args:
         network: takes conditions ``(…, condition_dim)``.
         count: number of instruments, at most `condition_dim`.
+        size: expected Euclidean length of a row at first.
 
     Shape: as the network's.
     """
 
-    def __init__(self, network: Backbone, count: int) -> None:
+    def __init__(self, network: Backbone, count: int, size: float) -> None:
         super().__init__()
         self.network = network
-        self.table = nn.Parameter(torch.randn(count, network.condition_dim))
+        dim = network.condition_dim
+        self.table = nn.Parameter(torch.randn(count, dim) * size / math.sqrt(dim))
         self.sample_rate, self.channels = network.sample_rate, network.channels
         self.chunk, self.context, self.causal = network.chunk, network.context, network.causal
         self.condition_dim = network.condition_dim
@@ -66,19 +69,28 @@ class LearnedConditions(Backbone):
         return learned
 
 
-def labels(conditioning: Conditioning, names: Sequence[str], dim: int) -> dict[str, Vector]:
-    """What a network is given for each instrument: unit vectors, or zeros for `none`.
+def labels(conditioning: Conditioning, harmonic: Mapping[str, Vector]) -> dict[str, Vector]:
+    """What a network is given for each instrument in place of its harmonic condition.
+
+    One-hot vectors have as many values as harmonic ones, so that the network is the same, and
+    their mean Euclidean length: the optimizer moves what a longer vector does faster, and how
+    fast a network learns is not what is compared. Learned rows are chosen by unit vectors.
 
     Args:
-        conditioning: any but harmonic; the rows of learned conditions are chosen by unit vectors.
-        names: of the instruments.
-        dim: length of a vector, that of a harmonic condition, so that the network is the same.
+        conditioning: any but harmonic.
+        harmonic: the conditions (dim,) whose place they take.
 
     Raises:
         TrainingError: more instruments than values.
     """
-    if len(names) > dim:
-        raise TrainingError(f"{len(names)} instruments do not fit into {dim} values")
-    share = 0.0 if conditioning == "none" else 1.0
-    units = share * np.eye(len(names), dim, dtype=np.float32)
-    return dict(zip(names, units.astype(np.float32), strict=True))
+    count, dim = len(harmonic), len(next(iter(harmonic.values())))
+    if count > dim:
+        raise TrainingError(f"{count} instruments do not fit into {dim} values")
+    scale = {"onehot": mean_size(harmonic), "learned": 1.0, "none": 0.0}[conditioning]
+    units = np.float32(scale) * np.eye(count, dim, dtype=np.float32)
+    return dict(zip(harmonic, units, strict=True))
+
+
+def mean_size(vectors: Mapping[str, Vector]) -> float:
+    """Mean Euclidean length."""
+    return float(np.mean([np.linalg.norm(vector) for vector in vectors.values()]))

@@ -135,6 +135,7 @@ class TrainingRun:
         self.optimizer = torch.optim.AdamW(self.task.parameters(), self.peak, weight_decay=1e-3)
         self._model, self._optimizer = self.fabric.setup(self.model, self.optimizer)
         self.identity: dict[str, object] = {
+            **self.task.identity(),
             "backbone": self.task.spec.name,
             "arguments": self.task.arguments,
             "instruments": list(self.task.vectors),
@@ -142,7 +143,6 @@ class TrainingRun:
             "batch_size": self.data.batch_size,
             "conditions": hashlib.sha256(self.data.canonical.tobytes()).hexdigest()[:16],
             "start_from": self.parent.sha256[:16] if self.parent else None,
-            **self.task.identity(),
         }
         self.bad_steps = 0
         self.progress = Progress()

@@ -23,7 +23,7 @@ from core.errors import TrainingError, nearest
 from core.hookspecs import BackboneSpec
 from core.instrument import Instrument
 from core.registry import Registry
-from core.training_labels import LearnedConditions, labels
+from core.training_labels import LearnedConditions, labels, mean_size
 from core.training_parent import Parent
 
 if TYPE_CHECKING:
@@ -195,17 +195,16 @@ def make_task(registry: Registry, request: TrainRequest) -> Task:
     arguments = {**given, **request.arguments}
     versions = {item.config.condition.version for item in instruments}
     version = max(min(versions), start.condition_version if start else 1)
-    if request.conditioning == "harmonic":
-        vectors = {item.name: as_version(item.condition(), version) for item in instruments}
-    else:
-        names = [item.name for item in instruments]
-        vectors = labels(request.conditioning, names, length(version))
+    harmonic = {item.name: as_version(item.condition(), version) for item in instruments}
+    vectors = harmonic
+    if request.conditioning != "harmonic":
+        vectors = labels(request.conditioning, harmonic)
     model = _build(spec, length(version), arguments)
     kind = Task
     if parent:
         parent.give_weights(model)
     if request.conditioning == "learned":
-        kind, model = LearnedTask, LearnedConditions(model, len(instruments))
+        kind, model = LearnedTask, LearnedConditions(model, len(vectors), mean_size(harmonic))
     return kind(
         spec,
         arguments,
