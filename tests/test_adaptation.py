@@ -9,6 +9,7 @@ import pytest
 import torch
 from tiny_runs import RATE, TINY, request, silent, write_tones
 
+import cli
 from core import checkpoint
 from core.adaptation import addressed
 from core.errors import CheckpointError, ConfigError, TrainingError
@@ -201,6 +202,21 @@ def test_impossible_adaptations(
 ) -> None:
     with pytest.raises(TrainingError, match=reason):
         fit(registry, adaptation(tones, tmp_path, parent, "violin", **options), silent)
+
+
+def test_the_command(
+    tones: Path, parent: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "run"
+    command = ["adapt", "--checkpoint", str(parent), "--data", f"tones={tones}", "--device", "cpu"]
+    command += ["--seconds", "0.5", "--batch-size", "2", "--workers", "0", "--max-steps", "1"]
+    assert cli.main([*command, "--plugin", "fiddle", "--out", str(out)]) == 0
+    assert str(out / "best.safetensors") in capsys.readouterr().out
+    assert checkpoint.read_metadata(out / "best.safetensors").adapted == ["violin"]
+    assert cli.main([*command, "--plugin", "bass,violin"]) == 1
+    assert "one instrument is adapted at a time" in capsys.readouterr().err
+    assert cli.main([*command, "--plugin", "violin", "--separator", "universal"]) == 1
+    assert "exclude each other" in capsys.readouterr().err
 
 
 def test_labels_cannot_be_adapted(registry: Registry, tones: Path, tmp_path: Path) -> None:

@@ -7,8 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny_runs import RATE, request, silent, write_tones
+from tiny_runs import RATE, TINY, request, silent, write_tones
 
+import cli
 from core import checkpoint
 from core.data.mixer import MixtureDataset
 from core.errors import CheckpointError, TimbresepError, TrainingError
@@ -186,6 +187,25 @@ def test_impossible_hold_outs(
 ) -> None:
     with pytest.raises(TimbresepError, match=reason):
         fit(registry, request(tones, tmp_path, **options), silent)
+
+
+def test_the_command(tones: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    out = tmp_path / "run"
+    command = ["train", "-p", "bass,flute,violin", "--data", f"tones={tones}", "--device", "cpu"]
+    command += ["--seconds", "0.5", "--batch-size", "2", "--workers", "0", "--max-steps", "1"]
+    command += [item for name, value in TINY.items() for item in ("--set", f"{name}={value}")]
+    command += ["--hold-out", "fiddle", "--conditioning", "onehot", "--out", str(out)]
+    assert cli.main(command) == 0
+    metadata = checkpoint.read_metadata(out / "best.safetensors")
+    assert (metadata.conditioning, metadata.hold_out) == ("onehot", ["violin"])
+    assert metadata.instruments == ["bass", "flute"]
+    capsys.readouterr()
+    song = str(tones / "track0" / "bass.wav")
+    asked = ["separate", song, "-i", "piano", "--checkpoint", str(out / "best.safetensors")]
+    assert cli.main([*asked, "-o", str(tmp_path / "stems")]) == 1
+    said = capsys.readouterr().err.strip()
+    assert "was trained with 'onehot' conditions, which say nothing about 'piano'" in said
+    assert len(said.splitlines()) == 1
 
 
 def test_what_the_first_weights_know_is_not_held_out(
