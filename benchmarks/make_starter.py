@@ -20,7 +20,6 @@ import yaml
 from core import audio
 from core.data import recipe as recipes
 from core.data import scores
-from core.data.build import default_cache
 from core.data.casting import Player
 from core.data.effects import pan_gains
 from core.data.fluidsynth import RATE, find_soundfont, normalise, render
@@ -31,6 +30,7 @@ from core.data.rendered import plan_tracks, render_tracks
 from core.data.scores import Note, Score
 from core.data.solos import render_solos
 from core.data.track import split_of
+from core.data.user_cache import default_cache
 
 FONT = "FluidR3_GM.sf2"
 PLUGINS = Path(__file__).resolve().parents[1] / "plugins" / "instruments"

@@ -21,8 +21,8 @@ from core.condition import conditioner
 from core.condition.few_notes import from_notes
 from core.condition.view import similarity
 from core.data import recipe as recipes
-from core.data.build import default_cache
 from core.data.solos import render_solos
+from core.data.user_cache import default_cache
 from core.errors import TimbresepError
 from core.instrument import Instrument
 from core.registry import Registry

@@ -7,11 +7,156 @@ from typing import Annotated
 
 import typer
 
-from commands.options import Instruments, PluginsDir, Seed, Side, plugin_folder, split_names
+from commands.options import (
+    Instruments,
+    Overwrite,
+    PluginsDir,
+    Seed,
+    Side,
+    plugin_folder,
+    split_names,
+    split_roots,
+)
 from core.console import make_console, progress, start_logging
+from core.instrument import Instrument
 from core.registry import Registry
 
-app = typer.Typer(no_args_is_help=True, help="Render training and evaluation audio.")
+Folders = Annotated[
+    list[str] | None,
+    typer.Argument(help="[NAME=]FOLDER of a dataset; the same as --data.", show_default=False),
+]
+Plugins = Annotated[
+    list[str] | None,
+    typer.Option("--plugin", "-p", help="Instruments, with commas between; all if not given."),
+]
+Sources = Annotated[
+    list[str] | None, typer.Option("--source", help="Recipe sources, as for `train`.")
+]
+Data = Annotated[
+    list[str] | None, typer.Option("--data", help="[NAME=]FOLDER of a dataset; repeatable.")
+]
+
+app = typer.Typer(no_args_is_help=True, help="Look into datasets, prepare them, and render audio.")
+
+
+@app.command("check")
+def check_data(
+    folders: Folders = None,
+    plugin: Plugins = None,
+    source: Sources = None,
+    data: Data = None,
+    listen: Annotated[
+        int, typer.Option(min=0, help="Tracks whose mixture is compared with its stems.")
+    ] = 20,
+    plugins_dir: PluginsDir = None,
+) -> None:
+    """Say what a training run would find: tracks, minutes, faults, licences, what is missing."""
+    from core.data import check
+    from core.data.build import list_sources
+
+    start_logging()
+    names, instruments, everyone, sources, roots = _asked(
+        folders, plugin, source, data, plugins_dir
+    )
+    listings = list_sources(instruments, everyone, sources, roots)
+    console, said = make_console(), make_console(stderr=True)
+    with progress("comparing mixtures") as update:
+        sums = [
+            check.compare_mixtures(
+                listing, listen, lambda done, total: update(done / total, f"{done} of {total}")
+            )
+            for listing in listings
+        ]
+    console.print(check.source_table(listings))
+    console.print(check.instrument_table(listings, names))
+    for line in [*filter(None, sums), *check.notes(listings, names)]:
+        console.print(line, markup=False, soft_wrap=True)
+    for listing in listings:
+        for line in check.problem_lines(listing):
+            said.print(line, markup=False, soft_wrap=True)
+    if not all(listing.tracks or listing.pending for listing in listings):
+        raise typer.Exit(1)
+
+
+@app.command("prepare")
+def prepare_data(
+    folders: Folders = None,
+    plugin: Plugins = None,
+    source: Sources = None,
+    data: Data = None,
+    plugins_dir: PluginsDir = None,
+) -> None:
+    """Render, decode and sum now what training would otherwise do when it starts."""
+    from core.data.build import build_tracks
+    from core.data.user_cache import default_cache
+
+    _, instruments, everyone, sources, roots = _asked(folders, plugin, source, data, plugins_dir)
+    with progress("preparing") as update:
+        tracks = build_tracks(
+            instruments,
+            everyone,
+            sources,
+            roots,
+            progress=lambda done, total: update(done / total, f"{done} of {total} tracks"),
+        )
+    make_console().print(
+        f"{len(tracks)} tracks are ready; what had to be written is in {default_cache()}",
+        soft_wrap=True,
+    )
+
+
+@app.command("show")
+def show_data(
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the picture and sounds.")],
+    folders: Folders = None,
+    plugin: Plugins = None,
+    source: Sources = None,
+    data: Data = None,
+    count: Annotated[int, typer.Option(min=1, max=32, help="Mixtures.")] = 8,
+    overwrite: Overwrite = False,
+    seed: Seed = 0,
+    plugins_dir: PluginsDir = None,
+) -> None:
+    """Write what a training batch sounds and looks like: WAV and PNG."""
+    from core.data import show
+    from core.data.build import build_tracks
+    from core.data.mixer import MixConfig
+
+    names, instruments, everyone, sources, roots = _asked(
+        folders, plugin, source, data, plugins_dir
+    )
+    settings = Registry.load(plugins_dir or ()).config.training
+    config = MixConfig(
+        seconds=settings.seconds, channels=settings.channels, targets=settings.targets
+    )
+    with progress("preparing") as update:
+        tracks = build_tracks(
+            instruments,
+            everyone,
+            sources,
+            roots,
+            progress=lambda done, total: update(done / total, f"{done} of {total} tracks"),
+        )
+    examples = show.draw_examples(tracks, names, config, count, seed)
+    files = show.write_examples(examples, config.rate, out, overwrite)
+    make_console().print(f"{len(files)} files in {out}; see {files[0]}", soft_wrap=True)
+
+
+def _asked(
+    folders: list[str] | None,
+    plugin: list[str] | None,
+    source: list[str] | None,
+    data: list[str] | None,
+    plugins_dir: list[Path] | None,
+) -> tuple[list[str], list[Instrument], list[Instrument], list[str] | None, dict[str, Path]]:
+    """Names, instruments, all instruments, sources and folders that a command is about."""
+    registry = Registry.load(plugins_dir or ())
+    wanted = split_names(plugin or ["all"])
+    instruments = registry.instruments(None if wanted == ["all"] else wanted)
+    names = [instrument.name for instrument in instruments]
+    roots = split_roots([*(folders or []), *(data or [])])
+    sources = split_names(source) if source else None
+    return names, instruments, registry.instruments(), sources, roots
 
 
 @app.command("render")
@@ -46,6 +191,43 @@ def render_tracks(
             seconds=seconds,
             soundfont=soundfont,
             seed=seed,
+            progress=lambda done, total: update(done / total, f"{done} of {total} tracks"),
+        )
+    make_console().print(f"{len(folders)} tracks in {out}", soft_wrap=True)
+
+
+@app.command("virtual")
+def render_virtual(
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the tracks.")],
+    instruments: Instruments = None,
+    count: Annotated[int, typer.Option(min=1, help="Tracks.")] = 100,
+    seconds: Annotated[tuple[float, float], typer.Option(help="Shortest and longest track.")] = (
+        20.0,
+        30.0,
+    ),
+    parts: Annotated[int, typer.Option(min=2, help="Players in a track.")] = 4,
+    real: Annotated[int, typer.Option(min=0, help="Real instruments among them.")] = 0,
+    source: Annotated[str, typer.Option(help="Rendered source of the real ones.")] = "orchestra",
+    workers: Annotated[int | None, typer.Option(min=1, help="Tracks at a time.")] = None,
+    seed: Seed = 0,
+    plugins_dir: PluginsDir = None,
+) -> None:
+    """Render multitracks of virtual instruments, blended of two each, to train on."""
+    from core.data.virtual_set import render_virtual_set
+
+    names = split_names(instruments or ["all"])
+    chosen = Registry.load(plugins_dir or ()).instruments(None if names == ["all"] else names)
+    with progress("rendering") as update:
+        folders = render_virtual_set(
+            chosen,
+            count,
+            out,
+            seconds=seconds,
+            parts=parts,
+            real=real,
+            source=source,
+            seed=seed,
+            workers=workers,
             progress=lambda done, total: update(done / total, f"{done} of {total} tracks"),
         )
     make_console().print(f"{len(folders)} tracks in {out}", soft_wrap=True)

@@ -59,18 +59,18 @@ def split_names(given: list[str]) -> list[str]:
     return [name.strip() for item in given for name in item.split(",") if name.strip()]
 
 
-def split_roots(given: list[str]) -> dict[str, Path]:
-    """Folders by name; one that is given alone is called as it is."""
-    pairs = [item.partition("=") for item in given]
-    return {a if sign else Path(a).name: Path(b if sign else a) for a, sign, b in pairs}
-
-
 def split_numbers(text: str) -> list[float]:
     """Numbers with commas between."""
     try:
         return [float(part) for part in text.split(",")]
     except ValueError as error:
         raise ConfigError(f"'{text}' is not a list of numbers", "such as 60,62.5,64") from error
+
+
+def split_roots(given: list[str]) -> dict[str, Path]:
+    """Folders by name; one that is given alone is called as it is."""
+    pairs = [item.partition("=") for item in given]
+    return {a if sign else Path(a).name: Path(b if sign else a) for a, sign, b in pairs}
 
 
 def plugin_folder(plugin: str, plugins_dir: list[Path] | None) -> Path:

@@ -1,4 +1,4 @@
-"""PNG figures with matplotlib, which is optional and imported only when one is drawn."""
+"""Figures that commands write as PNG, drawn with matplotlib."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def new_figure(width: float, height: float, out: Path, overwrite: bool) -> Figur
     """An empty figure in inches, once it is clear that it can be written.
 
     Raises:
-        DataError: `out` is no PNG file.
+        DataError: `out` is not called .png.
         OutputExistsError: the file is there and may not be replaced.
         MissingToolError: matplotlib is not installed.
     """
@@ -34,6 +34,6 @@ def new_figure(width: float, height: float, out: Path, overwrite: bool) -> Figur
 
 
 def save_figure(figure: Figure, out: Path) -> None:
-    """Write a figure atomically."""
+    """Write a figure as PNG, atomically."""
     with atomic_write(out) as temporary:
         figure.savefig(temporary, dpi=120, format="png", metadata={"Software": "timbresep"})

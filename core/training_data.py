@@ -17,6 +17,7 @@ from core.backbone import Backbone
 from core.condition import conditioner
 from core.data.build import build_tracks
 from core.data.mixer import Conditions, MixConfig, MixtureDataset
+from core.data.virtual_stems import VirtualStems, tables_of
 from core.errors import DataError
 from core.instrument import Instrument
 from core.metrics import si_sdr
@@ -65,6 +66,8 @@ class TrainingConditions:
 class TrainingData:
     """Training batches and validation scores for some instruments.
 
+    Virtual stems are targets in training, in their share, and never in validation.
+
     Args:
         instruments: those to separate.
         everyone: all enabled instruments: what may accompany them.
@@ -72,7 +75,8 @@ class TrainingData:
         config: how mixtures are made.
         sources: names of recipe sources, or None for each recipe's choice.
         roots: source name → folder in place of the recipe's.
-        canonical_share: see `TrainingConditions`; None: the vectors are always as they are.
+        canonical_share: see `TrainingConditions`; None: the vectors are always as they are,
+            and tracks of virtual stems are left out.
 
     Raises:
         DataError: no usable track, or an instrument without a stem to train or validate on.
@@ -95,14 +99,17 @@ class TrainingData:
         self.names = [instrument.name for instrument in instruments]
         self.config, self.batch_size, self.workers, self.seed = config, batch_size, workers, seed
         self.canonical = np.stack([conditions[name] for name in self.names])
-        self.drawn: Conditions = (
-            FixedConditions(self.canonical)
-            if canonical_share is None
-            else TrainingConditions(instruments, self.canonical, canonical_share)
-        )
         tracks = build_tracks(instruments, everyone, sources, dict(roots))
+        self.valid = [t for t in tracks if t.split == "valid" and tables_of(t) is None]
         self.train = [track for track in tracks if track.split == "train"]
-        self.valid = [track for track in tracks if track.split == "valid"]
+        self.drawn: Conditions = FixedConditions(self.canonical)
+        self.virtual: VirtualStems | None = None
+        if canonical_share is None:  # virtual instruments have conditions of no other kind
+            self.train = [track for track in self.train if tables_of(track) is None]
+        else:
+            drawn = TrainingConditions(instruments, self.canonical, canonical_share)
+            self.drawn = drawn
+            self.virtual = VirtualStems(self.train, drawn.version, canonical_share)
         for side, chosen in (("training", self.train), ("validation", self.valid)):
             missing = [n for n in self.names if not any(n in track.stems for track in chosen)]
             if missing:
@@ -126,7 +133,9 @@ class TrainingData:
     def batches(self, first_step: int, steps: int) -> Iterator[dict[str, Tensor]]:
         """Batches from step `first_step` on: a resumed run sees what it would have seen."""
         size = steps * self.batch_size
-        dataset = MixtureDataset(self.train, self.names, self.config, size, self.seed, self.drawn)
+        dataset = MixtureDataset(
+            self.train, self.names, self.config, size, self.seed, self.drawn, self.virtual
+        )
         loader: DataLoader[dict[str, Tensor]] = DataLoader(
             dataset,
             batch_size=self.batch_size,

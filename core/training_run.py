@@ -23,6 +23,7 @@ from core import checkpoint
 from core.backbone import Backbone
 from core.checkpoint import Conditioning
 from core.config import parse
+from core.data import licences
 from core.data.mixer import MixConfig
 from core.errors import TrainingError
 from core.event_log import without_tensorflow
@@ -116,6 +117,8 @@ class TrainingRun:
             seed=request.seed,
             canonical_share=request.canonical if self.task.varied else None,
         )
+        for warning in licences.warnings(self.ledger()):
+            log.warning(warning)
         without_tensorflow()
         try:
             self.fabric = Fabric(
@@ -205,6 +208,11 @@ class TrainingRun:
                 f"{self.file('resume')}",
             )
 
+    def ledger(self) -> list[dict[str, str | int | float]]:
+        """What the network learns from, its first weights' data included."""
+        own = self.data.ledger()
+        return self.parent.ledger(own) if self.parent else own
+
     def validate(self) -> dict[str, dict[str, float]]:
         """Scores in dB of the averaged network, by instrument."""
         scores = self.data.validate(self._averaged(), self.fabric.device, self.fabric.autocast)
@@ -236,7 +244,7 @@ class TrainingRun:
             **self.task.describe(scores),
             sample_rate=model.sample_rate,
             channels=model.channels,
-            ledger=self.parent.ledger(self.data.ledger()) if self.parent else self.data.ledger(),
+            ledger=self.ledger(),
             training={
                 **_provenance(self.request, self.progress, self.fabric),
                 **(self.parent.provenance() if self.parent else {}),

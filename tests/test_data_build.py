@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,9 +11,11 @@ import pytest
 
 from core import audio
 from core.data import recipe as recipes
-from core.data.build import build_tracks, render_set
+from core.data.build import build_tracks, list_sources, on_one_side, render_set
+from core.data.track import Track
 from core.errors import ConfigError, DataError, UnknownNameError
 from core.registry import Registry
+from tests import dataset_trees as trees
 
 RECIPE = """
 use: [home]
@@ -135,3 +138,138 @@ def test_a_source_may_name_its_stems_otherwise(tmp_path: Path) -> None:
         "violin": "Lead",
         "band": "fiddle",
     }
+
+
+def with_source(text: str) -> str:
+    return RECIPE.rstrip() + f"\n  {text}\n"
+
+
+def test_a_published_dataset_is_brought_with_data_and_named_by_all_recipes(tmp_path: Path) -> None:
+    stems = {"01": "electric bass", "02": "male singer", "03": "oud"}
+    trees.medleydb(tmp_path / "m", "A_One", stems)
+    bass = stub(
+        tmp_path, "bass", text=with_source("mdb: {kind: medleydb, names: {electric bass: bass}}")
+    )
+    voice = stub(
+        tmp_path, "voice", text=with_source("m2: {kind: medleydb, names: {male singer: voice}}")
+    )
+    (track,) = build_tracks([bass], [bass, voice], ["mdb"], {"mdb": tmp_path / "m"})
+    assert set(track.stems) == {"bass", "voice", "oud"}
+    assert track.licence == "CC BY-NC-SA 4.0"
+
+
+def test_a_published_dataset_without_its_folder_says_how_to_get_it(tmp_path: Path) -> None:
+    bass = stub(tmp_path, "bass", text=with_source("musdb: {kind: musdb}"))
+    with pytest.raises(DataError, match=r"--data musdb=.*sigsep\.github\.io"):
+        build_tracks([bass], (), ["musdb"])
+
+
+def test_a_folder_that_no_recipe_knows_is_taken_for_what_it_looks_like(tmp_path: Path) -> None:
+    trees.musdb18_hq(tmp_path / "hq", "A - B")
+    bass = stub(tmp_path, "bass")
+    (track,) = build_tracks([bass], data_roots={"mine": tmp_path / "hq"})
+    assert (track.sound_source, set(track.stems)) == (
+        "MUSDB18",
+        {"bass", "drums", "vocals", "other"},
+    )
+
+
+def test_recipes_that_disagree_on_a_label_are_refused(tmp_path: Path) -> None:
+    trees.medleydb(tmp_path / "m", "A_One", {"01": "gong"})
+    pair = [
+        stub(tmp_path, name, text=with_source(f"mdb: {{kind: medleydb, names: {{Gong: {name}}}}}"))
+        for name in ("bell", "cymbal")
+    ]
+    with pytest.raises(DataError, match="'bell' and 'cymbal'"):
+        build_tracks(pair, (), ["mdb"], {"mdb": tmp_path / "m"})
+
+
+def test_a_piece_of_two_datasets_is_on_one_side(tmp_path: Path) -> None:
+    trees.medleydb(tmp_path / "m", "ABand_ASong", {"01": "bass"})
+    trees.musdb18_hq(tmp_path / "h", "A Band - A Song", side="test")
+    bass = stub(tmp_path, "bass")
+    tracks = build_tracks([bass], data_roots={"m": tmp_path / "m", "h": tmp_path / "h"})
+    assert [track.split for track in tracks] == ["test", "test"]
+
+    def track(piece: str, split: str) -> Track:
+        return Track("t", piece, "", "", {}, 1, 1, split)  # type: ignore[arg-type]
+
+    mixed = [track("a", "train"), track("b", "valid"), track("a", "valid"), track("b", "train")]
+    assert [t.split for t in on_one_side(mixed)] == ["valid"] * 4
+    assert [t.split for t in on_one_side([track("a", "train")])] == ["train"]
+
+
+def test_a_bad_track_does_not_end_the_others(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    violin = stub(tmp_path, "violin")
+    for k in range(9):
+        write_track(tmp_path / "mine" / f"bad{k}", "violin", "organ")
+        (tmp_path / "mine" / f"bad{k}" / "organ.wav").write_bytes(b"nothing")
+    write_track(tmp_path / "mine" / "good", "violin", "organ")
+    (track,) = build_tracks([violin], data_roots={"mine": tmp_path / "mine"})
+    assert track.name == "good"
+    assert sum("organ.wav" in record.message for record in caplog.records) == 5
+    assert "4 more problems, 9 tracks skipped in all" in caplog.text
+
+
+LABELS = {
+    "medleydb": {
+        "electric bass": "bass",
+        "double bass": "double_bass",
+        "male singer": "vocals",
+        "vocalists": "vocals",
+        "drum set": "drums",
+        "clean electric guitar": "electric_guitar",
+        "distorted electric guitar": "electric_guitar",
+        "acoustic guitar": "acoustic_guitar",
+        "tenor saxophone": "saxophone",
+        "flute": "flute",
+        "piano": "piano",
+        "electric piano": "electric_piano",
+        "bass clarinet": "bass_clarinet",
+    },
+    "moisesdb": {
+        "bass guitar": "bass",
+        "contrabass/double bass (bass of instrings)": "double_bass",
+        "lead female singer": "vocals",
+        "snare drum": "drums",
+        "full acoustic drumkit": "drums",
+        "violin (solo)": "violin",
+        "grand piano": "piano",
+        "electric piano (rhodes, wurlitzer, piano sound alike)": "electric_piano",
+        "acoustic guitar": "acoustic_guitar",
+    },
+    "slakh": {
+        "Electric Bass (pick)": "bass",
+        "Acoustic Bass": "double_bass",
+        "Synth Bass 1": "synth_bass_1",
+        "Drums": "drums",
+        "Acoustic Guitar (nylon)": "acoustic_guitar",
+        "Electric Guitar (jazz)": "electric_guitar",
+        "Distortion Guitar": "electric_guitar",
+        "Alto Sax": "saxophone",
+        "Bright Acoustic Piano": "piano",
+        "Muted Trumpet": "trumpet",
+        "Cello": "cello",
+    },
+}
+
+
+@pytest.mark.parametrize("kind", LABELS)
+def test_bundled_recipes_know_what_datasets_call_their_instruments(
+    kind: str, tmp_path: Path, registry: Registry
+) -> None:
+    labels = LABELS[kind]
+    if kind == "medleydb":
+        trees.medleydb(tmp_path, "A_One", {f"{k:02d}": x for k, x in enumerate(labels, start=1)})
+    elif kind == "moisesdb":
+        trees.moisesdb(tmp_path, "u1", {("stem", label): 0.1 for label in labels})
+    else:
+        trees.slakh(tmp_path, "train", 1, {f"S{k:02d}": x for k, x in enumerate(labels)})
+    everyone = registry.instruments()
+    (listing,) = list_sources(everyone, everyone, [kind], {kind: tmp_path})
+    (track,) = listing.tracks
+    assert {name: len(parts) for name, parts in track.found.stems.items()} == Counter(
+        labels.values()
+    )

@@ -175,3 +175,20 @@ def test_reader_reads_the_same_from_memory_and_disk(tracks: list[Track]) -> None
 def test_a_name_without_stems_is_refused(tracks: list[Track]) -> None:
     with pytest.raises(DataError, match="'flute'"):
         dataset(tracks, ["violin", "flute"])
+
+
+def test_solos_are_mixed_with_others_and_never_alone(tracks: list[Track]) -> None:
+    """A coherent mixture of a single stem would be its own target and teach nothing."""
+    solos = [
+        Track(f"{t.name}-{name}", t.name, "solo", "MIT", {name: path}, t.frames, RATE, "train")
+        for t in tracks
+        for name, path in t.stems.items()
+    ]
+    data = dataset(solos, ["violin"], coherent=1.0, **BARE)
+    for k in range(12):
+        item = data[k]
+        rest = item["mixture"] - item["targets"][0]
+        assert float(rest.abs().max()) > 0.01
+    absent = dataset(solos, ["violin"], coherent=1.0, **{**BARE, "absent": 1.0})
+    assert not absent[0]["targets"].any()
+    assert absent[0]["mixture"].any()

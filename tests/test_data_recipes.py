@@ -9,7 +9,7 @@ import pytest
 
 from core.config import load_yaml
 from core.data import recipe as recipes
-from core.data.recipe import Percussion, Recipe, RenderedSpec, Soundfont
+from core.data.recipe import DatasetSpec, Percussion, Recipe, RenderedSpec, Soundfont
 from core.errors import ConfigError
 from core.instrument import InstrumentConfig
 
@@ -70,9 +70,20 @@ def test_notes_are_ones_the_instrument_has(plugin: Plugin) -> None:
 
 
 def test_nothing_reserved_for_evaluation_is_trained_on(plugin: Plugin) -> None:
+    """A dataset that a user has to ask for and to bring (no root, not in `use`) is nothing that
+    bundled weights learn from."""
     _, recipe = plugin
-    text = recipe.model_dump_json().lower()
+    brought = {
+        name
+        for name, spec in recipe.sources.items()
+        if isinstance(spec, DatasetSpec) and not spec.root and name not in recipe.use
+    }
+    trained = recipe.model_copy(
+        update={"sources": {k: v for k, v in recipe.sources.items() if k not in brought}}
+    )
+    text = trained.model_dump_json().lower()
     assert not [name for name in RESERVED if name in text]
+    assert not any(isinstance(trained.sources[name], DatasetSpec) for name in recipe.use)
 
 
 def test_names_and_aliases_of_all_folders_are_unambiguous() -> None:

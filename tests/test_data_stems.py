@@ -56,11 +56,15 @@ def test_unequal_length_or_rate_names_the_file(tmp_path: Path, seconds: float, r
         StemsSource(tmp_path).tracks()
 
 
-def test_two_stems_of_one_instrument_are_refused(tmp_path: Path) -> None:
-    write_stem(tmp_path / "a" / "fiddle.wav")
-    write_stem(tmp_path / "a" / "violin.wav")
-    with pytest.raises(DataError, match=r"fiddle\.wav and violin\.wav"):
-        StemsSource(tmp_path, {"fiddle": "violin"}).tracks()
+def test_two_stems_of_one_instrument_are_summed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIMBRESEP_CACHE", str(tmp_path / "cache"))
+    write_stem(tmp_path / "tracks" / "a" / "fiddle.wav")
+    write_stem(tmp_path / "tracks" / "a" / "violin.wav", hz=300.0)
+    (track,) = StemsSource(tmp_path / "tracks", {"fiddle": "violin"}).tracks()
+    waves = [audio.read(tmp_path / "tracks" / "a" / f"{n}.wav")[0] for n in ("fiddle", "violin")]
+    np.testing.assert_array_equal(audio.read(track.stems["violin"])[0], waves[0] + waves[1])
 
 
 def test_missing_and_empty_folders_are_refused(tmp_path: Path) -> None:

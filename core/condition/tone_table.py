@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -18,10 +18,10 @@ import numpy.typing as npt
 from core.errors import DataError
 
 if TYPE_CHECKING:
-    from torch import Tensor
+    from torch import Tensor, nn
 
-    from core.ddsp.decoder import Controls
-    from core.ddsp.model import DdspModel
+    from core.ddsp.decoder import Controls, DecoderConfig
+    from core.ddsp.model import Heard
 
 Array = npt.NDArray[np.float32]
 
@@ -40,6 +40,19 @@ REST, DECAY_DB = 0.1, 60.0
 
 MOMENTS = (0.0, 0.05, 0.25, 0.6)
 """Seconds after a stroke between which its attack, body and tail are averaged."""
+
+
+class Voice(Protocol):
+    """Whatever can be asked for tones: a DDSP model, or a blend of several."""
+
+    config: DecoderConfig
+    heard: Heard
+
+    def controls(self, f0_hz: Tensor, loudness_db: Tensor) -> Controls:
+        """Controls for f0 in Hz and loudness in dB, each (batch, frames)."""
+
+    def parameters(self) -> Iterator[nn.Parameter]:
+        """Its weights, which are on the device where it answers."""
 
 
 @dataclass(frozen=True)
@@ -63,14 +76,14 @@ class ToneTable:
     noise: Array
 
     @classmethod
-    def from_model(cls, model: DdspModel, f0_range: tuple[float, float] | None) -> ToneTable:
+    def from_model(cls, model: Voice, f0_range: tuple[float, float] | None) -> ToneTable:
         """Ask a model for its tones.
 
         Pitched: a second at each semitone and level; the last half is averaged. Semitones outside
         of what the model has heard are left out: its answers there are guesses.
 
         Args:
-            model: a trained DDSP model.
+            model: a trained DDSP model, or another voice.
             f0_range: the instrument's lowest and highest fundamental in Hz; None for one without
                 pitch.
 
@@ -91,7 +104,7 @@ class ToneTable:
         return cls(pitches, levels, settled.reshape(shape), noise.reshape(shape))
 
     @classmethod
-    def _strokes(cls, model: DdspModel, levels: Array) -> ToneTable:
+    def _strokes(cls, model: Voice, levels: Array) -> ToneTable:
         """The table of an instrument without pitch: f0 = 0 Hz, loudness that decays."""
         rate = model.config.frame_rate
         moments = [round((REST + second) * rate) for second in MOMENTS]
@@ -193,7 +206,7 @@ def _semitones(heard: tuple[float, float] | None, f0_range: tuple[float, float])
 
 
 def _ask(
-    model: DdspModel, f0_hz: npt.NDArray[np.floating], loudness_db: npt.NDArray[np.floating]
+    model: Voice, f0_hz: npt.NDArray[np.floating], loudness_db: npt.NDArray[np.floating]
 ) -> Controls:
     """The model's controls for courses of pitch and loudness (tones, frames)."""
     import torch

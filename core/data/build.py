@@ -4,45 +4,29 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Protocol
 
 from core.data import recipe as recipes
 from core.data import scores
 from core.data.casting import Player
-from core.data.recipe import Recipe, RenderedSpec, Spec, StemsSpec
+from core.data.recipe import Recipe, RenderedSpec, Spec
 from core.data.rendered import plan_tracks, render_tracks
-from core.data.stems import StemsSource
-from core.data.track import Split, Track
+from core.data.sources.listing import Listing
+from core.data.sources.prepared import prepare
+from core.data.survey import InstrumentLike, stem_names, survey
+from core.data.track import Split, Track, sides
+from core.data.user_cache import default_cache
 from core.errors import DataError, UnknownNameError, nearest
 
-REPOSITORY = Path(__file__).resolve().parents[2]
+__all__ = ["build_tracks", "list_sources", "on_one_side", "render_set", "stem_names"]
 
+log = logging.getLogger(__name__)
 
-class InstrumentLike(Protocol):
-    """What the data needs to know of an instrument."""
-
-    @property
-    def name(self) -> str:
-        """Its name: the targets' name."""
-
-    @property
-    def aliases(self) -> tuple[str, ...]:
-        """Other names its stems may have."""
-
-    @property
-    def recipe_file(self) -> Path:
-        """Its `recipe.yaml`."""
-
-
-def default_cache() -> Path:
-    """Where rendered audio and parsed scores are kept: `$TIMBRESEP_CACHE`, or the user's cache."""
-    chosen = os.environ.get("TIMBRESEP_CACHE")
-    if chosen:
-        return Path(chosen)
-    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "timbresep"
+TOLD = 5  # problems of one dataset that are told one by one
 
 
 def build_tracks(
@@ -55,6 +39,8 @@ def build_tracks(
 ) -> list[Track]:
     """The tracks of all sources that the instruments' recipes use, each source once.
 
+    Tracks that cannot be used are left out and told of.
+
     Args:
         instruments: the instruments to separate.
         everyone: all instruments at hand: their stems are named after them, and those with the
@@ -62,91 +48,81 @@ def build_tracks(
         source_names: sources to use instead of each recipe's `use`.
         data_roots: source name → folder of tracks, in place of a recipe's or beside them; a
             folder whose name no recipe knows needs no entry in `source_names`.
-        cache: folder of rendered tracks and parsed scores (default: `default_cache()`).
-        progress: told how many of how many tracks are rendered.
+        cache: folder of rendered and prepared tracks and parsed scores (default:
+            `default_cache()`).
+        progress: told how many of how many tracks of a source are rendered or prepared.
 
     Raises:
         UnknownNameError: a source that no recipe has.
-        DataError: a folder or track cannot be used; two instruments claim one stem name.
-        MissingToolError: a rendered source needs a program, soundfont or package.
+        DataError: a folder cannot be used; two instruments claim one stem name.
+        MissingToolError: a source needs a program, soundfont or package.
     """
     cache = cache or default_cache()
-    roots = dict(data_roots or {})
-    known = {i.name: recipes.load(i.recipe_file) for i in [*instruments, *everyone]}
-    folders = {i.name: i.recipe_file.parent for i in [*instruments, *everyone]}
-    wanted = _wanted([i.name for i in instruments], known, source_names, roots)
-    aliases = stem_names([*instruments, *everyone])
+
+    def render(source: str, owners: Sequence[str], known: Mapping[str, Recipe]) -> Path:
+        return _render(source, owners, known, cache, progress)
+
     tracks: list[Track] = []
-    seen: set[Path] = set()
-    for source, owners in wanted.items():
-        if source in roots:
-            places = [(roots[source], "unknown", dict[str, str]())]
-        else:
-            specs = [(owner, known[owner].sources[source]) for owner in owners]
-            places = [
-                (_resolve(spec.root, folders[owner]), spec.licence, spec.names)
-                for owner, spec in specs
-                if isinstance(spec, StemsSpec)
-            ]
-            if any(isinstance(spec, RenderedSpec) for _, spec in specs):
-                root = _render(source, owners, known, cache, progress)
-                places.append((root, "see track.yaml", {}))
-        for root, licence, names in places:
-            if root.resolve() not in seen:
-                seen.add(root.resolve())
-                tracks += StemsSource(root, aliases | names, licence).tracks()
-    return tracks
+    for listing in survey(instruments, everyone, source_names, data_roots, render):
+        listing.check_any()
+        usable = prepare(listing, cache, workers(), progress)
+        tell_problems(listing)
+        if not usable:
+            raise DataError(f"{listing.place.root}: no usable track; {listing.problems[-1]}")
+        tracks += usable
+    return on_one_side(tracks)
 
 
-def _wanted(
-    names: Sequence[str],
-    known: Mapping[str, Recipe],
-    source_names: Sequence[str] | None,
-    roots: Mapping[str, Path],
-) -> dict[str, list[str]]:
-    """Source → the instruments that use it."""
-    everything = {source for name in names for source in known[name].sources} | set(roots)
-    if source_names is not None:
-        for source in source_names:
-            if source not in everything:
-                raise UnknownNameError(f"unknown source '{source}'", nearest(source, everything))
-        chosen = {s: [n for n in names if s in known[n].sources] for s in source_names}
-    elif extra := [
-        source for source in roots if not any(source in known[n].sources for n in names)
-    ]:
-        chosen = {source: [] for source in extra}
-    else:
-        chosen = {}
-        for name in names:
-            for source in known[name].use:
-                chosen.setdefault(source, []).append(name)
-    for source in roots:
-        chosen.setdefault(source, [])
-    return chosen
+def list_sources(
+    instruments: Sequence[InstrumentLike],
+    everyone: Sequence[InstrumentLike] = (),
+    source_names: Sequence[str] | None = None,
+    data_roots: Mapping[str, Path] | None = None,
+    cache: Path | None = None,
+) -> list[Listing]:
+    """What `build_tracks` would find, without rendering or preparing; arguments as there."""
+    cache = cache or default_cache()
+
+    pending: dict[str, str] = {}
+
+    def rendered(source: str, owners: Sequence[str], known: Mapping[str, Recipe]) -> Path:
+        root = _rendered_root(source, owners, known, cache)
+        if not root.is_dir():
+            tracks = _size(source, owners, known)[0]
+            pending[source] = (
+                f"{tracks} tracks to train on are rendered by `data prepare` or `train`"
+            )
+        return root
+
+    listings = survey(instruments, everyone, source_names, data_roots, rendered)
+    for listing in listings:
+        if listing.source in pending and not listing.place.root.is_dir():
+            listing.pending = pending[listing.source]
+            listing.problems.clear()
+    return listings
 
 
-def stem_names(instruments: Sequence[InstrumentLike]) -> dict[str, str]:
-    """Name or alias that a stem may have → its instrument's name.
-
-    Raises:
-        DataError: two instruments claim one name.
-    """
-    owners: dict[str, str] = {i.name: i.name for i in instruments}
-    for instrument in instruments:
-        for alias in instrument.aliases:
-            owner = owners.setdefault(alias, instrument.name)
-            if owner != instrument.name:
-                raise DataError(
-                    f"stems named '{alias}' are claimed by '{owner}' and '{instrument.name}'",
-                    "remove the alias from one instrument.yaml",
-                )
-    return owners
+def tell_problems(listing: Listing) -> None:
+    """Log the first problems of a dataset and how many there are."""
+    for problem in listing.problems[:TOLD]:
+        log.warning("%s: %s", listing.source, problem)
+    if len(listing.problems) > TOLD:
+        log.warning(
+            "%s: %d more problems, %d tracks skipped in all; `data check` lists them",
+            listing.source,
+            len(listing.problems) - TOLD,
+            listing.skipped,
+        )
 
 
-def _resolve(root: str, folder: Path) -> Path:
-    """A recipe's root: absolute, beside the recipe, or else in the repository."""
-    beside = folder / Path(root).expanduser()
-    return beside if beside.is_dir() else REPOSITORY / root
+def on_one_side(tracks: Sequence[Track]) -> list[Track]:
+    """Tracks with each piece on one side of the split, as `sides` has it."""
+    side = sides((track.piece, track.split) for track in tracks)
+    placed = [replace(track, split=side[track.piece]) for track in tracks]
+    moved = sum(a.split != b.split for a, b in zip(tracks, placed, strict=True))
+    if moved:
+        log.info("%d tracks moved so that no piece is on two sides of the split", moved)
+    return placed
 
 
 def render_set(
@@ -184,11 +160,11 @@ def render_set(
         MissingToolError: fluidsynth, a soundfont or music21 is missing.
     """
     known = {i.name: recipes.load(i.recipe_file) for i in instruments}
-    players = _players(source, known)
+    players = players_of(source, known)
     library = scores.chorales(cache or default_cache())
     parts = max(spec.parts for recipe in known.values() if (spec := _spec(recipe, source)))
     plans = plan_tracks(library, list(players), split, count, seconds, parts, seed)
-    return render_tracks(plans, players, out, soundfont, _workers(), progress)
+    return render_tracks(plans, players, out, soundfont, workers(), progress)
 
 
 def _render(
@@ -199,11 +175,36 @@ def _render(
     progress: Callable[[int, int], None] | None,
 ) -> Path:
     """Render a source for all instruments that have it, and return the folder of its tracks."""
-    players = _players(source, known)
+    players = players_of(source, known)
+    count, seconds, parts = _size(source, owners, known)
+    root = _rendered_root(source, owners, known, cache)
+    library = scores.chorales(cache)
+    held_out = max(4, count // 10)
+    plans = plan_tracks(library, list(players), "train", count, (0.8 * seconds, seconds), parts)
+    plans += plan_tracks(library, list(players), "valid", held_out, (20.0, 30.0), parts)
+    plans += plan_tracks(library, list(players), "test", held_out, (20.0, 30.0), parts)
+    render_tracks(plans, players, root, workers=workers(), progress=progress)
+    return root
+
+
+def _size(
+    source: str, owners: Sequence[str], known: Mapping[str, Recipe]
+) -> tuple[int, float, int]:
+    """Tracks, longest track in seconds and players in a track of a rendered source."""
     specs = [spec for name in owners if (spec := _spec(known[name], source))]
-    count = max(spec.tracks for spec in specs)
-    seconds = max(spec.seconds for spec in specs)
-    parts = max(spec.parts for spec in specs)
+    return (
+        max(spec.tracks for spec in specs),
+        max(spec.seconds for spec in specs),
+        max(spec.parts for spec in specs),
+    )
+
+
+def _rendered_root(
+    source: str, owners: Sequence[str], known: Mapping[str, Recipe], cache: Path
+) -> Path:
+    """The folder of a rendered source's tracks, whose name follows from what is in them."""
+    players = players_of(source, known)
+    _, seconds, parts = _size(source, owners, known)
     described = {
         name: [
             player.voice.model_dump(),
@@ -212,18 +213,16 @@ def _render(
         for name, player in players.items()
     }
     key = hashlib.sha256(json.dumps([described, seconds, parts], sort_keys=True).encode())
-    root = cache / "rendered" / f"{source}-{key.hexdigest()[:12]}"
-    library = scores.chorales(cache)
-    held_out = max(4, count // 10)
-    plans = plan_tracks(library, list(players), "train", count, (0.8 * seconds, seconds), parts)
-    plans += plan_tracks(library, list(players), "valid", held_out, (20.0, 30.0), parts)
-    plans += plan_tracks(library, list(players), "test", held_out, (20.0, 30.0), parts)
-    render_tracks(plans, players, root, workers=_workers(), progress=progress)
-    return root
+    return cache / "rendered" / f"{source}-{key.hexdigest()[:12]}"
 
 
-def _players(source: str, known: Mapping[str, Recipe]) -> dict[str, Player]:
-    """Everyone whose recipe has this rendered source."""
+def players_of(source: str, known: Mapping[str, Recipe]) -> dict[str, Player]:
+    """Everyone whose recipe has this rendered source.
+
+    Raises:
+        UnknownNameError: nobody has it.
+        DataError: one instrument alone has it.
+    """
     players = {
         name: Player(name, known[name].voice, tuple(spec.soundfonts))
         for name in sorted(known)
@@ -240,7 +239,8 @@ def _players(source: str, known: Mapping[str, Recipe]) -> dict[str, Player]:
     return players
 
 
-def _workers() -> int:
+def workers() -> int:
+    """Threads that render and prepare."""
     return max(1, min(8, os.cpu_count() or 1))
 
 

@@ -17,6 +17,7 @@ from core.config import Model
 from core.data.effects import colour, length_for, pan_gains, pitch_shift
 from core.data.reader import StemReader
 from core.data.track import Track
+from core.data.virtual_stems import VirtualStems
 from core.errors import DataError
 
 Wave = NDArray[np.float32]
@@ -32,8 +33,10 @@ class MixConfig(Model):
             resampled.
         targets: instruments asked of a mixture (fewer when fewer are known).
         coherent: share of mixtures whose stems are one track's, at the same time; the others
-            combine stems of any tracks and times.
+            combine stems of any tracks and times. A track of one stem only serves those.
         absent: share of targets that are not in the mixture (their target is silence).
+        virtual_share: share of targets, and of the stems beside them, that are virtual
+            instruments, where tracks have any.
         stems: fewest and most stems of a mixture.
         thin: share of coherent mixtures that leave out some of the track's stems.
         gain_db: softest and loudest gain of a stem.
@@ -52,6 +55,7 @@ class MixConfig(Model):
     targets: pydantic.PositiveInt = 2
     coherent: float = pydantic.Field(default=0.5, ge=0, le=1)
     absent: float = pydantic.Field(default=0.15, ge=0, le=1)
+    virtual_share: float = pydantic.Field(default=0.25, ge=0, le=1)
     stems: tuple[pydantic.PositiveInt, pydantic.PositiveInt] = (2, 5)
     thin: float = pydantic.Field(default=0.3, ge=0, le=1)
     gain_db: tuple[float, float] = (-8.0, 4.0)
@@ -100,8 +104,9 @@ class MixtureDataset(Dataset[dict[str, Tensor]]):
     """`size` mixtures; number `i` depends on the seed and `i` only, so training can resume.
 
     Each item holds `mixture` (channels, samples), `targets` (targets, channels, samples),
-    `instruments` (targets,) indices into `names` and `conditions` (targets, dim). The mixture is
-    the exact sum of its stems; targets are those of its stems whose names are asked for.
+    `instruments` (targets,) indices into `names`, −1 for a virtual instrument, and `conditions`
+    (targets, dim). The mixture is the exact sum of its stems; targets are those of its stems whose
+    names are asked for.
 
     Args:
         tracks: the tracks to mix; stems that are not in `names` accompany.
@@ -110,6 +115,7 @@ class MixtureDataset(Dataset[dict[str, Tensor]]):
         size: number of items.
         seed: of everything drawn.
         conditions: gives a condition (dim,) for an index into `names`.
+        virtual: the tracks' virtual stems, which may be asked for as well.
 
     Raises:
         DataError: no tracks, or none with a stem of one of the names.
@@ -123,15 +129,22 @@ class MixtureDataset(Dataset[dict[str, Tensor]]):
         size: int,
         seed: int,
         conditions: Conditions,
+        virtual: VirtualStems | None = None,
     ) -> None:
         self.tracks, self.names, self.config = list(tracks), list(names), config
         self.size, self.seed, self.conditions = size, seed, conditions
+        self.virtual = virtual or None
         self.reader = StemReader(config.memory_mb)
         self.n_targets = min(config.targets, len(self.names))
         labels = sorted({label for track in self.tracks for label in track.stems})
         self._with = {label: [t for t in self.tracks if label in t.stems] for label in labels}
-        self._without = {
-            name: [t for t in self.tracks if name not in t.stems] for name in self.names
+        strange = set(virtual.names if virtual else ())
+        self._real = [label for label in labels if label not in strange]
+        bands = [track for track in self.tracks if len(track.stems) > 1]
+        self._bands_with = {label: [t for t in bands if label in t.stems] for label in labels}
+        self._bands = {
+            kind: [t for t in bands if any(n in strange for n in t.stems) == kind]
+            for kind in (False, True)
         }
         for name in self.names:
             if name not in self._with:
@@ -148,7 +161,7 @@ class MixtureDataset(Dataset[dict[str, Tensor]]):
             raise IndexError(index)
         rng = np.random.default_rng([self.seed, index])
         for _ in range(TRIES):
-            first = self.names[int(rng.integers(len(self.names)))]
+            first = self._first(rng)
             present = bool(rng.random() >= self.config.absent)
             stems = self._stems(self._plan(first, present, rng), rng)
             active = [label for label, wave in stems.items() if self._active(wave)]
@@ -160,8 +173,8 @@ class MixtureDataset(Dataset[dict[str, Tensor]]):
         scale = np.float32(0.99 / peak) if peak > 0.99 else np.float32(1)
         silence = np.zeros_like(mixture)
         targets = np.stack([stems.get(label, silence) for label in asked])
-        indices = [self.names.index(label) for label in asked]
-        vectors = np.stack([self.conditions(k, rng) for k in indices])
+        indices = [self.names.index(label) if label in self.names else -1 for label in asked]
+        vectors = np.stack([self._condition(label, rng) for label in asked])
         return {
             "mixture": torch.from_numpy(mixture * scale),
             "targets": torch.from_numpy(targets * scale),  # (targets, channels, samples)
@@ -169,12 +182,49 @@ class MixtureDataset(Dataset[dict[str, Tensor]]):
             "conditions": torch.from_numpy(vectors.astype(np.float32)),  # (targets, dim)
         }
 
+    def _condition(self, label: str, rng: np.random.Generator) -> Wave:
+        """A condition (dim,) for an instrument, real or virtual."""
+        if self.virtual and label in self.virtual:
+            return self.virtual.condition(label, rng)
+        return self.conditions(self.names.index(label), rng)
+
+    def _virtual(self, rng: np.random.Generator) -> bool:
+        """Whether it is a virtual instrument's turn."""
+        return bool(rng.random() < self.config.virtual_share)
+
+    def _stranger(self, rng: np.random.Generator) -> str:
+        """Any virtual stem."""
+        names = self.virtual.names if self.virtual else []
+        return names[int(rng.integers(len(names)))]
+
+    def _first(self, rng: np.random.Generator) -> str:
+        """The first instrument to ask for."""
+        if self.virtual and self._virtual(rng):
+            return self._stranger(rng)
+        return self.names[int(rng.integers(len(self.names)))]
+
+    def _lacking(self, name: str, rng: np.random.Generator) -> list[Track]:
+        """Bands without an instrument, those of virtual ones in their share; or else all."""
+        bands = self._bands[bool(self.virtual and self._virtual(rng))]
+        without = [track for track in bands if name not in track.stems]
+        return without or [*self._bands[False], *self._bands[True]]
+
+    def _others(self, first: str, count: int, rng: np.random.Generator) -> list[str]:
+        """At most `count` stems to sound beside an instrument, virtual ones in their share."""
+        labels = self._some([label for label in self._real if label != first], count, rng)
+        if self.virtual:
+            labels = [self._stranger(rng) if self._virtual(rng) else label for label in labels]
+            labels = [label for label in dict.fromkeys(labels) if label != first]
+        return labels
+
     def _plan(self, first: str, present: bool, rng: np.random.Generator) -> list[Pick]:
         """Choose the stems of a mixture with or without the instrument `first`."""
         config = self.config
         few, many = config.stems
+        pool: list[Track] = []
         if rng.random() < config.coherent:
-            pool = self._with[first] if present else self._without[first] or self.tracks
+            pool = self._bands_with[first] if present else self._lacking(first, rng)
+        if pool:
             track = pool[int(rng.integers(len(pool)))]
             labels = [label for label in track.stems if present or label != first]
             others = [label for label in labels if label != first]
@@ -186,9 +236,8 @@ class MixtureDataset(Dataset[dict[str, Tensor]]):
             start = self._start(track, rng)
             return [Pick(label, track, start, semitones) for label in labels]
         count = int(rng.integers(few, many + 1))
-        others = [label for label in self._with if label != first]
         picks = []
-        for label in [first] * present + self._some(others, count - present, rng):
+        for label in [first] * present + self._others(first, count - present, rng):
             track = self._with[label][int(rng.integers(len(self._with[label])))]
             picks.append(Pick(label, track, self._start(track, rng), self._semitones(rng)))
         return picks
@@ -225,10 +274,13 @@ class MixtureDataset(Dataset[dict[str, Tensor]]):
         """The names asked for: `first`, then names that sound or, for a share, that do not."""
         asked = [first]
         while len(asked) < self.n_targets:
-            sounding = [n for n in self.names if n in active and n not in asked]
-            missing = [n for n in self.names if n not in present and n not in asked]
-            rest = [n for n in self.names if n not in asked]
-            want_missing = rng.random() < self.config.absent
+            names, want_missing = self.names, rng.random() < self.config.absent
+            if self.virtual and self._virtual(rng):
+                strangers = [self._stranger(rng)] if want_missing else active
+                names = [n for n in strangers if n in self.virtual and n not in asked] or names
+            sounding = [n for n in names if n in active and n not in asked]
+            missing = [n for n in names if n not in present and n not in asked]
+            rest = [n for n in names if n not in asked]
             pool = (missing or sounding) if want_missing else (sounding or missing)
             asked.append((pool or rest)[int(rng.integers(len(pool or rest)))])
         return asked

@@ -74,8 +74,12 @@ AnyVoice = Annotated[
 ]
 
 
-class StemsSpec(Model):
-    """Source `kind: stems`: a folder of tracks, each a folder of stem files named by instrument.
+class FolderSpec(Model):
+    """A folder of one's own recordings.
+
+    `kind: stems`: a folder of tracks, each a folder of stem files named by instrument.
+    `kind: instrument_folders`: a folder for each instrument, with recordings in it.
+    `kind: solos`: recordings of this recipe's instrument alone.
 
     Attributes:
         root: the folder, relative to the recipe's own or to the repository.
@@ -83,10 +87,27 @@ class StemsSpec(Model):
         names: stem → instrument, where this collection calls it something else than everybody.
     """
 
-    kind: Literal["stems"]
+    kind: Literal["stems", "instrument_folders", "solos"]
     root: str
     licence: str
     names: dict[str, str] = {}
+
+
+class DatasetSpec(Model):
+    """A published dataset, by its name in `core.data.sources.kinds`.
+
+    Attributes:
+        root: its folder; empty when only `--data NAME=FOLDER` tells it.
+        licence: terms of the audio; the dataset's own unless given.
+        names: the dataset's label → instrument; those of all recipes count together.
+        bleed: use recordings in which other instruments can be heard, too.
+    """
+
+    kind: Literal["musdb", "medleydb", "moisesdb", "slakh"]
+    root: str = ""
+    licence: str = ""
+    names: dict[str, str] = {}
+    bleed: bool = False
 
 
 class RenderedSpec(Model):
@@ -134,7 +155,7 @@ class SolosSpec(Model):
     minutes: pydantic.PositiveFloat = 6.0
 
 
-Spec = Annotated[StemsSpec | RenderedSpec, pydantic.Field(discriminator="kind")]
+Spec = Annotated[FolderSpec | DatasetSpec | RenderedSpec, pydantic.Field(discriminator="kind")]
 
 
 class Recipe(Model):
@@ -156,7 +177,10 @@ class Recipe(Model):
     def _unpitched(self) -> Recipe:
         specs = [*self.sources.values(), *([self.solos] if self.solos else [])]
         fonts = [
-            font for spec in specs if not isinstance(spec, StemsSpec) for font in spec.soundfonts
+            font
+            for spec in specs
+            if isinstance(spec, RenderedSpec | SolosSpec)
+            for font in spec.soundfonts
         ]
         ranged = any(font.range for font in fonts) or (self.solos is not None and self.solos.range)
         if isinstance(self.voice, Percussion) and ranged:

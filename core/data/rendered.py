@@ -12,7 +12,7 @@ import soundfile
 import yaml
 
 from core.config import atomic_write
-from core.data.casting import Player, arrange, balanced_casts
+from core.data.casting import Performance, Player, arrange, balanced_casts
 from core.data.fluidsynth import RATE, find_program, find_soundfont, normalise, render
 from core.data.midi import midi_file
 from core.data.recipe import Soundfont
@@ -103,7 +103,7 @@ def render_track(
         return folder
     music, choice = np.random.default_rng([plan.seed, 0]), np.random.default_rng([plan.seed, 1])
     reverb = bool(choice.random() < REVERB_SHARE)
-    chosen = {name: _sound(players[name].soundfonts, choice) for name in plan.cast}
+    chosen = {name: sound_of(players[name].soundfonts, choice) for name in plan.cast}
     cast = {name: players[name].on(font) for name, (font, _) in chosen.items()}
     performances, seconds = arrange(plan.score, plan.cast, cast, plan.seconds, music)
     stems: dict[str, np.ndarray] = {}
@@ -114,30 +114,65 @@ def render_track(
         player = cast[performance.player]
         font, program = chosen[player.name]
         file = soundfont or font.file
-        midi = midi_file(
-            performance.events, performance.controls, program, font.bank, seconds, player.channel
-        )
-        wave = normalise(_fit(render(midi, find_soundfont(file), reverb), seconds))
+        wave = play(performance, player, font, program, seconds, reverb, soundfont)
         if wave is not None:
             stems[player.name] = wave
             sounds[player.name] = f"{file} program {program}"
             fonts.add(file)
-            licences.add(_licence(file, player.soundfonts))
+            licences.add(licence_of(file, player.soundfonts))
     if len(stems) < 2:
         return None
+    write_track(folder, plan, stems, ", ".join(sorted(fonts)), ", ".join(sorted(licences)), sounds)
+    return folder
+
+
+def play(
+    performance: Performance,
+    player: Player,
+    font: Soundfont,
+    program: int,
+    seconds: float,
+    reverb: bool,
+    soundfont: str | None = None,
+) -> np.ndarray | None:
+    """One player's stem at the common loudness (samples,), or None when it is silent.
+
+    Args:
+        performance: what is played.
+        player: who plays.
+        font, program: the player's sound.
+        seconds: length of the track.
+        reverb: with the soundfont's reverb.
+        soundfont: play with this one instead.
+    """
+    midi = midi_file(
+        performance.events, performance.controls, program, font.bank, seconds, player.channel
+    )
+    file = find_soundfont(soundfont or font.file)
+    return normalise(fit(render(midi, file, reverb), seconds))
+
+
+def write_track(
+    folder: Path,
+    plan: Plan,
+    stems: Mapping[str, np.ndarray],
+    sound_source: str,
+    licence: str,
+    sounds: Mapping[str, str],
+) -> None:
+    """Write stems (samples,) as FLAC, then what is known of them: the track is whole with it."""
     for name, wave in stems.items():
         with atomic_write(folder / f"{name}.flac") as temporary:
             soundfile.write(temporary, wave, RATE, subtype="PCM_16", format="FLAC")
     about = {
         "piece": plan.score.piece,
         "split": plan.split,
-        "sound_source": ", ".join(sorted(fonts)),
-        "licence": ", ".join(sorted(licences)),
-        "sounds": sounds,
+        "sound_source": sound_source,
+        "licence": licence,
+        "sounds": dict(sounds),
     }
     with atomic_write(folder / "track.yaml") as temporary:
         temporary.write_text(yaml.safe_dump(about, sort_keys=False), encoding="utf-8")
-    return folder
 
 
 def render_tracks(
@@ -171,16 +206,18 @@ def render_tracks(
     return folders
 
 
-def _licence(file: str, fonts: Sequence[Soundfont]) -> str:
+def licence_of(file: str, fonts: Sequence[Soundfont]) -> str:
+    """Terms of a soundfont, as far as the recipes say them."""
     return next((font.licence for font in fonts if font.file == file), f"terms of {file}")
 
 
-def _sound(fonts: Sequence[Soundfont], rng: np.random.Generator) -> tuple[Soundfont, int]:
+def sound_of(fonts: Sequence[Soundfont], rng: np.random.Generator) -> tuple[Soundfont, int]:
+    """A random soundfont and program."""
     font = fonts[int(rng.integers(len(fonts)))]
     return font, font.programs[int(rng.integers(len(font.programs)))]
 
 
-def _fit(wave: np.ndarray, seconds: float) -> np.ndarray:
+def fit(wave: np.ndarray, seconds: float) -> np.ndarray:
     """Cut or pad to the track's length; a short fade keeps a cut release from clicking."""
     length, fade = round(seconds * RATE), round(FADE_S * RATE)
     fitted = np.zeros(length, dtype=np.float32)

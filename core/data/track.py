@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -41,6 +42,18 @@ class Track:
     def seconds(self) -> float:
         """Length in seconds."""
         return self.frames / self.rate
+
+
+def sides(pieces: Iterable[tuple[str, Split]]) -> dict[str, Split]:
+    """One side of the split for each piece, even when several datasets have it.
+
+    Where they disagree, test goes before valid and valid before train.
+    """
+    order: list[Split] = ["train", "valid", "test"]
+    strictest: dict[str, Split] = {}
+    for piece, split in pieces:
+        strictest[piece] = max(split, strictest.get(piece, split), key=order.index)
+    return strictest
 
 
 def split_of(piece: str, seed: int = 0) -> Split:

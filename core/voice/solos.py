@@ -7,8 +7,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from core.data import recipe as recipes
-from core.data.build import default_cache
 from core.data.solos import render_solos
+from core.data.user_cache import default_cache
 from core.ddsp import prepared as solos_file
 from core.errors import DataError, MissingToolError
 from core.instrument import InstrumentConfig

@@ -1,0 +1,100 @@
+"""A set of tracks with virtual instruments, from the instruments at hand and the score library."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from core.data import recipe as recipes
+from core.data import scores
+from core.data.build import players_of
+from core.data.fluidsynth import find_program, find_soundfont
+from core.data.recipe import Percussion
+from core.data.rendered import plan_tracks
+from core.data.user_cache import default_cache
+from core.data.virtual import Donor, render_tracks
+from core.ddsp.model import DdspModel
+from core.errors import DataError
+from core.instrument import Instrument
+
+
+def render_virtual_set(
+    instruments: Sequence[Instrument],
+    count: int,
+    out: Path,
+    *,
+    seconds: tuple[float, float] = (20.0, 30.0),
+    parts: int = 4,
+    real: int = 0,
+    source: str = "orchestra",
+    seed: int = 0,
+    cache: Path | None = None,
+    workers: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Path]:
+    """Render tracks for training, played by virtual instruments and, if wanted, real ones.
+
+    The pieces are those of the training side of the split.
+
+    Args:
+        instruments: virtual ones are blended of those with pitch.
+        count: number of tracks.
+        out: folder of tracks, in the layout that `stems` sources read.
+        seconds: shortest and longest track.
+        parts: players in a track.
+        real: how many of them are real instruments, rendered with soundfonts.
+        source: where the real ones are rendered: a source of kind `rendered` in their recipes.
+        seed: of pieces, instruments and performances.
+        cache: folder of parsed scores.
+        workers: tracks rendered at a time; as many as there are processor cores by default.
+        progress: told how many of how many tracks are rendered.
+    Returns:
+        the tracks' folders.
+    Raises:
+        DataError: fewer than two instruments with pitch; no place for a virtual instrument.
+        CheckpointError: a DDSP model is missing or cut.
+        MissingToolError: music21 is missing; or fluidsynth or a soundfont, for real instruments.
+        UnknownNameError: real instruments are wanted, and none has the source.
+    """
+    if not 0 <= real < parts or parts < 2:
+        raise DataError(
+            f"{real} of {parts} players are real: none is virtual, or a track has less than two",
+            "give more parts, or fewer real ones",
+        )
+    donors = donors_of(instruments)
+    if len(donors) < 2:
+        raise DataError(
+            "virtual instruments are blended of two pitched instruments",
+            "name more of them with --instruments",
+        )
+    players = {}
+    if real:
+        players = players_of(source, {i.name: recipes.load(i.recipe_file) for i in instruments})
+        find_program()
+        for file in {font.file for player in players.values() for font in player.soundfonts}:
+            find_soundfont(file)
+    library = scores.chorales(cache or default_cache())
+    plans = plan_tracks(library, list(players), "train", count, seconds, real, seed)
+    workers = workers or max(1, min(8, os.cpu_count() or 1))
+    return render_tracks(plans, parts, donors, players, out, workers, progress)
+
+
+def donors_of(instruments: Sequence[Instrument]) -> list[Donor]:
+    """The instruments that virtual ones can be blended of: those with pitch.
+
+    Raises:
+        CheckpointError: a DDSP model is missing or cut.
+        PluginError: a DDSP model is not the one that the plugin was made with.
+    """
+    donors = []
+    for instrument in instruments:
+        voice = recipes.load(instrument.recipe_file).voice
+        if instrument.f0_range is None or isinstance(voice, Percussion):
+            continue
+        instrument.verify_ddsp()
+        model = DdspModel.load(instrument.ddsp_file)
+        terms = instrument.config.licences
+        licence = ", ".join(dict.fromkeys([terms.weights, *terms.data]))
+        donors.append(Donor(instrument.name, model, voice.sustained, licence))
+    return donors

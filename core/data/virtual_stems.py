@@ -1,0 +1,62 @@
+"""Virtual stems as training knows them: where they are, and conditions for them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.condition import conditioner, table_file
+from core.data.track import Track
+
+TABLES = "virtual.safetensors"
+"""File beside a track's stems: the tone tables of those that are virtual, by name."""
+
+
+class VirtualStems:
+    """The virtual stems of some tracks.
+
+    Each is an instrument of its own, known by the name of its stem; a condition for it is drawn
+    from its own table in the way that those of real instruments are drawn from theirs.
+
+    Args:
+        tracks: any; those without a file of tables have none.
+        version: of the conditions.
+        share: how often a condition is that of the whole table, as it is.
+
+    Raises:
+        DataError: a file of tables cannot be read.
+    """
+
+    def __init__(self, tracks: Sequence[Track], version: int, share: float) -> None:
+        self.version, self.share = version, share
+        self._files: dict[str, Path] = {}
+        for track in tracks:
+            path = tables_of(track)
+            if path is not None:
+                names = table_file.names(path)
+                self._files |= {name: path for name in names if name in track.stems}
+        self.names = list(self._files)
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __contains__(self, name: object) -> bool:
+        return name in self._files
+
+    def condition(self, name: str, rng: np.random.Generator) -> NDArray[np.float32]:
+        """A condition ``(dim,)`` for the stem of this name."""
+        table = table_file.read(self._files[name], name)
+        if rng.random() < self.share:
+            return conditioner.condition(table, version=self.version)
+        return conditioner.draw(table, rng, self.version)
+
+
+def tables_of(track: Track) -> Path | None:
+    """The file of a track's tone tables, None when it has no virtual stems."""
+    for stem in track.stems.values():
+        path = stem.parent / TABLES
+        return path if path.is_file() else None
+    return None

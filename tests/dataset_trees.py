@@ -1,0 +1,125 @@
+"""Datasets as they lie on disk, small: the trees of their documentation with tones in them."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import stempeg
+import yaml
+
+from core import audio
+
+RATE = 8_000
+
+
+def tone(hz: float, seconds: float = 1.0, rate: int = RATE, channels: int = 1) -> np.ndarray:
+    """A sine at a tenth of full scale, (channels, samples)."""
+    time = np.arange(round(seconds * rate)) / rate
+    wave = 0.1 * np.sin(2 * np.pi * hz * time)
+    return np.tile(wave.astype(np.float32), (channels, 1))
+
+
+def write(path: Path, wave: np.ndarray, rate: int = RATE, subtype: str = "PCM_16") -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    audio.write(path, wave, rate, subtype, overwrite=True)
+
+
+def musdb18(root: Path, *names: str, side: str = "train") -> None:
+    """MUSDB18: copies of the real STEM file that the stempeg package brings."""
+    for name in names:
+        (root / side).mkdir(parents=True, exist_ok=True)
+        shutil.copy(stempeg.example_stem_path(), root / side / f"{name}.stem.mp4")
+
+
+def musdb18_hq(root: Path, *names: str, side: str = "train", gain: float = 1.0) -> None:
+    """MUSDB18-HQ; `gain` makes the mixture something else than the sum."""
+    for k, name in enumerate(names):
+        stems = {
+            source: tone(110.0 * (n + 2) + k, rate=44_100, channels=2)
+            for n, source in enumerate(("vocals", "drums", "bass", "other"))
+        }
+        for source, wave in stems.items():
+            write(root / side / name / f"{source}.wav", wave, 44_100)
+        total = np.sum(list(stems.values()), axis=0, dtype=np.float32)
+        write(root / side / name / "mixture.wav", gain * total, 44_100)
+
+
+def medleydb(
+    root: Path, song: str, stems: Mapping[str, str], bleed: bool = False, apart: bool = False
+) -> None:
+    """MedleyDB: number of a stem → label. `apart`: metadata lie in a folder of their own."""
+    folder = root / "Audio" / song
+    total = np.zeros_like(tone(100.0, channels=2))
+    rows = {}
+    for number, label in stems.items():
+        wave = tone(100.0 + 50 * int(number), channels=2)
+        total += wave
+        write(folder / f"{song}_STEMS" / f"{song}_STEM_{number}.wav", wave)
+        write(folder / f"{song}_RAW" / f"{song}_RAW_{number}_01.wav", wave[:1])
+        rows[f"S{number}"] = {
+            "component": "",
+            "filename": f"{song}_STEM_{number}.wav",
+            "instrument": label,
+            "raw": {"R01": {"filename": f"{song}_RAW_{number}_01.wav", "instrument": label}},
+        }
+    write(folder / f"{song}_MIX.wav", total)
+    about = {
+        "album": "",
+        "artist": song.split("_")[0],
+        "excerpt": "no",
+        "has_bleed": "yes" if bleed else "no",
+        "mix_filename": f"{song}_MIX.wav",
+        "raw_dir": f"{song}_RAW",
+        "stem_dir": f"{song}_STEMS",
+        "stems": rows,
+        "title": song.split("_")[1],
+    }
+    place = root / "Metadata" if apart else folder
+    place.mkdir(exist_ok=True)
+    (place / f"{song}_METADATA.yaml").write_text(yaml.safe_dump(about))
+
+
+def moisesdb(
+    root: Path, track: str, recordings: Mapping[tuple[str, str], float], bleed: bool = False
+) -> None:
+    """MoisesDB: (stem, source) → seconds of its one recording."""
+    folder = root / "moisesdb_v0.1" / track
+    stems: dict[str, list[dict[str, object]]] = {}
+    for k, ((stem, source), seconds) in enumerate(recordings.items()):
+        write(folder / stem / f"id-{k}.wav", tone(100.0 + 50 * k, seconds, channels=2))
+        row = {"id": f"id-{k}", "trackType": source, "has_bleed": bleed, "extension": "wav"}
+        stems.setdefault(stem, []).append(row)
+    data = {
+        "song": "Song",
+        "artist": "Artist",
+        "genre": "rock",
+        "stems": [{"id": name, "stemName": name, "tracks": rows} for name, rows in stems.items()],
+    }
+    (folder / "data.json").write_text(json.dumps(data))
+
+
+def slakh(root: Path, side: str, number: int, stems: Mapping[str, str], uuid: str = "") -> None:
+    """Slakh2100: stem → MIDI program; one more stem was never rendered."""
+    folder = root / side / f"Track{number:05d}"
+    total = np.zeros_like(tone(100.0))
+    rows: dict[str, dict[str, object]] = {
+        "S99": {"audio_rendered": False, "midi_program_name": "Applause", "is_drum": False}
+    }
+    for k, (stem, program) in enumerate(stems.items()):
+        wave = tone(100.0 + 50 * k)
+        total += wave
+        write(folder / "stems" / f"{stem}.flac", wave)
+        rows[stem] = {
+            "audio_rendered": True,
+            "inst_class": "any",
+            "is_drum": program == "Drums",
+            "midi_program_name": program,
+            "program_num": k,
+        }
+    write(folder / "mix.flac", total)
+    about = {"UUID": uuid or f"midi-{number}", "audio_dir": "stems", "stems": rows}
+    (folder / "metadata.yaml").write_text(yaml.safe_dump(about))
