@@ -12,21 +12,34 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from commands.ablation import ablate
 from commands.condition import app as condition_app
 from commands.data import app as data_app
 from commands.ddsp import app as ddsp_app
 from commands.options import (
+    Batch,
     CheckpointFile,
+    DataRoots,
     Device,
     Instruments,
+    LearningRate,
+    MaxMinutes,
+    MaxSteps,
     Overwrite,
     PluginsDir,
+    Resume,
+    Seconds,
     Seed,
     SeparatorName,
     Side,
+    Sources,
+    ValidateEvery,
+    Workers,
+    checkpoint_path,
     split_names,
     split_roots,
 )
+from commands.training import Conditioning, adapt, show_training
 from core.console import clock, make_console, progress, run, show_error, start_logging
 from core.errors import ConfigError
 from core.registry import Registry
@@ -60,6 +73,8 @@ app = typer.Typer(
 app.add_typer(condition_app, name="condition")
 app.add_typer(ddsp_app, name="ddsp")
 app.add_typer(data_app, name="data")
+app.command()(ablate)
+app.command()(adapt)
 
 
 class Format(StrEnum):
@@ -174,30 +189,30 @@ def train(
         list[str] | None,
         typer.Option(help="NAME=VALUE of the mixer, such as coherent=0.9; repeatable."),
     ] = None,
-    source: Annotated[
-        list[str] | None, typer.Option(help="Recipe sources, in place of each recipe's own choice.")
-    ] = None,
-    data: Annotated[
+    hold_out: Annotated[
         list[str] | None,
-        typer.Option(help="[NAME=]FOLDER of tracks, <track>/<instrument>.wav; repeatable."),
+        typer.Option(help="Instruments that only accompany, to be asked for untrained."),
     ] = None,
+    conditioning: Annotated[
+        Conditioning, typer.Option(help="What steers the network; all but harmonic to compare.")
+    ] = Conditioning.harmonic,
+    source: Sources = None,
+    data: DataRoots = None,
     out: Annotated[
         Path | None, typer.Option(help="Run folder; runs/<time>-<instruments> if not given.")
     ] = None,
-    max_steps: Annotated[int | None, typer.Option(min=1, help="Optimizer steps.")] = None,
-    max_minutes: Annotated[float | None, typer.Option(min=0.01, help="Stop after these.")] = None,
-    batch_size: Annotated[int | None, typer.Option(min=1, help="Mixtures in a step.")] = None,
+    max_steps: MaxSteps = None,
+    max_minutes: MaxMinutes = None,
+    batch_size: Batch = None,
     targets: Annotated[
         int | None, typer.Option(min=1, help="Instruments asked of each mixture.")
     ] = None,
-    seconds: Annotated[float | None, typer.Option(min=0.1, help="Of each mixture.")] = None,
-    learning_rate: Annotated[
-        float | None, typer.Option(min=1e-9, max=1.0, help="At the peak.")
-    ] = None,
-    validate_every: Annotated[int | None, typer.Option(min=1, help="Steps.")] = None,
-    workers: Annotated[int | None, typer.Option(min=0, help="Mixing processes.")] = None,
+    seconds: Seconds = None,
+    learning_rate: LearningRate = None,
+    validate_every: ValidateEvery = None,
+    workers: Workers = None,
     seed: Seed = 0,
-    resume: Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")] = False,
+    resume: Resume = False,
     start_from: Annotated[
         Path | None, typer.Option(help="Checkpoint whose weights to start from.")
     ] = None,
@@ -212,11 +227,15 @@ def train(
     if not names:
         raise ConfigError("--plugin names no instrument", "such as --plugin violin, or all")
     wanted = [item.name for item in registry.instruments(None if names == ["all"] else names)]
+    held_out = [item.name for item in registry.instruments(split_names(hold_out or []))]
     if resume and out is None:
         raise ConfigError("--resume needs --out", "name the run folder to go on with")
-    label = "-".join(wanted) if len(wanted) < 4 else f"{len(wanted)}-instruments"
+    targeted = [name for name in wanted if name not in held_out]
+    label = "-".join(targeted) if len(targeted) < 4 else f"{len(targeted)}-instruments"
     request = trainer.TrainRequest(
         instruments=tuple(wanted),
+        hold_out=tuple(held_out),
+        conditioning=conditioning.value,
         out=out or Path("runs") / f"{time.strftime('%Y%m%d-%H%M%S')}-{label}",
         backbone=backbone,
         arguments=_arguments(set_ or []),
@@ -238,15 +257,7 @@ def train(
     )
     with progress(f"training {label}") as update:
         result = trainer.fit(registry, request, update)
-    view = Table("instrument", "SDR", "SI-SDRi", title="Validation, dB", title_justify="left")
-    for name, scores in result.scores.items():
-        view.add_row(name, f"{scores['sdr']:.1f}", f"{scores['si_sdr_improvement']:.1f}")
-    console = make_console()
-    console.print(view)
-    console.print(f"{result.steps} steps; best checkpoint: {result.best}", soft_wrap=True)
-    console.print(
-        f"next: python cli.py separate song.wav --checkpoint {result.best}", soft_wrap=True
-    )
+    show_training(result)
 
 
 @app.command()
@@ -283,7 +294,7 @@ def evaluate(
     start_logging()
     registry = Registry.load(plugins_dir or ())
     plan = evaluation.Plan(
-        checkpoint=_checkpoint(registry, separator, checkpoint),
+        checkpoint=checkpoint_path(registry, separator, checkpoint),
         instruments=tuple(split_names(instruments or ["all"])),
         earlier=against,
         bsseval=bsseval.value if bsseval else None,
@@ -346,15 +357,8 @@ def _open(
     from core.separator import open_separator
 
     registry = Registry.load(plugins_dir or ())
-    path = _checkpoint(registry, separator, checkpoint)
+    path = checkpoint_path(registry, separator, checkpoint)
     return open_separator(path, registry, split_names(instruments or ["all"]), device)
-
-
-def _checkpoint(registry: Registry, separator: str | None, checkpoint: Path | None) -> Path:
-    """The checkpoint that the options name."""
-    if separator and checkpoint:
-        raise ConfigError("--separator and --checkpoint exclude each other", "give one of them")
-    return checkpoint or registry.separator_path(separator)
 
 
 def _print_file(report: FileReport) -> None:

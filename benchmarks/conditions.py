@@ -22,10 +22,7 @@ and an interrupted training goes on.
 from __future__ import annotations
 
 import argparse
-import datetime
 import json
-import os
-import platform
 import shutil
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -36,12 +33,11 @@ import yaml
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
+from study import recorded, roots_of, write_table
 
 from core import checkpoint
 from core.condition import conditioner
-from core.config import atomic_write
 from core.data.track import Track
-from core.errors import ConfigError
 from core.evaluation import Evaluation, evaluate, tracks_in
 from core.instrument import Instrument
 from core.plugin_files import build_condition
@@ -69,7 +65,6 @@ COLUMNS = (
     "other source",
     "without pitch",
 )
-BEGIN, END = "<!-- study: begin -->", "<!-- study: end -->"
 
 Scores = dict[str, dict[str, float]]
 """Column → instrument → dB."""
@@ -91,7 +86,8 @@ def main() -> None:
     table = _table(rows, records)
     Console(width=140).print(table)
     if arguments.write:
-        _write(arguments.write, rows, records)
+        lines = [["condition", "values", *COLUMNS], *_cells(rows, records)]
+        write_table(arguments.write, lines, _caption(records))
 
 
 def _arguments() -> argparse.Namespace:
@@ -123,22 +119,21 @@ def _run(label: str, seed: int, arguments: argparse.Namespace) -> dict:
         "tracks": arguments.tracks,
         "other": arguments.other is not None,
     }
-    if path.is_file():
-        record: dict = json.loads(path.read_text())
-        if record["settings"] != settings:
-            raise ConfigError(f"{path} was made with other settings", "choose another --out")
-        return record
+    return recorded(path, settings, lambda: _train_and_score(name, seed, arguments))
+
+
+def _train_and_score(name: str, seed: int, arguments: argparse.Namespace) -> dict:
+    """What a record says of one candidate."""
     tracks = tracks_in(arguments.test, Registry.load().instruments())[: arguments.tracks]
     registry = _registry(arguments.out / name, tracks)
     instruments = registry.instruments()
     trained = [item.name for item in instruments if item.name != arguments.held_out]
     run = arguments.out / name / "run"
-    roots = {item.partition("=")[0]: Path(item.partition("=")[2]) for item in arguments.data}
     request = TrainRequest(
         tuple(trained),
         run,
         arguments=ARGUMENTS,
-        roots=roots,
+        roots=roots_of(arguments.data),
         max_steps=arguments.steps,
         batch_size=6,
         targets=3,
@@ -160,17 +155,11 @@ def _run(label: str, seed: int, arguments: argparse.Namespace) -> dict:
         others = tracks_in(arguments.other, instruments)[: arguments.tracks]
         found = _scores(evaluate(Separator(loaded), others, trained), trained)
         scores["other source"] = found["in domain"]
-    record = {
-        "settings": settings,
+    return {
         "values": len(next(iter(loaded.conditions.values()))),
         "parameters": sum(parameter.numel() for parameter in loaded.model.parameters()),
         "scores": scores,
-        "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
-        "hardware": _hardware(),
     }
-    with atomic_write(path) as temporary:
-        temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
-    return record
 
 
 def _registry(folder: Path, tracks: Sequence[Track]) -> Registry:
@@ -299,30 +288,6 @@ def _table(rows: Mapping[str, Sequence[Scores]], records: Sequence[dict]) -> Tab
     for cells in _cells(rows, records):
         view.add_row(*cells)
     return view
-
-
-def _write(page: Path, rows: Mapping[str, Sequence[Scores]], records: Sequence[dict]) -> None:
-    """Put the table between the page's markers."""
-    text = page.read_text(encoding="utf-8")
-    if BEGIN not in text or END not in text:
-        raise ConfigError(f"{page} has no markers {BEGIN} and {END}", "put them where it belongs")
-    lines = [["condition", "values", *COLUMNS], ["---"] * (2 + len(COLUMNS))]
-    lines += _cells(rows, records)
-    body = "\n".join("| " + " | ".join(line) + " |" for line in lines)
-    before, _, rest = text.partition(BEGIN)
-    after = rest.partition(END)[2]
-    with atomic_write(page) as temporary:
-        temporary.write_text(
-            f"{before}{BEGIN}\n{body}\n\n{_caption(records)}.\n{END}{after}", encoding="utf-8"
-        )
-
-
-def _hardware() -> str:
-    """Cores and processor."""
-    about = Path("/proc/cpuinfo")
-    lines = about.read_text().splitlines() if about.is_file() else []
-    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return f"{os.cpu_count()} cores of {models[0] if models else platform.machine()}"
 
 
 if __name__ == "__main__":

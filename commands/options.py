@@ -37,6 +37,22 @@ Device = Annotated[str, typer.Option(help="cpu, cuda, mps, or auto for the best 
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that are there.")]
 Seed = Annotated[int, typer.Option(min=0, help="Source of chance.")]
 
+Sources = Annotated[
+    list[str] | None, typer.Option(help="Recipe sources, in place of each recipe's own choice.")
+]
+DataRoots = Annotated[
+    list[str] | None,
+    typer.Option(help="[NAME=]FOLDER of tracks, <track>/<instrument>.wav; repeatable."),
+]
+MaxSteps = Annotated[int | None, typer.Option(min=1, help="Optimizer steps.")]
+MaxMinutes = Annotated[float | None, typer.Option(min=0.01, help="Stop after these.")]
+Batch = Annotated[int | None, typer.Option("--batch-size", min=1, help="Mixtures in a step.")]
+Seconds = Annotated[float | None, typer.Option(min=0.1, help="Of each mixture.")]
+LearningRate = Annotated[float | None, typer.Option(min=1e-9, max=1.0, help="At the peak.")]
+ValidateEvery = Annotated[int | None, typer.Option(min=1, help="Steps.")]
+Workers = Annotated[int | None, typer.Option(min=0, help="Mixing processes.")]
+Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")]
+
 
 def split_names(given: list[str]) -> list[str]:
     """Names given with commas between, or one by one."""
@@ -62,3 +78,10 @@ def plugin_folder(plugin: str, plugins_dir: list[Path] | None) -> Path:
     if (Path(plugin) / "instrument.yaml").is_file():
         return Path(plugin)
     return Registry.load(plugins_dir or ()).instruments([plugin])[0].folder
+
+
+def checkpoint_path(registry: Registry, separator: str | None, checkpoint: Path | None) -> Path:
+    """The checkpoint that the options name; without them, the registry's separator."""
+    if separator and checkpoint:
+        raise ConfigError("--separator and --checkpoint exclude each other", "give one of them")
+    return checkpoint or registry.separator_path(separator)

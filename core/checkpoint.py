@@ -10,7 +10,7 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pydantic
@@ -21,6 +21,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from core import __version__
+from core.adaptation import addressed, reserve
 from core.backbone import Backbone
 from core.config import Model, atomic_write, parse
 from core.errors import CheckpointError, OutputExistsError
@@ -32,6 +33,9 @@ KEY = "timbresep"  # metadata key of the safetensors header
 CONDITIONS = "conditions"
 WEIGHTS = "model."
 
+Conditioning = Literal["harmonic", "onehot", "learned", "none"]
+"""What conditions are: plugins' harmonic distributions, or labels that stand for an instrument."""
+
 
 class Metadata(Model):
     """What a checkpoint says about itself.
@@ -42,6 +46,10 @@ class Metadata(Model):
         backbone: plugin name; `arguments` rebuild the network exactly.
         instruments: names, in the order of the stored conditions.
         condition_version: definition of the condition vectors.
+        conditioning: what they are; only a `harmonic` one can be given an instrument that it was
+            not trained on.
+        hold_out: instruments that were kept from being targets, to be asked for without training.
+        adapted: instruments with FiLM modulations of their own, in the order of these.
         sample_rate: in Hz; channels: of the network.
         ledger: each data source with its licence and how much of it was used.
         training: command, seed, steps, minutes, hardware.
@@ -54,6 +62,9 @@ class Metadata(Model):
     arguments: dict[str, int | float | bool | str] = {}
     instruments: list[InstrumentName] = pydantic.Field(min_length=1)
     condition_version: int
+    conditioning: Conditioning = "harmonic"
+    hold_out: list[InstrumentName] = []
+    adapted: list[InstrumentName] = []
     sample_rate: pydantic.PositiveInt
     channels: pydantic.PositiveInt
     ledger: list[dict[str, str | int | float]] = []
@@ -67,6 +78,12 @@ class Metadata(Model):
             raise ValueError("an instrument is named twice")
         return names
 
+    @pydantic.model_validator(mode="after")
+    def _adapted_are_known(self) -> Metadata:
+        if not set(self.adapted) <= set(self.instruments):
+            raise ValueError("an instrument is adapted that is none of its instruments")
+        return self
+
 
 @dataclass
 class Checkpoint:
@@ -74,7 +91,8 @@ class Checkpoint:
 
     Attributes:
         model: the network, in eval mode.
-        conditions: condition vector ``(dim,)`` of each instrument it was trained on.
+        conditions: condition vector ``(dim,)`` of each instrument it was trained on; `addressed`
+            makes of it what the network takes.
         metadata: provenance and settings.
         path: the file.
     """
@@ -83,6 +101,10 @@ class Checkpoint:
     conditions: dict[str, NDArray[np.float32]]
     metadata: Metadata
     path: Path
+
+    def addressed(self, vector: NDArray[np.float32], instrument: str) -> NDArray[np.float32]:
+        """A condition (dim,) as the network takes it; see `core.adaptation.addressed`."""
+        return addressed(vector, self.metadata.adapted, instrument)
 
 
 def save(
@@ -155,6 +177,7 @@ def load(path: Path, find_backbone: Callable[[str], BackboneSpec]) -> Checkpoint
         raise CheckpointError(
             f"{path}: backbone '{spec.name}' does not take its arguments: {error}"
         ) from error
+    reserve(model, len(metadata.adapted))
     load_strictly(model, weights, str(path))
     if (model.sample_rate, model.channels) != (metadata.sample_rate, metadata.channels):
         raise CheckpointError(f"{path}: its sample rate or channels are not its network's")

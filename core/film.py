@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 
 
@@ -12,6 +13,10 @@ class FiLM(nn.Module):
     layer is the identity and yet every parameter has a gradient from the first step on. It acts
     on the feature axis, never on time.
 
+    An instrument may have a modulation of its own on top (`reserve`): the values that follow the
+    condition vector say how much of each is added. Where they are zero, so is what is added, to
+    the last bit; that is how one instrument is adapted without touching the others.
+
     Source: Perez et al., "FiLM: Visual Reasoning with a General Conditioning Layer", AAAI 2018,
     eq. 2.
 
@@ -21,7 +26,7 @@ class FiLM(nn.Module):
 
     Shape:
         - x: ``(batch, instruments or 1, ..., features)``, for example with frames between
-        - conditions: ``(batch, instruments, condition_dim)``
+        - conditions: ``(batch, instruments, condition_dim + reserved)``
         - output: ``(batch, instruments, ..., features)``
     """
 
@@ -30,10 +35,21 @@ class FiLM(nn.Module):
         self.generator = nn.Linear(condition_dim, 2 * features)
         nn.init.zeros_(self.generator.weight)
         nn.init.zeros_(self.generator.bias)
+        self.own = nn.ParameterList()
+
+    def reserve(self, count: int) -> None:
+        """Have `count` modulations of single instruments; new ones are zero."""
+        for _ in range(len(self.own), count):
+            self.own.append(nn.Parameter(torch.zeros_like(self.generator.bias)))
 
     def forward(self, x: Tensor, conditions: Tensor) -> Tensor:
         """Modulate `x` by each condition."""
-        modulation: Tensor = self.generator(conditions)  # (batch, instruments, 2·features)
+        dim = self.generator.in_features
+        # One memory layout whatever follows the vector: others would round otherwise.
+        vectors = conditions[..., :dim].contiguous()
+        modulation: Tensor = self.generator(vectors)  # (batch, instruments, 2·features)
+        for share, own in zip(conditions[..., dim:].unbind(-1), self.own, strict=True):
+            modulation = modulation + share[..., None] * own
         ones = [1] * (x.dim() - 3)
         modulation = modulation.reshape(*modulation.shape[:2], *ones, -1)
         gamma, beta = modulation.chunk(2, dim=-1)  # (batch, instruments, 1, …, features)

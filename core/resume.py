@@ -75,7 +75,8 @@ def load_run(
     """
     header = read_json(path, KEY)
     for key, value in identity.items():
-        before = header["identity"].get(key)
+        # A state that an earlier version wrote may not tell everything.
+        before = header["identity"].get(key, value)
         if before != value:
             raise TrainingError(
                 f"{path}: the run to resume was started with {key} = {before}, not {value}",
@@ -85,7 +86,8 @@ def load_run(
     load_strictly(model, _within(tensors, MODEL), str(path))
     load_strictly(average, _within(tensors, AVERAGE), str(path))
     slots = _within(tensors, OPTIMIZER)
-    for name, parameter in model.named_parameters():
+    trained = [pair for pair in model.named_parameters() if pair[1].requires_grad]
+    for name, parameter in trained:
         state = {
             key.split(".", 1)[0]: tensor.to(parameter.device)
             for key, tensor in slots.items()

@@ -155,7 +155,7 @@ class Separator:
         return consistent(aligned()) if make_consistent else aligned()
 
     def _stack(self, instruments: Sequence[str]) -> torch.Tensor:
-        """Conditions (instruments, dim) on the device."""
+        """Conditions (instruments, dim) on the device, as the network takes them."""
         if not instruments:
             raise UnknownNameError("no instrument asked for", hint=nearest("", self.instruments))
         for name in instruments:
@@ -164,7 +164,8 @@ class Separator:
                     f"{self.checkpoint.path.name} knows no instrument '{name}'",
                     hint=nearest(name, self.instruments),
                 )
-        stacked = np.stack([self._conditions[name] for name in instruments])
+        addressed = self.checkpoint.addressed
+        stacked = np.stack([addressed(self._conditions[name], name) for name in instruments])
         return torch.from_numpy(stacked).to(self.device)
 
     @torch.inference_mode()
@@ -245,6 +246,13 @@ def _condition(
         raise UnknownNameError(error.message, nearest(wanted, known)) from error
     if instrument.name in loaded.conditions:
         return instrument.name, loaded.conditions[instrument.name]
+    if loaded.metadata.conditioning != "harmonic":
+        raise CheckpointError(
+            f"{loaded.path} was trained with '{loaded.metadata.conditioning}' conditions, which "
+            f"say nothing about '{instrument.name}'",
+            hint=f"it knows {', '.join(loaded.conditions)}; a new instrument needs a separator "
+            "trained with harmonic conditions",
+        )
     version, expected = instrument.config.condition.version, loaded.metadata.condition_version
     if version < expected:
         raise CheckpointError(

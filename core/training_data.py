@@ -16,11 +16,12 @@ from torch.utils.data import DataLoader
 from core.backbone import Backbone
 from core.condition import conditioner
 from core.data.build import build_tracks
-from core.data.mixer import MixConfig, MixtureDataset
+from core.data.mixer import Conditions, MixConfig, MixtureDataset
 from core.data.virtual_stems import VirtualStems, tables_of
 from core.errors import DataError
 from core.instrument import Instrument
 from core.metrics import si_sdr
+from core.training_labels import FixedConditions
 
 VALIDATION_MIXTURES = 48
 VALIDATION_SEED = 1
@@ -70,11 +71,12 @@ class TrainingData:
     Args:
         instruments: those to separate.
         everyone: all enabled instruments: what may accompany them.
-        conditions: each instrument's own vector.
+        conditions: the vector that the network is given for each instrument.
         config: how mixtures are made.
         sources: names of recipe sources, or None for each recipe's choice.
         roots: source name → folder in place of the recipe's.
-        canonical_share: see `TrainingConditions`.
+        canonical_share: see `TrainingConditions`; None: the vectors are always as they are,
+            and tracks of virtual stems are left out.
 
     Raises:
         DataError: no usable track, or an instrument without a stem to train or validate on.
@@ -92,16 +94,22 @@ class TrainingData:
         batch_size: int,
         workers: int,
         seed: int,
-        canonical_share: float,
+        canonical_share: float | None,
     ) -> None:
         self.names = [instrument.name for instrument in instruments]
         self.config, self.batch_size, self.workers, self.seed = config, batch_size, workers, seed
         self.canonical = np.stack([conditions[name] for name in self.names])
-        self.drawn = TrainingConditions(instruments, self.canonical, canonical_share)
         tracks = build_tracks(instruments, everyone, sources, dict(roots))
-        self.train = [track for track in tracks if track.split == "train"]
         self.valid = [t for t in tracks if t.split == "valid" and tables_of(t) is None]
-        self.virtual = VirtualStems(self.train, self.drawn.version, canonical_share)
+        self.train = [track for track in tracks if track.split == "train"]
+        self.drawn: Conditions = FixedConditions(self.canonical)
+        self.virtual: VirtualStems | None = None
+        if canonical_share is None:  # virtual instruments have conditions of no other kind
+            self.train = [track for track in self.train if tables_of(track) is None]
+        else:
+            drawn = TrainingConditions(instruments, self.canonical, canonical_share)
+            self.drawn = drawn
+            self.virtual = VirtualStems(self.train, drawn.version, canonical_share)
         for side, chosen in (("training", self.train), ("validation", self.valid)):
             missing = [n for n in self.names if not any(n in track.stems for track in chosen)]
             if missing:
@@ -152,7 +160,7 @@ class TrainingData:
             self.config.plain(),
             VALIDATION_MIXTURES,
             VALIDATION_SEED,
-            lambda index, _: self.canonical[index],
+            FixedConditions(self.canonical),
         )
         rows: dict[str, list[tuple[float, float]]] = {name: [] for name in self.names}
         for batch in DataLoader(dataset, batch_size=8):

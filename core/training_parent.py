@@ -43,7 +43,8 @@ class Parent:
         """Put the weights into a network of the same shape.
 
         Its conditions may be of a later version. That only appends values, which get no weight:
-        at first the network does what it did.
+        at first the network does what it did. What it was adapted to is left behind: it fits no
+        other weights.
 
         Raises:
             CheckpointError: it has other arguments; names the first weight that does not fit.
@@ -51,6 +52,8 @@ class Parent:
         state = dict(self.checkpoint.model.state_dict())
         for name, module in model.named_modules():
             if isinstance(module, FiLM):
+                for place in range(len(self.checkpoint.metadata.adapted)):
+                    state.pop(f"{name}.own.{place}")
                 key, wanted = f"{name}.generator.weight", module.generator.in_features
                 state[key] = pad(state[key], (0, max(wanted - state[key].shape[1], 0)))
         checkpoint.load_strictly(model, state, str(self.checkpoint.path))

@@ -16,25 +16,23 @@ import numpy as np
 import torch
 from lightning_fabric import Fabric
 from lightning_fabric.loggers.tensorboard import TensorBoardLogger
-from numpy.typing import NDArray
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
 from core import checkpoint
 from core.backbone import Backbone
-from core.condition.conditioner import as_version
+from core.checkpoint import Conditioning
 from core.config import parse
 from core.data import licences
 from core.data.mixer import MixConfig
-from core.errors import TrainingError, nearest
+from core.errors import TrainingError
 from core.event_log import without_tensorflow
-from core.hookspecs import BackboneSpec
 from core.losses import thresholded_snr_loss
 from core.registry import Registry
 from core.registry_config import TrainingDefaults
 from core.resume import Progress, load_run, save_run
 from core.training_data import TrainingData
-from core.training_parent import Parent
+from core.training_task import make_task
 
 log = logging.getLogger(__name__)
 
@@ -55,6 +53,11 @@ class TrainRequest:
         roots: source name → folder, in place of the recipe's.
         max_minutes: stop after this much training time, if `max_steps` is not reached before.
         arguments: arguments of the backbone.
+        hold_out: names or aliases of instruments that are no targets, whatever `instruments`
+            says; their stems still accompany.
+        conditioning: what steers the network: the plugins' harmonic distributions, or for
+            comparison one-hot vectors, vectors learned with the network, or nothing.
+        adapt: fine-tune the one instrument within `start_from` and leave all others as they are.
         resume: go on with the run in `out`.
         start_from: a trained checkpoint whose weights are the first ones of this run; its backbone
             and arguments hold.
@@ -65,6 +68,9 @@ class TrainRequest:
 
     instruments: tuple[str, ...]
     out: Path
+    hold_out: tuple[str, ...] = ()
+    conditioning: Conditioning = "harmonic"
+    adapt: bool = False
     backbone: str | None = None
     arguments: Arguments = field(default_factory=dict)
     sources: tuple[str, ...] | None = None
@@ -96,32 +102,20 @@ class TrainingRun:
     def __init__(self, registry: Registry, request: TrainRequest) -> None:
         settings = registry.config.training
         self.request = request
-        self.parent = Parent.load(request.start_from, registry) if request.start_from else None
-        start = self.parent.checkpoint.metadata if self.parent else None
-        self.spec = registry.backbone(
-            request.backbone or (start.backbone if start else settings.backbone)
-        )
-        given = start.arguments if start else {**self.spec.defaults, **settings.arguments}
-        self.arguments = {**given, **request.arguments}
-        instruments = registry.instruments(request.instruments)
-        versions = {i.config.condition.version for i in instruments}
-        self.version = max(min(versions), start.condition_version if start else 1)
-        self.conditions = {i.name: as_version(i.condition(), self.version) for i in instruments}
         torch.manual_seed(request.seed)
-        self.model = _build(self.spec, _common_length(self.conditions), self.arguments)
-        if self.parent:
-            self.parent.give_weights(self.model)
+        self.task = make_task(registry, request)
+        self.model, self.parent = self.task.model, self.task.parent
         self.data = TrainingData(
-            instruments,
+            self.task.instruments,
             registry.instruments(),
-            self.conditions,
+            self.task.vectors,
             self._mix_config(settings),
             sources=request.sources,
             roots=request.roots,
             batch_size=request.batch_size or settings.batch_size,
             workers=settings.workers if request.workers is None else request.workers,
             seed=request.seed,
-            canonical_share=request.canonical,
+            canonical_share=request.canonical if self.task.varied else None,
         )
         for warning in licences.warnings(self.ledger()):
             log.warning(warning)
@@ -141,12 +135,13 @@ class TrainingRun:
             self.model, avg_fn=_moving_average(request.ema), use_buffers=True
         ).to(self.fabric.device)
         self.peak = request.learning_rate or settings.learning_rate
-        self.optimizer = torch.optim.AdamW(self.model.parameters(), self.peak, weight_decay=1e-3)
+        self.optimizer = torch.optim.AdamW(self.task.parameters(), self.peak, weight_decay=1e-3)
         self._model, self._optimizer = self.fabric.setup(self.model, self.optimizer)
         self.identity: dict[str, object] = {
-            "backbone": self.spec.name,
-            "arguments": self.arguments,
-            "instruments": list(self.conditions),
+            **self.task.identity(),
+            "backbone": self.task.spec.name,
+            "arguments": self.task.arguments,
+            "instruments": list(self.task.vectors),
             "seed": request.seed,
             "batch_size": self.data.batch_size,
             "conditions": hashlib.sha256(self.data.canonical.tobytes()).hexdigest()[:16],
@@ -187,7 +182,7 @@ class TrainingRun:
         if not all(torch.isfinite(tensor).all() for tensor in batch.values()):
             self._skip("the audio is")  # before it reaches any running statistic
             return None
-        self.model.train()
+        self.task.train_mode()
         estimate = self._model(batch["mixture"], batch["conditions"])
         loss = thresholded_snr_loss(estimate, batch["targets"], batch["mixture"]).mean()
         self._optimizer.zero_grad()
@@ -242,12 +237,11 @@ class TrainingRun:
 
     def keep(self, scores: dict[str, dict[str, float]]) -> None:
         """Write the last checkpoint, the best if this is it, and the state to resume from."""
-        model = self._averaged()
+        model, conditions = self.task.deployed(self._averaged())
         metadata = checkpoint.Metadata(
-            backbone=self.spec.name,
-            arguments=self.arguments,
-            instruments=list(self.conditions),
-            condition_version=self.version,
+            backbone=self.task.spec.name,
+            arguments=dict(self.task.arguments),
+            **self.task.describe(scores),
             sample_rate=model.sample_rate,
             channels=model.channels,
             ledger=self.ledger(),
@@ -255,12 +249,11 @@ class TrainingRun:
                 **_provenance(self.request, self.progress, self.fabric),
                 **(self.parent.provenance() if self.parent else {}),
             },
-            scores=scores,
         )
-        checkpoint.save(self.file("last"), model, self.conditions, metadata)
+        checkpoint.save(self.file("last"), model, conditions, metadata)
         if mean_improvement(scores) > self.progress.best:
             self.progress.best = mean_improvement(scores)
-            checkpoint.save(self.file("best"), model, self.conditions, metadata)
+            checkpoint.save(self.file("best"), model, conditions, metadata)
         self.keep_state()
 
     def _averaged(self) -> Backbone:
@@ -270,28 +263,6 @@ class TrainingRun:
         """Flush the log."""
         for logger in self.fabric.loggers:
             logger.finalize("success")
-
-
-def _build(spec: BackboneSpec, dim: int, arguments: Arguments) -> Backbone:
-    unknown = sorted(set(arguments) - set(spec.defaults))
-    if unknown:
-        raise TrainingError(
-            f"backbone '{spec.name}' has no argument '{unknown[0]}'",
-            nearest(unknown[0], spec.defaults),
-        )
-    try:
-        return spec.build(dim, **arguments)
-    except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:
-        raise TrainingError(f"backbone '{spec.name}' refuses its arguments: {error}") from error
-
-
-def _common_length(conditions: Mapping[str, NDArray[np.float32]]) -> int:
-    lengths = {name: len(vector) for name, vector in conditions.items()}
-    if len(set(lengths.values())) > 1:
-        raise TrainingError(
-            f"conditions differ in length: {lengths}", "rebuild them with `condition build`"
-        )
-    return next(iter(lengths.values()))
 
 
 def _moving_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:

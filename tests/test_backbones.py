@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from core.adaptation import reserve, train_only
 from core.backbone import Backbone
 from core.film import FiLM
 from core.registry import Registry
@@ -97,6 +98,23 @@ def test_film_exists_before_the_optimizer_and_is_the_identity(backbone: Backbone
     x = mixture(backbone, batch=1)
     out = backbone.eval()(x, torch.rand(1, 2, DIM))
     torch.testing.assert_close(out[:, 0], out[:, 1], atol=0, rtol=0)
+
+
+def test_adapting_one_instrument_leaves_the_others_to_the_last_bit(backbone: Backbone) -> None:
+    x, conditions = mixture(backbone, batch=1), torch.rand(1, 2, DIM)
+    before = awake(backbone)(x, conditions)
+    reserve(backbone, 1)
+    second = torch.tensor([0.0, 1.0])[None, :, None]  # (1, instruments, places)
+    own = train_only(backbone, 0)
+    for parameter in own:
+        torch.nn.init.normal_(parameter, std=0.3)
+    after = backbone(x, torch.cat([conditions, second], dim=-1))
+    assert torch.equal(after[:, 0], before[:, 0])
+    assert (after[:, 1] - before[:, 1]).abs().max() > 1e-3 * before.abs().max()
+    after.square().mean().backward()
+    trained = [parameter for parameter in backbone.parameters() if parameter.grad is not None]
+    assert {id(parameter) for parameter in trained} == {id(parameter) for parameter in own}
+    assert all(parameter.grad.any() for parameter in own)
 
 
 def test_silence_in_silence_out(backbone: Backbone) -> None:

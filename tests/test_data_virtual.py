@@ -256,21 +256,29 @@ def test_training_has_virtual_targets_and_validation_none(
     (tmp_path / "t3" / "track.yaml").write_text("split: valid\n")
     instruments = registry.instruments(["bass", "flute"])
     config = MixConfig(seconds=0.5, rate=RATE, virtual_share=0.5)
-    data = TrainingData(
-        instruments,
-        instruments,
-        {i.name: i.condition() for i in instruments},
-        config,
-        sources=None,
-        roots={"sines": tmp_path},
-        batch_size=16,
-        workers=0,
-        seed=0,
-        canonical_share=0.5,
-    )
+
+    def fed(share: float | None) -> TrainingData:
+        return TrainingData(
+            instruments,
+            instruments,
+            {i.name: i.condition() for i in instruments},
+            config,
+            sources=None,
+            roots={"sines": tmp_path},
+            batch_size=16,
+            workers=0,
+            seed=0,
+            canonical_share=share,
+        )
+
+    data = fed(0.5)
     batch = next(data.batches(0, 1))
     assert (batch["instruments"] == -1).any()
     assert (batch["instruments"] >= 0).any()
     assert batch["conditions"].shape == (16, 2, len(instruments[0].condition()))
     assert data.virtual.names == ["virtual_a", "virtual_b"], "those of validation stay out"
     assert [track.name for track in data.valid] == ["t1"]
+    labelled = fed(None)  # vectors that do not vary: no virtual instrument has such a one
+    assert labelled.virtual is None
+    assert (next(labelled.batches(0, 1))["instruments"] >= 0).all()
+    assert not any("virtual" in name for track in labelled.train for name in track.stems)

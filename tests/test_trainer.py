@@ -6,56 +6,23 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import soundfile
 import torch
 from safetensors import safe_open
+from tiny_runs import request, silent, write_tones
 
 from core import checkpoint
 from core.condition.conditioner import as_version, length
 from core.errors import CheckpointError, ConfigError, DataError, OutputExistsError, TrainingError
 from core.film import FiLM
 from core.registry import Registry
-from core.trainer import TrainRequest, fit
+from core.trainer import fit
 from core.training_parent import Parent
 from core.training_run import TrainingRun
-
-RATE = 44_100
-TINY = {"n_fft": 1024, "hop": 512, "bands": 128, "width": 32, "hidden": 16, "layers": 1}
 
 
 @pytest.fixture(scope="module")
 def tones(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Tracks of a low and a high tone with changing levels: easy to tell apart."""
-    root = tmp_path_factory.mktemp("tones")
-    time = np.arange(2 * RATE) / RATE
-    for k, split in enumerate(["train", "train", "valid"]):
-        folder = root / f"track{k}"
-        folder.mkdir()
-        swell = 1 + 0.5 * np.sin(2 * np.pi * (1 + k) * time)
-        soundfile.write(folder / "bass.wav", 0.2 * swell * np.sin(2 * np.pi * 100 * time), RATE)
-        soundfile.write(folder / "flute.wav", 0.2 * np.sin(2 * np.pi * 1500 * time), RATE)
-        (folder / "track.yaml").write_text(f"split: {split}\nlicence: CC0\n")
-    return root
-
-
-def request(tones: Path, out: Path, **options: object) -> TrainRequest:
-    defaults: dict[str, object] = {
-        "instruments": ("bass", "flute"),
-        "roots": {"tones": tones},
-        "arguments": TINY,
-        "batch_size": 4,
-        "targets": 2,
-        "seconds": 0.5,
-        "workers": 0,
-        "learning_rate": 5e-3,
-        "validate_every": 1000,
-        "device": "cpu",
-    }
-    return TrainRequest(out=out, **{**defaults, **options})  # type: ignore[arg-type]
-
-
-def silent(_: float, __: str) -> None:
-    return
+    return write_tones(tmp_path_factory.mktemp("tones"))
 
 
 def test_one_network_learns_two_instruments(

@@ -1,0 +1,73 @@
+"""`ablate`: what each condition does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from commands.options import Device, Instruments, Overwrite, PluginsDir, Side, split_names
+from core.console import make_console, progress, show_error, start_logging
+from core.errors import ConfigError, TimbresepError
+from core.registry import Registry
+
+
+def ablate(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="[CHECKPOINT] FOLDER",
+            help="A trained checkpoint (the registry's separator if left out) and a folder of "
+            "tracks: <track>/<instrument>.wav.",
+        ),
+    ],
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="Folder for the scores as JSON and PNG.")
+    ] = None,
+    instruments: Instruments = None,
+    split: Annotated[Side | None, typer.Option(help="Only this side of the split.")] = None,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first tracks.")] = None,
+    overwrite: Overwrite = False,
+    device: Device = "auto",
+    plugins_dir: PluginsDir = None,
+) -> None:
+    """Score each instrument with true, swapped, shuffled and zero conditions."""
+    from core import ablation
+    from core.ablation import table
+    from core.evaluation import tracks_in
+    from core.separator import open_separator
+
+    start_logging()
+    *given, root = paths
+    if len(given) > 1 or root.is_file():
+        raise ConfigError(
+            "expected a checkpoint and a folder of tracks",
+            "such as: python cli.py ablate runs/mine/best.safetensors data/starter/demo -o out",
+        )
+    if out is not None:
+        ablation.check_output(out, overwrite)
+    registry = Registry.load(plugins_dir or ())
+    path = given[0] if given else registry.separator_path()
+    model, names = open_separator(path, registry, split_names(instruments or ["all"]), device)
+    skipped: list[str] = []
+
+    def skip(track: str, error: TimbresepError) -> None:
+        skipped.append(track)
+        show_error(error)
+
+    side = split.value if split else None
+    tracks = tracks_in(root, registry.instruments(), side, skip)
+    with progress("ablating") as update:
+        result = ablation.ablate(
+            model, tracks[:limit], names, lambda name, done, total: update(done / total, name)
+        )
+    console = make_console()
+    console.print(table.table(result, f"{path.name} on {root}"))
+    console.print(table.summary(result), soft_wrap=True)
+    if out is not None:
+        for written in ablation.write(result, model.checkpoint, root, out, overwrite):
+            console.print(f"wrote {written}", soft_wrap=True)
+    if skipped:
+        console.print(f"{len(skipped)} tracks skipped: {', '.join(skipped)}", soft_wrap=True)
+        raise typer.Exit(1)
