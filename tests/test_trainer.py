@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
-from tiny_runs import request, silent, write_tones
+from tiny_runs import TINY, request, silent, write_tones
 
 from core import checkpoint
 from core.condition.conditioner import as_version, length
