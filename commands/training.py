@@ -1,4 +1,4 @@
-"""`adapt`, and what `train` has in common with it."""
+"""`train` and `adapt`."""
 
 from __future__ import annotations
 
@@ -45,6 +45,89 @@ class Conditioning(StrEnum):
     onehot = "onehot"
     learned = "learned"
     none = "none"
+
+
+def train(
+    plugin: Annotated[
+        list[str], typer.Option("--plugin", "-p", help="Instruments, with commas between, or all.")
+    ],
+    backbone: Annotated[str | None, typer.Option(help="Network to train.")] = None,
+    set_: Annotated[
+        list[str] | None, typer.Option("--set", help="NAME=VALUE of the backbone; repeatable.")
+    ] = None,
+    mix: Annotated[
+        list[str] | None,
+        typer.Option(help="NAME=VALUE of the mixer, such as coherent=0.9; repeatable."),
+    ] = None,
+    hold_out: Annotated[
+        list[str] | None,
+        typer.Option(help="Instruments that only accompany, to be asked for untrained."),
+    ] = None,
+    conditioning: Annotated[
+        Conditioning, typer.Option(help="What steers the network; all but harmonic to compare.")
+    ] = Conditioning.harmonic,
+    source: Sources = None,
+    data: DataRoots = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Run folder; runs/<time>-<instruments> if not given.")
+    ] = None,
+    max_steps: MaxSteps = None,
+    max_minutes: MaxMinutes = None,
+    batch_size: Batch = None,
+    targets: Annotated[
+        int | None, typer.Option(min=1, help="Instruments asked of each mixture.")
+    ] = None,
+    seconds: Seconds = None,
+    learning_rate: LearningRate = None,
+    validate_every: ValidateEvery = None,
+    workers: Workers = None,
+    seed: Seed = 0,
+    resume: Resume = False,
+    start_from: Annotated[
+        Path | None, typer.Option(help="Checkpoint whose weights to start from.")
+    ] = None,
+    device: Device = "auto",
+    plugins_dir: PluginsDir = None,
+) -> None:
+    """Train a separator for one instrument, or one for many."""
+    from core import trainer
+
+    registry = Registry.load(plugins_dir or ())
+    names = split_names(plugin)
+    if not names:
+        raise ConfigError("--plugin names no instrument", "such as --plugin violin, or all")
+    wanted = [item.name for item in registry.instruments(None if names == ["all"] else names)]
+    held_out = [item.name for item in registry.instruments(split_names(hold_out or []))]
+    if resume and out is None:
+        raise ConfigError("--resume needs --out", "name the run folder to go on with")
+    targeted = [name for name in wanted if name not in held_out]
+    label = "-".join(targeted) if len(targeted) < 4 else f"{len(targeted)}-instruments"
+    request = trainer.TrainRequest(
+        instruments=tuple(wanted),
+        hold_out=tuple(held_out),
+        conditioning=conditioning.value,
+        out=out or Path("runs") / f"{time.strftime('%Y%m%d-%H%M%S')}-{label}",
+        backbone=backbone,
+        arguments=_arguments(set_ or []),
+        mix=_arguments(mix or []),
+        sources=tuple(split_names(source)) if source else None,
+        roots=split_roots(data or []),
+        max_steps=max_steps,
+        max_minutes=max_minutes,
+        batch_size=batch_size,
+        targets=targets,
+        seconds=seconds,
+        learning_rate=learning_rate,
+        validate_every=validate_every,
+        workers=workers,
+        seed=seed,
+        resume=resume,
+        start_from=start_from,
+        device=device,
+    )
+    with progress(f"training {label}") as update:
+        result = trainer.fit(registry, request, update)
+    show_training(result)
 
 
 def adapt(
@@ -113,3 +196,18 @@ def show_training(result: TrainResult) -> None:
     console.print(
         f"next: python cli.py separate song.wav --checkpoint {result.best}", soft_wrap=True
     )
+
+
+def _arguments(given: list[str]) -> dict[str, int | float | bool | str]:
+    import yaml
+
+    arguments = {}
+    for item in given:
+        name, sign, value = item.partition("=")
+        if not sign:
+            raise ConfigError(f"'{item}': expected NAME=VALUE", "such as --set hidden=128")
+        try:
+            arguments[name] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise ConfigError(f"'{item}': the value is not a number, word or true/false") from error
+    return arguments
