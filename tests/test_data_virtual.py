@@ -40,7 +40,7 @@ def donors() -> list[Donor]:
         torch.manual_seed(seed)
         model = DdspModel(DecoderConfig(rnn_channels=16, channels=16), Heard(LEVELS, (150, 420)))
         torch.nn.init.normal_(model.decoder.dense_out.weight, std=0.5)
-        made.append(Donor(f"d{seed}", model.eval(), seed % 2 == 0, "CC0"))
+        made.append(Donor(f"d{seed}", model.eval(), seed % 2 == 0, ("CC0",)))
     return made
 
 

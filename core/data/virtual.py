@@ -43,13 +43,13 @@ class Donor:
         name: of the instrument.
         model: its DDSP model, pitched.
         sustained: notes are held; otherwise they decay.
-        licence: terms of the model's weights and of what it was trained on.
+        licences: terms of the model's weights and of what it was trained on.
     """
 
     name: str
     model: DdspModel
     sustained: bool
-    licence: str
+    licences: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -169,7 +169,7 @@ def render_track(
             wave = by_name[name].play(performance, seconds, drawn)
             first, second = by_name[name].donors
             sound = f"{first.name} and {second.name}"
-            terms = {first.licence, second.licence}
+            terms = {*first.licences, *second.licences}
         else:
             font, program = chosen[name]
             wave = play(performance, cast[name], font, program, seconds, reverb)
@@ -183,12 +183,16 @@ def render_track(
         return None
     sounding = {name: by_name[name] for name in stems if name in by_name}
     about = {
-        name: {"timbre": asdict(one.voice.timbre), "touch": asdict(one.touch)}
+        name: {
+            "donors": [donor.name for donor in one.donors],
+            "timbre": asdict(one.voice.timbre),
+            "touch": asdict(one.touch),
+        }
         for name, one in sounding.items()
     }
     table_file.write(folder / TABLES, {n: one.table for n, one in sounding.items()}, about)
     source = ", ".join([SOURCE, *sorted(fonts)])
-    write_track(folder, plan, stems, source, ", ".join(sorted(licences)), sounds)
+    write_track(folder, plan, stems, source, "; ".join(sorted(licences)), sounds)
     return folder
 
 

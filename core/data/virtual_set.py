@@ -95,6 +95,6 @@ def donors_of(instruments: Sequence[Instrument]) -> list[Donor]:
         instrument.verify_ddsp()
         model = DdspModel.load(instrument.ddsp_file)
         terms = instrument.config.licences
-        licence = ", ".join(dict.fromkeys([terms.weights, *terms.data]))
-        donors.append(Donor(instrument.name, model, voice.sustained, licence))
+        licences = (terms.weights, *terms.data)
+        donors.append(Donor(instrument.name, model, voice.sustained, licences))
     return donors
