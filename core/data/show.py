@@ -96,7 +96,7 @@ def _draw(examples: Sequence[Example], rate: int, out: Path, overwrite: bool) ->
         loudest = float(np.abs(example.mixture).max()) or 1.0
         for axes in row[len(shown) :]:
             axes.set_axis_off()
-        for axes, (name, wave) in zip(row, shown.items(), strict=False):
+        for axes, (name, wave) in zip(row[: len(shown)], shown.items(), strict=True):
             level = _spectrogram(wave.mean(axis=0) / loudest)
             extent = (0.0, wave.shape[1] / rate, 0.0, rate / 2000)
             axes.imshow(level, "magma", extent=extent, aspect="auto", origin="lower",

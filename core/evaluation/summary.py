@@ -62,13 +62,7 @@ def tracks_of(result: Evaluation, instrument: str) -> int:
 
 def swap_losses(result: Evaluation) -> dict[str, float]:
     """Instrument → dB of SI-SDR that it loses, on average, when its condition is another's."""
-    own, swapped = by_instrument(result, "separator"), by_instrument(result, "swapped")
-    losses = {}
-    for name, scores in swapped.items():
-        before, after = own[name]["si_sdr"], scores["si_sdr"]
-        if before is not None and after is not None:
-            losses[name] = before - after
-    return losses
+    return _ahead_of(result, "swapped")
 
 
 def swap_means(result: Evaluation) -> dict[tuple[str, str], float]:
@@ -81,12 +75,17 @@ def swap_means(result: Evaluation) -> dict[tuple[str, str], float]:
 
 def gains_over_earlier(result: Evaluation) -> dict[str, float]:
     """Instrument → dB of SI-SDR by which the separator is better than the earlier checkpoint."""
-    own, earlier = by_instrument(result, "separator"), by_instrument(result, "earlier")
+    return _ahead_of(result, "earlier")
+
+
+def _ahead_of(result: Evaluation, method: Method) -> dict[str, float]:
+    """Instrument → dB of SI-SDR by which the separator is ahead of another method."""
+    own = by_instrument(result, "separator")
     gains = {}
-    for name, scores in earlier.items():
-        now, before = own[name]["si_sdr"], scores["si_sdr"]
-        if now is not None and before is not None:
-            gains[name] = now - before
+    for name, scores in by_instrument(result, method).items():
+        ours, theirs = own[name]["si_sdr"], scores["si_sdr"]
+        if ours is not None and theirs is not None:
+            gains[name] = ours - theirs
     return gains
 
 
