@@ -55,6 +55,8 @@ def main() -> None:
     print("|---|---|---|---|---|---|")
     for item in pitched:
         own = [r for r in result.rows if r.instrument == item.name and r.method == "separator"]
+        if not own:
+            continue  # in none of the tracks
         scores = [
             np.mean([row.si_sdr_improvement for row in own if row.si_sdr_improvement is not None])
         ]
