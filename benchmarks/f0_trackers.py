@@ -33,9 +33,9 @@ import numpy as np
 import torch
 
 from core.audio import read, resample
-from core.data.fluidsynth import RATE as RENDER_RATE
-from core.data.fluidsynth import find_soundfont, render
 from core.data.midi import Event, midi_file
+from core.data.renderer import find_soundfont, render
+from core.data.waveform import RATE as RENDER_RATE
 from core.ddsp import pitch
 
 RATE, HOP = 16_000, 160

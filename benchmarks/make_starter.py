@@ -22,15 +22,16 @@ from core.data import recipe as recipes
 from core.data import scores
 from core.data.casting import Player
 from core.data.effects import pan_gains
-from core.data.fluidsynth import RATE, find_soundfont, normalise, render
 from core.data.midi import midi_file
 from core.data.performance import chords, fit_octave, perform
 from core.data.recipe import Recipe, SolosSpec, Soundfont
 from core.data.rendered import plan_tracks, render_tracks
+from core.data.renderer import find_soundfont, render
 from core.data.scores import Note, Score
 from core.data.solos import render_solos
 from core.data.track import split_of
 from core.data.user_cache import default_cache
+from core.data.waveform import RATE, normalise
 
 FONT = "FluidR3_GM.sf2"
 PLUGINS = Path(__file__).resolve().parents[1] / "plugins" / "instruments"

@@ -11,14 +11,15 @@ from test_data_rendered import FONT, can_render, library
 
 from core.data import percussion
 from core.data.casting import Player, arrange
-from core.data.fluidsynth import RATE, find_soundfont, render
 from core.data.midi import PERCUSSION_CHANNEL, Event, midi_file
 from core.data.percussion import GROOVES, KEYS, KICK, SNARE, pattern, solo, strike
 from core.data.recipe import Percussion, Recipe, Soundfont, Voice
 from core.data.rendered import Plan, render_track
+from core.data.renderer import find_soundfont, render
 from core.data.scores import Note, Score
 from core.data.solos import render_solos
 from core.data.stems import StemsSource
+from core.data.waveform import RATE
 
 KIT = (Soundfont(file=FONT, programs=[0], licence="MIT"),)
 

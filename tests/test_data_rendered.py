@@ -12,13 +12,14 @@ import pytest
 
 from core import audio
 from core.data.casting import Player, arrange, balanced_casts
-from core.data.fluidsynth import RATE, find_soundfont, normalise, render
 from core.data.midi import Event, midi_file
 from core.data.performance import chords, fit_octave
 from core.data.recipe import Soundfont, Voice
 from core.data.rendered import plan_tracks, render_tracks
+from core.data.renderer import find_soundfont, render
 from core.data.scores import Note, Score, family_of, parse
 from core.data.stems import StemsSource
+from core.data.waveform import RATE, normalise
 from core.errors import DataError, MissingToolError
 
 FONT = "FluidR3_GM.sf2"

@@ -10,10 +10,10 @@ from test_data_rendered import FONT, can_render, library
 
 from core import audio
 from core.data import samples
-from core.data.fluidsynth import RATE
 from core.data.midi import Event
 from core.data.recipe import Samples, SolosSpec, Soundfont, Voice
 from core.data.solos import render_solos
+from core.data.waveform import RATE
 from core.errors import DataError
 
 

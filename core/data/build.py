@@ -147,8 +147,9 @@ def render_set(
         count: number of tracks.
         out: folder of tracks, in the layout that `stems` sources read.
         seconds: shortest and longest track.
-        soundfont: play everything with this one. With the same other arguments the notes and
-            programs are the same, so that sound sources can be compared.
+        soundfont: play everything with this one. With the same other arguments the notes are the
+            same, and so are the programs that the recipes don't say it lacks, so that sound sources
+            can be compared.
         seed: of pieces, casts and performances.
         cache: folder of parsed scores.
         progress: told how many of how many tracks are rendered.
@@ -157,7 +158,7 @@ def render_set(
     Raises:
         UnknownNameError: no instrument has the source.
         DataError: only one instrument has it.
-        MissingToolError: fluidsynth, a soundfont or music21 is missing.
+        MissingToolError: a soundfont, the program that plays it, or music21 is missing.
     """
     known = {i.name: recipes.load(i.recipe_file) for i in instruments}
     players = players_of(source, known)

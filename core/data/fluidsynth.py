@@ -9,18 +9,11 @@ import tempfile
 from pathlib import Path
 
 import numpy as np
-import soundfile
 
+from core.data.waveform import RATE, read_mono
 from core.errors import DataError, MissingToolError
 
-RATE = 44_100
-FOLDERS = (Path("/usr/share/sounds/sf2"), Path("/usr/local/share/soundfonts"))
 _COMPLAINT = re.compile(r"error|fail|not found", re.IGNORECASE)  # it exits with 0 all the same
-PACKAGES = {
-    "FluidR3_GM.sf2": "fluid-soundfont-gm",
-    "MuseScore_General_Full.sf2": "musescore-general-soundfont-lossless",
-    "TimGM6mb.sf2": "timgm6mb-soundfont",
-}
 
 
 def find_program() -> str:
@@ -36,23 +29,6 @@ def find_program() -> str:
             hint="apt install fluidsynth, or train on the bundled source: --source starter",
         )
     return program
-
-
-def find_soundfont(name: str) -> Path:
-    """Path of a soundfont given by file name (looked for in the system's folders) or by path.
-
-    Raises:
-        MissingToolError: it is not there.
-    """
-    candidates = [Path(name).expanduser()] + [folder / name for folder in FOLDERS]
-    for candidate in candidates:
-        if candidate.is_file():
-            return candidate
-    package = PACKAGES.get(name)
-    raise MissingToolError(
-        f"soundfont {name} not found in {', '.join(str(folder) for folder in FOLDERS)}",
-        hint=f"apt install {package}" if package else "give its full path in the recipe",
-    )
 
 
 def render(midi: bytes, soundfont: Path, reverb: bool) -> np.ndarray:
@@ -80,30 +56,4 @@ def render(midi: bytes, soundfont: Path, reverb: bool) -> np.ndarray:
         if result.returncode != 0 or complaints or not target.is_file():
             reason = (complaints or result.stderr.splitlines() or ["no message"])[0]
             raise DataError(f"fluidsynth could not play with {soundfont}: {reason}")
-        wave, rate = soundfile.read(target, dtype="float32", always_2d=True)  # (samples, 2)
-    if rate != RATE:
-        raise DataError(f"fluidsynth rendered at {rate} Hz instead of {RATE} Hz")
-    mono: np.ndarray = wave.mean(axis=1, dtype=np.float32)
-    return mono
-
-
-def normalise(wave: np.ndarray, level_db: float = -20.0, rate: int = RATE) -> np.ndarray | None:
-    """Bring a stem to a common loudness, keeping its dynamics.
-
-    Args:
-        wave: mono waveform (samples,).
-        level_db: RMS over its sounding 50 ms frames, in dBFS; the peak stays below 0.98.
-        rate: sample rate in Hz.
-    Returns:
-        the scaled waveform, or None when it is silent (peak below -60 dBFS).
-    """
-    peak = float(np.abs(wave).max(initial=0.0))
-    if peak < 1e-3:
-        return None
-    frame = rate // 20
-    n_frames = max(1, len(wave) // frame)
-    frames = wave[: n_frames * frame].reshape(n_frames, -1)  # (frames, samples)
-    power = np.mean(frames.astype(np.float64) ** 2, axis=1)
-    sounding = power[power > power.max() * 1e-4]
-    gain = 10 ** (level_db / 20) / float(np.sqrt(sounding.mean()))
-    return (wave * min(gain, 0.98 / peak)).astype(np.float32)
+        return read_mono(target, "fluidsynth")

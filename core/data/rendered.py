@@ -13,11 +13,12 @@ import yaml
 
 from core.config import atomic_write
 from core.data.casting import Performance, Player, arrange, balanced_casts
-from core.data.fluidsynth import RATE, find_program, find_soundfont, normalise, render
 from core.data.midi import midi_file
 from core.data.recipe import Soundfont
+from core.data.renderer import check, find_soundfont, render
 from core.data.scores import Score
 from core.data.track import Split, split_of
+from core.data.waveform import RATE, normalise
 
 REVERB_SHARE = 0.4
 FADE_S = 0.05
@@ -91,12 +92,12 @@ def render_track(
         plan: the track.
         players: the players by name.
         root: folder of tracks.
-        soundfont: play everything with this soundfont instead (same notes and programs), to
-            measure how a model does on another sound source.
+        soundfont: play everything with this soundfont instead (same notes, and same programs as
+            far as it has them), to measure how a model does on another sound source.
     Returns:
         the track's folder, or None when fewer than two stems sound.
     Raises:
-        MissingToolError: fluidsynth or a soundfont is missing.
+        MissingToolError: a soundfont, or the program that plays it, is missing.
     """
     folder = root / plan.name
     if (folder / "track.yaml").is_file():
@@ -113,13 +114,14 @@ def render_track(
     for performance in performances:
         player = cast[performance.player]
         font, program = chosen[player.name]
-        file = soundfont or font.file
-        wave = play(performance, player, font, program, seconds, reverb, soundfont)
+        if soundfont is not None:
+            font, program = instead(soundfont, font, program, player.soundfonts)
+        wave = play(performance, player, font, program, seconds, reverb)
         if wave is not None:
             stems[player.name] = wave
-            sounds[player.name] = f"{file} program {program}"
-            fonts.add(file)
-            licences.add(licence_of(file, player.soundfonts))
+            sounds[player.name] = f"{font.file} program {program}"
+            fonts.add(font.file)
+            licences.add(font.licence)
     if len(stems) < 2:
         return None
     write_track(folder, plan, stems, ", ".join(sorted(fonts)), ", ".join(sorted(licences)), sounds)
@@ -133,7 +135,6 @@ def play(
     program: int,
     seconds: float,
     reverb: bool,
-    soundfont: str | None = None,
 ) -> np.ndarray | None:
     """One player's stem at the common loudness (samples,), or None when it is silent.
 
@@ -142,14 +143,12 @@ def play(
         player: who plays.
         font, program: the player's sound.
         seconds: length of the track.
-        reverb: with the soundfont's reverb.
-        soundfont: play with this one instead.
+        reverb: with reverb.
     """
     midi = midi_file(
         performance.events, performance.controls, program, font.bank, seconds, player.channel
     )
-    file = find_soundfont(soundfont or font.file)
-    return normalise(fit(render(midi, file, reverb), seconds))
+    return normalise(fit(render(midi, find_soundfont(font.file), reverb), seconds))
 
 
 def write_track(
@@ -186,14 +185,13 @@ def render_tracks(
     """Render many tracks, `workers` at a time; `progress` is told how many of how many are done.
 
     Raises:
-        MissingToolError: before any work, when fluidsynth or a soundfont is missing.
+        MissingToolError: before any work, when a soundfont or the program that plays it is missing.
     """
     missing = [p for p in plans if not (root / p.name / "track.yaml").is_file()]
     if missing:
-        find_program()
         used = {font.file for player in players.values() for font in player.soundfonts}
-        for file in {soundfont} if soundfont else used:
-            find_soundfont(file)
+        for file in [soundfont] if soundfont else sorted(used):
+            check(file)
     folders = []
     with ThreadPoolExecutor(workers) as pool:
         for done, folder in enumerate(
@@ -215,6 +213,21 @@ def sound_of(fonts: Sequence[Soundfont], rng: np.random.Generator) -> tuple[Soun
     """A random soundfont and program."""
     font = fonts[int(rng.integers(len(fonts)))]
     return font, font.programs[int(rng.integers(len(font.programs)))]
+
+
+def instead(
+    file: str, font: Soundfont, program: int, fonts: Sequence[Soundfont]
+) -> tuple[Soundfont, int]:
+    """The sound in soundfont `file` that takes the place of a program of `font`.
+
+    It is the same program, unless the recipe names the file's and that one is not among them.
+    """
+    known = [(other, p) for other in fonts if other.file == file for p in other.programs]
+    if not known:
+        terms = licence_of(file, fonts)
+        return font.model_copy(update={"file": file, "licence": terms}), program
+    same = [sound for sound in known if sound[1] == program]
+    return (same or known)[0]
 
 
 def fit(wave: np.ndarray, seconds: float) -> np.ndarray:

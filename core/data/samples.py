@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 
 from core import audio
 from core.data.effects import length_for, pitch_shift
-from core.data.fluidsynth import RATE
 from core.data.midi import Event
 from core.data.track import SUFFIXES
+from core.data.waveform import RATE
 from core.errors import DataError
 
 RELEASE_S = 0.25  # seconds in which a released note falls by 60 dB

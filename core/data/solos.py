@@ -15,12 +15,13 @@ from core.config import atomic_write
 from core.data import samples
 from core.data import scores as score_library
 from core.data.casting import Player
-from core.data.fluidsynth import RATE, find_soundfont, normalise, render
 from core.data.midi import Control, Event, midi_file
 from core.data.percussion import solo
 from core.data.performance import perform
 from core.data.recipe import AnyVoice, Percussion, SolosSpec, Voice
+from core.data.renderer import check, render
 from core.data.scores import Note, Part, Score
+from core.data.waveform import RATE, normalise
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +52,7 @@ def render_solos(
         seed: source of chance.
         piece_seconds: length of each file.
     Raises:
-        MissingToolError: fluidsynth, a soundfont or music21 is missing.
+        MissingToolError: a soundfont, the program that plays it, or music21 is missing.
         DataError: a folder of recorded notes without any.
     """
     if spec.range is not None and isinstance(voice, Voice):
@@ -101,7 +102,7 @@ class _Sound:
 def _soundfonts(spec: SolosSpec, voice: AnyVoice) -> list[_Sound]:
     sounds = []
     for font in spec.soundfonts:
-        path = find_soundfont(font.file)
+        path = check(font.file)
         player = Player("solo", voice, (font,)).on(font)
         for program in font.programs:
             how = partial(_synthesise, path, program, font.bank, player.channel)

@@ -21,11 +21,11 @@ from core import audio
 from core.condition import table_file
 from core.condition.tone_table import ToneTable
 from core.data.casting import Performance, Player, arrange
-from core.data.fluidsynth import RATE, normalise
 from core.data.recipe import Voice
 from core.data.rendered import REVERB_SHARE, Plan, fit, licence_of, play, sound_of, write_track
 from core.data.strands import Touch, course, strands
 from core.data.virtual_stems import TABLES
+from core.data.waveform import RATE, normalise
 from core.ddsp import full_band
 from core.ddsp.model import DdspModel
 from core.ddsp.virtual_voice import Timbre, VirtualVoice
@@ -145,7 +145,7 @@ def render_track(
     Returns:
         the track's folder, or None when fewer than two stems sound.
     Raises:
-        MissingToolError: a real instrument plays, and fluidsynth or a soundfont is missing.
+        MissingToolError: a real instrument plays, and its soundfont or program is missing.
     """
     folder = root / plan.name
     if (folder / "track.yaml").is_file():

@@ -9,9 +9,9 @@ from pathlib import Path
 from core.data import recipe as recipes
 from core.data import scores
 from core.data.build import players_of
-from core.data.fluidsynth import find_program, find_soundfont
 from core.data.recipe import Percussion
 from core.data.rendered import plan_tracks
+from core.data.renderer import check
 from core.data.user_cache import default_cache
 from core.data.virtual import Donor, render_tracks
 from core.ddsp.model import DdspModel
@@ -54,7 +54,7 @@ def render_virtual_set(
     Raises:
         DataError: fewer than two instruments with pitch; no place for a virtual instrument.
         CheckpointError: a DDSP model is missing or cut.
-        MissingToolError: music21 is missing; or fluidsynth or a soundfont, for real instruments.
+        MissingToolError: music21 is missing; or what plays the real instruments.
         UnknownNameError: real instruments are wanted, and none has the source.
     """
     if not 0 <= real < parts or parts < 2:
@@ -71,9 +71,8 @@ def render_virtual_set(
     players = {}
     if real:
         players = players_of(source, {i.name: recipes.load(i.recipe_file) for i in instruments})
-        find_program()
-        for file in {font.file for player in players.values() for font in player.soundfonts}:
-            find_soundfont(file)
+        for file in sorted({font.file for p in players.values() for font in p.soundfonts}):
+            check(file)
     library = scores.chorales(cache or default_cache())
     plans = plan_tracks(library, list(players), "train", count, seconds, real, seed)
     workers = workers or max(1, min(8, os.cpu_count() or 1))

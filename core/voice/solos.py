@@ -66,7 +66,7 @@ def render_voice_solos(
 
     Raises:
         DataError: the recipe has no solos section.
-        MissingToolError: fluidsynth, a soundfont or music21 is missing.
+        MissingToolError: a soundfont, the program that plays it, or music21 is missing.
     """
     recipe = recipes.load(recipe_file)
     if recipe.solos is None:
