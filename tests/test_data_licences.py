@@ -20,6 +20,7 @@ from core.data.sources.kinds import KINDS
         (KINDS["slakh"].licence, False),
         ("MIT (rendered with FluidR3 GM)", False),
         ("CC BY-SA 3.0", False),
+        ("GPL-2+ with an exception for music, FreePats", False),
         ("CC0, INC.", False),
     ],
 )

@@ -124,7 +124,7 @@ def render_track(
             licences.add(font.licence)
     if len(stems) < 2:
         return None
-    write_track(folder, plan, stems, ", ".join(sorted(fonts)), ", ".join(sorted(licences)), sounds)
+    write_track(folder, plan, stems, ", ".join(sorted(fonts)), "; ".join(sorted(licences)), sounds)
     return folder
 
 
