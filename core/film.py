@@ -1,4 +1,4 @@
-"""FiLM: a condition scales and shifts features, ``γ(c) ⊙ x + β(c)``."""
+"""FiLM: a condition scales and shifts features, ``γ(c) ⊙ x + β(c)``. And an encoder for it."""
 
 from __future__ import annotations
 
@@ -54,3 +54,38 @@ class FiLM(nn.Module):
         modulation = modulation.reshape(*modulation.shape[:2], *ones, -1)
         gamma, beta = modulation.chunk(2, dim=-1)  # (batch, instruments, 1, …, features)
         return (1 + gamma) * x + beta
+
+
+class ConditionEncoder(nn.Module):
+    """Makes of a condition a code that FiLM layers are linear in.
+
+    FiLM alone is linear in the condition. A vector of which only one pitch register is known and
+    the whole vector cannot both give the same γ and β then, nor can close timbres give very
+    different ones. So values are standardised over the conditions seen, and two layers follow.
+
+    Values beyond `condition_dim` address modulations of single instruments (`FiLM.reserve`) and
+    pass through unchanged.
+
+    Args:
+        condition_dim: length of a condition vector.
+        size: length of a code.
+
+    Shape:
+        - conditions: ``(batch, instruments, condition_dim + reserved)``
+        - output: ``(batch, instruments, size + reserved)``
+    """
+
+    def __init__(self, condition_dim: int, size: int) -> None:
+        super().__init__()
+        self.condition_dim = condition_dim
+        self.standardise = nn.BatchNorm1d(condition_dim, affine=False, momentum=0.05)
+        self.layers = nn.Sequential(
+            nn.Linear(condition_dim, 2 * size), nn.GELU(), nn.Linear(2 * size, size), nn.GELU()
+        )
+
+    def forward(self, conditions: Tensor) -> Tensor:
+        """Encode each condition."""
+        vectors = conditions[..., : self.condition_dim].float()
+        flat = self.standardise(vectors.flatten(0, 1))  # (batch·instruments, condition_dim)
+        codes = self.layers(flat).view(*vectors.shape[:2], -1)
+        return torch.cat([codes.float(), conditions[..., self.condition_dim :].float()], dim=-1)
