@@ -46,7 +46,7 @@ from core.separator import Separator
 from core.trainer import TrainRequest, fit
 
 CANDIDATES: dict[str, tuple[Conditioning, float]] = {
-    "harmonic": ("harmonic", 0.25),
+    "harmonic": ("harmonic", 0.5),
     "harmonic, fixed": ("harmonic", 1.0),
     "onehot": ("onehot", 1.0),
     "learned": ("learned", 1.0),

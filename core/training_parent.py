@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from core import checkpoint
 from core.checkpoint import Checkpoint
-from core.film import FiLM
+from core.film import ConditionEncoder, FiLM
 from core.registry import Registry
 
 
@@ -54,8 +54,11 @@ class Parent:
             if isinstance(module, FiLM):
                 for place in range(len(self.checkpoint.metadata.adapted)):
                     state.pop(f"{name}.own.{place}")
-                key, wanted = f"{name}.generator.weight", module.generator.in_features
-                state[key] = pad(state[key], (0, max(wanted - state[key].shape[1], 0)))
+                _widen(state, f"{name}.generator.weight", module.generator.in_features)
+            elif isinstance(module, ConditionEncoder):
+                _widen(state, f"{name}.layers.0.weight", module.condition_dim)
+                _widen(state, f"{name}.standardise.running_mean", module.condition_dim)
+                _widen(state, f"{name}.standardise.running_var", module.condition_dim, 1.0)
         checkpoint.load_strictly(model, state, str(self.checkpoint.path))
 
     def ledger(self, rows: Sequence[dict[str, str | int | float]]) -> list[dict[str, Any]]:
@@ -72,6 +75,11 @@ class Parent:
             "earlier_steps": _total(before, "steps"),
             "earlier_minutes": round(_total(before, "minutes"), 2),
         }
+
+
+def _widen(state: dict[str, Tensor], key: str, wanted: int, value: float = 0.0) -> None:
+    """Append `value` to a tensor's last axis until it is `wanted` long."""
+    state[key] = pad(state[key], (0, max(wanted - state[key].shape[-1], 0)), value=value)
 
 
 def _chain(before: dict[str, str | int | float], *keys: str) -> str:

@@ -195,18 +195,20 @@ def test_state_holds_no_pickle(registry: Registry, tones: Path, tmp_path: Path) 
         assert any(name.startswith("optimizer.exp_avg.") for name in file.keys())  # noqa: SIM118
 
 
-def test_weights_go_on_with_conditions_of_a_later_version(tmp_path: Path) -> None:
+@pytest.mark.parametrize("embedding", [0, 16])
+def test_weights_go_on_with_conditions_of_a_later_version(tmp_path: Path, embedding: int) -> None:
     """A later version only appends values: at first the network does what it did."""
     shipped = Registry.load()
     spec = shipped.backbone("rnn_mask")
-    earlier = spec.build(length(1), **TINY)
+    arguments = {**TINY, "embedding": embedding}
+    earlier = spec.build(length(1), **arguments)
     for module in earlier.modules():
         if isinstance(module, FiLM):
             torch.nn.init.normal_(module.generator.weight, std=0.1)
     cello = shipped.instruments(["cello"])[0].condition()
     about = checkpoint.Metadata(
         backbone=spec.name,
-        arguments=TINY,
+        arguments=arguments,
         instruments=["cello"],
         condition_version=1,
         sample_rate=earlier.sample_rate,
@@ -215,7 +217,7 @@ def test_weights_go_on_with_conditions_of_a_later_version(tmp_path: Path) -> Non
     path = tmp_path / "earlier.safetensors"
     checkpoint.save(path, earlier, {"cello": as_version(cello, 1)}, about)
     parent = Parent.load(path, shipped)
-    later = spec.build(length(2), **TINY).eval()
+    later = spec.build(length(2), **arguments).eval()
     parent.give_weights(later)
     x = torch.randn(1, 1, 20_000, generator=torch.Generator().manual_seed(0)) / 10
     condition = torch.from_numpy(cello)[None, None]

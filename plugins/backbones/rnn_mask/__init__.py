@@ -17,14 +17,18 @@ DEFAULTS = {
     "hidden": 192,
     "layers": 2,
     "films": 2,
+    "embedding": 128,
 }
+
+UNNAMED = {"embedding": 0}
+"""What an argument is in checkpoints made before it existed."""
 
 
 def build(condition_dim: int, **arguments: Any) -> RnnMask:
     """Make the network; `arguments` are those of `RnnMask`."""
     from .model import RnnMask
 
-    return RnnMask(condition_dim, **{**DEFAULTS, **arguments})
+    return RnnMask(condition_dim, **{**DEFAULTS, **UNNAMED, **arguments})
 
 
 @hookimpl

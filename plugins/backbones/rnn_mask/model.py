@@ -1,8 +1,9 @@
 """A recurrent mask network that a timbre vector steers through FiLM.
 
 magnitude → bands → normalisation over frequency → fully connected → FiLM → bidirectional LSTM →
-fully connected → FiLM → mask. Everything up to the first FiLM runs once a mixture.
-Each channel of a stereo mixture is masked on its own, so a mono mixture is no special case.
+fully connected → FiLM → mask; FiLM gets the condition encoded. Everything up to the first
+FiLM runs once a mixture. Each channel of a stereo mixture is masked on its own, so a mono mixture
+is no special case.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
 from core.backbone import MaskBackbone
-from core.film import FiLM
+from core.film import ConditionEncoder, FiLM
 
 SAMPLE_RATE = 44_100
 MAX_CHANNELS = 2
@@ -66,6 +67,8 @@ class RnnMask(MaskBackbone):
         hidden: LSTM units in each direction.
         layers: LSTM layers.
         films: 1 puts FiLM before the LSTM, 2 also after it.
+        embedding: values that the condition is encoded to before it reaches FiLM; 0: none, FiLM
+            is linear in the condition (as in checkpoints that do not name this argument).
 
     Shape:
         - mixture: ``(batch, channels, samples)``, one or two channels
@@ -83,6 +86,7 @@ class RnnMask(MaskBackbone):
         hidden: int,
         layers: int,
         films: int,
+        embedding: int = 0,
     ) -> None:
         super().__init__(n_fft, hop)
         if films not in (1, 2):
@@ -97,6 +101,9 @@ class RnnMask(MaskBackbone):
         self.register_buffer("bins_in_band", index.bincount().float(), persistent=False)
         self.normalise = nn.BatchNorm1d(self.bands)
         self.encode = nn.Linear(self.bands, width)
+        coder = ConditionEncoder(condition_dim, embedding) if embedding else None
+        self.encode_condition = coder
+        condition_dim = embedding or condition_dim
         self.film = FiLM(condition_dim, width)
         self.rnn = nn.LSTM(width, hidden, layers, batch_first=True, bidirectional=True)
         self.join = nn.Linear(2 * hidden + width, 2 * width)
@@ -118,6 +125,8 @@ class RnnMask(MaskBackbone):
 
     def masks(self, features: Tensor, conditions: Tensor) -> Tensor:
         """``trunk``'s features to ``(batch, instruments, channels, bins, frames)``."""
+        if self.encode_condition is not None:
+            conditions = self.encode_condition(conditions)
         x = leaky_relu(self.film(features, conditions), 0.1)
         # Every instrument and channel is a sequence: (batch·instruments·channels, frames, width)
         y, _ = self.rnn(x.flatten(0, 2))
