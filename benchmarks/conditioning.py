@@ -8,7 +8,8 @@ TRAIN, VALID, TEST and TEST-OTHER hold tracks, each a folder of stems named by i
 conditioning gets the same network, data, steps and seeds:
 
     harmonic         the plugins' conditions, varied in training as `train` does
-    harmonic, fixed  the same vectors, never varied
+    harmonic, linear the same, but FiLM gets the vectors as they are, not encoded
+    harmonic, fixed  the vectors encoded, never varied
     onehot, learned, none    as `train --conditioning` has them
 
 and is scored in dB of SI-SDR improvement, mean over instruments and seeds, ± the standard
@@ -47,6 +48,7 @@ from core.trainer import TrainRequest, fit
 
 CANDIDATES: dict[str, tuple[Conditioning, float]] = {
     "harmonic": ("harmonic", 0.5),
+    "harmonic, linear": ("harmonic", 0.5),
     "harmonic, fixed": ("harmonic", 1.0),
     "onehot": ("onehot", 1.0),
     "learned": ("learned", 1.0),
@@ -55,6 +57,9 @@ CANDIDATES: dict[str, tuple[Conditioning, float]] = {
 """Label → conditioning, and the share of training targets that get the stored vector as it is."""
 
 ARGUMENTS: dict[str, int | float | bool | str] = {"hidden": 128, "width": 192}
+UNLIKE: dict[str, dict[str, int]] = {"harmonic, linear": {"embedding": 0}}
+"""Label → arguments of the backbone that only this candidate has."""
+
 COLUMNS = ("in domain", "other source", "swap loss", "absent leak")
 BATCH, TARGETS, SECONDS = 6, 3, 2.0
 
@@ -112,14 +117,13 @@ def _run(label: str, seed: int, arguments: argparse.Namespace) -> dict:
     return recorded(
         arguments.out / f"{name}.json",
         settings,
-        lambda: _train_and_score(name, CANDIDATES[label], seed, arguments),
+        lambda: _train_and_score(name, label, seed, arguments),
     )
 
 
-def _train_and_score(
-    name: str, candidate: tuple[Conditioning, float], seed: int, arguments: argparse.Namespace
-) -> dict:
+def _train_and_score(name: str, label: str, seed: int, arguments: argparse.Namespace) -> dict:
     """What a record says of one conditioning."""
+    conditioning, canonical = CANDIDATES[label]
     registry = Registry.load()
     instruments = registry.instruments()
     tracks = tracks_in(arguments.test, instruments)[: arguments.tracks]
@@ -128,9 +132,9 @@ def _train_and_score(
     request = TrainRequest(
         tuple(item.name for item in instruments if item.name in played),
         run,
-        conditioning=candidate[0],
-        canonical=candidate[1],
-        arguments=ARGUMENTS,
+        conditioning=conditioning,
+        canonical=canonical,
+        arguments={**ARGUMENTS, **UNLIKE.get(label, {})},
         roots=roots_of(arguments.data),
         max_steps=arguments.steps,
         batch_size=BATCH,
@@ -199,9 +203,10 @@ def _caption(records: Mapping[str, Sequence[dict]]) -> str:
     first = found[0]
     seeds = sorted({record["settings"]["seed"] for record in found})
     minutes = [float(record["minutes"]) for record in found]
+    size = max(record["parameters"] for record in found)
     count = len(first["scores"]["in domain"])
     return (
-        f"dB; {count} instruments, rnn_mask of {first['parameters'] / 1e6:.2f} M parameters, "
+        f"dB; {count} instruments, rnn_mask of {size / 1e6:.2f} M parameters, "
         f"{first['settings']['steps']} steps of {BATCH} mixtures × {TARGETS} targets × "
         f"{SECONDS:.0f} s ({min(minutes):.0f} to {max(minutes):.0f} minutes each), "
         f"{len(seeds)} seed{'s' if len(seeds) > 1 else ''} ({first['date']}, {first['hardware']})"
