@@ -61,7 +61,8 @@ class ConditionEncoder(nn.Module):
 
     FiLM alone is linear in the condition. A vector of which only one pitch register is known and
     the whole vector cannot both give the same γ and β then, nor can close timbres give very
-    different ones. So values are standardised over the conditions seen, and two layers follow.
+    different ones. So values are standardised over the conditions seen, and two layers follow. The
+    least standard deviation is 0.1: what no instrument of the training had must not drown the rest.
 
     Values beyond `condition_dim` address modulations of single instruments (`FiLM.reserve`) and
     pass through unchanged.
@@ -78,14 +79,15 @@ class ConditionEncoder(nn.Module):
     def __init__(self, condition_dim: int, size: int) -> None:
         super().__init__()
         self.condition_dim = condition_dim
-        self.standardise = nn.BatchNorm1d(condition_dim, affine=False, momentum=0.05)
+        self.standardise = nn.BatchNorm1d(condition_dim, eps=0.01, momentum=0.05, affine=False)
         self.layers = nn.Sequential(
             nn.Linear(condition_dim, 2 * size), nn.GELU(), nn.Linear(2 * size, size), nn.GELU()
         )
 
     def forward(self, conditions: Tensor) -> Tensor:
         """Encode each condition."""
-        vectors = conditions[..., : self.condition_dim].float()
+        # One memory layout whatever follows the vector, as in FiLM.
+        vectors = conditions[..., : self.condition_dim].float().contiguous()
         flat = self.standardise(vectors.flatten(0, 1))  # (batch·instruments, condition_dim)
         codes = self.layers(flat).view(*vectors.shape[:2], -1)
         return torch.cat([codes.float(), conditions[..., self.condition_dim :].float()], dim=-1)

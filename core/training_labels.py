@@ -74,7 +74,10 @@ def labels(conditioning: Conditioning, harmonic: Mapping[str, Vector]) -> dict[s
 
     One-hot vectors have as many values as harmonic ones, so that the network is the same, and
     their mean Euclidean length: the optimizer moves what a longer vector does faster, and how
-    fast a network learns is not what is compared. Learned rows are chosen by unit vectors.
+    fast a network learns is not what is compared. They are turned in space, all by the same random
+    rotation, so that every value differs between instruments as those of harmonic vectors do:
+    where values are standardised one by one, a lone one among zeros would hardly be seen. Learned
+    rows are chosen by unit vectors.
 
     Args:
         conditioning: any but harmonic.
@@ -86,9 +89,13 @@ def labels(conditioning: Conditioning, harmonic: Mapping[str, Vector]) -> dict[s
     count, dim = len(harmonic), len(next(iter(harmonic.values())))
     if count > dim:
         raise TrainingError(f"{count} instruments do not fit into {dim} values")
-    scale = {"onehot": mean_size(harmonic), "learned": 1.0, "none": 0.0}[conditioning]
-    units = np.float32(scale) * np.eye(count, dim, dtype=np.float32)
-    return dict(zip(harmonic, units, strict=True))
+    rows = np.eye(count, dim, dtype=np.float32)
+    if conditioning == "onehot":
+        turned, _ = np.linalg.qr(np.random.default_rng(0).standard_normal((dim, count)))
+        rows = (mean_size(harmonic) * turned.T).astype(np.float32)  # (count, dim), orthogonal
+    if conditioning == "none":
+        rows = np.zeros_like(rows)
+    return dict(zip(harmonic, rows, strict=True))
 
 
 def mean_size(vectors: Mapping[str, Vector]) -> float:

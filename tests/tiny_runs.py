@@ -11,7 +11,10 @@ import soundfile
 from core.trainer import TrainRequest
 
 RATE = 44_100
-TINY = {"n_fft": 1024, "hop": 512, "bands": 128, "width": 32, "hidden": 16, "layers": 1}
+TINY = {
+    **{"n_fft": 1024, "hop": 512, "bands": 128, "width": 32, "hidden": 16, "layers": 1},
+    "embedding": 16,
+}
 TWO = {"bass": 100.0, "flute": 1500.0}
 
 

@@ -15,6 +15,7 @@ from core.data import scores
 from core.data.casting import Player
 from core.data.recipe import Recipe, RenderedSpec, Spec
 from core.data.rendered import plan_tracks, render_tracks
+from core.data.samples import find_recordings
 from core.data.sources.listing import Listing
 from core.data.sources.prepared import prepare
 from core.data.survey import InstrumentLike, stem_names, survey
@@ -134,6 +135,8 @@ def render_set(
     *,
     seconds: tuple[float, float] = (20.0, 30.0),
     soundfont: str | None = None,
+    samples: Path | None = None,
+    licence: str | None = None,
     seed: int = 0,
     cache: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -150,6 +153,8 @@ def render_set(
         soundfont: play everything with this one. With the same other arguments the notes are the
             same, and so are the programs that the recipes don't say it lacks, so that sound sources
             can be compared.
+        samples: play everything with recorded notes instead: a folder for each instrument.
+        licence: terms of the recorded notes.
         seed: of pieces, casts and performances.
         cache: folder of parsed scores.
         progress: told how many of how many tracks are rendered.
@@ -157,15 +162,17 @@ def render_set(
         the tracks' folders.
     Raises:
         UnknownNameError: no instrument has the source.
-        DataError: only one instrument has it.
+        DataError: only one instrument has it; an instrument has no recorded notes.
+        AudioError: a recorded note cannot be read.
         MissingToolError: a soundfont, the program that plays it, or music21 is missing.
     """
     known = {i.name: recipes.load(i.recipe_file) for i in instruments}
     players = players_of(source, known)
+    recordings = find_recordings(samples, list(players), licence) if samples else None
     library = scores.chorales(cache or default_cache())
     parts = max(spec.parts for recipe in known.values() if (spec := _spec(recipe, source)))
     plans = plan_tracks(library, list(players), split, count, seconds, parts, seed)
-    return render_tracks(plans, players, out, soundfont, workers(), progress)
+    return render_tracks(plans, players, out, soundfont, workers(), progress, recordings)
 
 
 def _render(

@@ -12,10 +12,12 @@ import soundfile
 import yaml
 
 from core.config import atomic_write
+from core.data import samples
 from core.data.casting import Performance, Player, arrange, balanced_casts
 from core.data.midi import midi_file
 from core.data.recipe import Soundfont
 from core.data.renderer import check, find_soundfont, render
+from core.data.samples import Recordings
 from core.data.scores import Score
 from core.data.track import Split, split_of
 from core.data.waveform import RATE, normalise
@@ -82,6 +84,7 @@ def render_track(
     players: Mapping[str, Player],
     root: Path,
     soundfont: str | None = None,
+    recordings: Recordings | None = None,
 ) -> Path | None:
     """Render one track into `root/<track>/<instrument>.flac` with a `track.yaml`.
 
@@ -94,10 +97,13 @@ def render_track(
         root: folder of tracks.
         soundfont: play everything with this soundfont instead (same notes, and same programs as
             far as it has them), to measure how a model does on another sound source.
+        recordings: play everything with these recorded notes instead: the same notes, but
+            neither the soundfont's expression and vibrato nor its reverb.
     Returns:
         the track's folder, or None when fewer than two stems sound.
     Raises:
         MissingToolError: a soundfont, or the program that plays it, is missing.
+        AudioError: a recorded note cannot be read.
     """
     folder = root / plan.name
     if (folder / "track.yaml").is_file():
@@ -109,22 +115,29 @@ def render_track(
     performances, seconds = arrange(plan.score, plan.cast, cast, plan.seconds, music)
     stems: dict[str, np.ndarray] = {}
     sounds: dict[str, str] = {}
-    fonts: set[str] = set()
+    sources: set[str] = set()
     licences: set[str] = set()
     for performance in performances:
         player = cast[performance.player]
         font, program = chosen[player.name]
         if soundfont is not None:
             font, program = instead(soundfont, font, program, player.soundfonts)
-        wave = play(performance, player, font, program, seconds, reverb)
+        if recordings is not None:
+            notes = recordings.notes[player.name]
+            wave = normalise(fit(samples.play(performance.events, notes, seconds), seconds))
+            source, sound, licence = recordings.name, "recorded notes", recordings.licence
+        else:
+            wave = play(performance, player, font, program, seconds, reverb)
+            source, sound, licence = font.file, f"{font.file} program {program}", font.licence
         if wave is not None:
             stems[player.name] = wave
-            sounds[player.name] = f"{font.file} program {program}"
-            fonts.add(font.file)
-            licences.add(font.licence)
+            sounds[player.name] = sound
+            sources.add(source)
+            licences.add(licence)
     if len(stems) < 2:
         return None
-    write_track(folder, plan, stems, ", ".join(sorted(fonts)), "; ".join(sorted(licences)), sounds)
+    source, licence = ", ".join(sorted(sources)), "; ".join(sorted(licences))
+    write_track(folder, plan, stems, source, licence, sounds)
     return folder
 
 
@@ -181,6 +194,7 @@ def render_tracks(
     soundfont: str | None = None,
     workers: int = 2,
     progress: Callable[[int, int], None] | None = None,
+    recordings: Recordings | None = None,
 ) -> list[Path]:
     """Render many tracks, `workers` at a time; `progress` is told how many of how many are done.
 
@@ -188,14 +202,15 @@ def render_tracks(
         MissingToolError: before any work, when a soundfont or the program that plays it is missing.
     """
     missing = [p for p in plans if not (root / p.name / "track.yaml").is_file()]
-    if missing:
+    if missing and recordings is None:
         used = {font.file for player in players.values() for font in player.soundfonts}
         for file in [soundfont] if soundfont else sorted(used):
             check(file)
     folders = []
     with ThreadPoolExecutor(workers) as pool:
         for done, folder in enumerate(
-            pool.map(lambda plan: render_track(plan, players, root, soundfont), plans), start=1
+            pool.map(lambda plan: render_track(plan, players, root, soundfont, recordings), plans),
+            start=1,
         ):
             if folder is not None:
                 folders.append(folder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,14 +18,54 @@ from core.data.waveform import RATE
 from core.errors import DataError
 
 RELEASE_S = 0.25  # seconds in which a released note falls by 60 dB
-_NAME = re.compile(r"([A-G])(#?)(\d)v(\d+)")
+FADE_S = 0.02  # seconds of fade where a recording is shorter than the note
+MP3_FRAME = 1152  # samples; an MP3 file may end some before what its header says
+_NAME = re.compile(r"([A-G])([#s]?)(\d)(?:v(\d+))?")
+_SUFFIXES = (*SUFFIXES, ".mp3")
 _STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 
 Layers = Mapping[int, Sequence[Path]]
 
 
+@dataclass(frozen=True)
+class Recordings:
+    """Recorded notes of several instruments.
+
+    Attributes:
+        name: what they are called.
+        licence: their terms.
+        notes: instrument → its notes.
+    """
+
+    name: str
+    licence: str
+    notes: Mapping[str, Layers]
+
+
+def find_recordings(root: Path, instruments: Sequence[str], licence: str | None) -> Recordings:
+    """A folder with a folder of recorded notes for each instrument.
+
+    Args:
+        root: the folder.
+        instruments: the names that its folders must have.
+        licence: terms of the notes, where they are known.
+    Raises:
+        DataError: an instrument has no folder, or a folder no notes.
+    """
+    if missing := [name for name in instruments if not (root / name).is_dir()]:
+        raise DataError(
+            f"{root}: no folder of notes for {', '.join(missing)}",
+            f"add them, such as {root / missing[0] / 'C#4.ogg'}, or leave these instruments out",
+        )
+    name = root.resolve().name
+    notes = {instrument: find_notes(root / instrument) for instrument in instruments}
+    return Recordings(name, licence or f"terms of {name}", notes)
+
+
 def find_notes(folder: Path) -> Layers:
     """The recordings in a folder and those below it, named by note and layer such as `D#4v8.ogg`.
+
+    A sharp may be written `s` (`Ds4v8.ogg`), and the layer left out (`D#4.mp3`).
 
     Returns:
         MIDI note → its recordings, softest layer first.
@@ -34,16 +75,18 @@ def find_notes(folder: Path) -> Layers:
     found: dict[int, list[tuple[int, Path]]] = {}
     for path in sorted(folder.rglob("*")):
         match = _NAME.fullmatch(path.stem)
-        if match and path.suffix.lower() in SUFFIXES:
+        if match and path.suffix.lower() in _SUFFIXES:
             midi = 12 * (int(match[3]) + 1) + _STEPS[match[1]] + len(match[2])
-            found.setdefault(midi, []).append((int(match[4]), path))
+            found.setdefault(midi, []).append((int(match[4] or 0), path))
     if not found:
-        raise DataError(f"{folder}: no recorded notes", "name them as in C4v8.ogg: note and layer")
+        raise DataError(f"{folder}: no recorded notes", "name them by note, as in C#4.ogg or Cs4v8.ogg")
     return {midi: [path for _, path in sorted(layers)] for midi, layers in found.items()}
 
 
 def play(events: Sequence[Event], notes: Layers, length: float) -> NDArray[np.float32]:
     """Play notes with the nearest recording of the layer for their velocity, moved to pitch.
+
+    A note ends early where its recording does.
 
     Args:
         events: what is played.
@@ -73,8 +116,15 @@ def _at_pitch(path: Path, semitones: int, samples: int) -> NDArray[np.float32]:
     """The beginning of a recording, `semitones` higher: (samples,) at 44.1 kHz."""
     info = audio.info(path)
     ratio = info.rate / RATE
-    frames = min(info.frames, int(length_for(samples, semitones) * ratio) + 64)
+    whole = info.frames - (MP3_FRAME if path.suffix.lower() == ".mp3" else 0)
+    frames = min(whole, int(length_for(samples, semitones) * ratio) + 64)
     recorded, rate = audio.read(path, frames=frames)  # (channels, frames)
     mono = recorded.mean(axis=0, keepdims=True, dtype=np.float32)
-    shifted = pitch_shift(audio.resample(mono, rate, RATE), semitones, samples)  # (1, samples)
-    return shifted.reshape(-1)
+    mono = audio.resample(mono, rate, RATE)
+    shifted = pitch_shift(mono, semitones, samples).reshape(-1)  # (samples,)
+    end = int(mono.shape[1] / 2 ** (semitones / 12))
+    if end < samples:
+        fade = min(end, round(FADE_S * RATE))
+        shifted[end - fade : end] *= np.linspace(1, 0, fade, dtype=np.float32)
+        shifted[end:] = 0
+    return shifted
