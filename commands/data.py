@@ -18,6 +18,7 @@ from commands.options import (
     split_roots,
 )
 from core.console import make_console, progress, start_logging
+from core.errors import ConfigError
 from core.instrument import Instrument
 from core.registry import Registry
 
@@ -173,12 +174,21 @@ def render_tracks(
     soundfont: Annotated[
         str | None, typer.Option(help="Play everything with this one, to compare sound sources.")
     ] = None,
+    samples: Annotated[
+        Path | None,
+        typer.Option(help="Play everything with recorded notes: FOLDER/<instrument>/C#4.ogg."),
+    ] = None,
+    licence: Annotated[str | None, typer.Option(help="Terms of the recorded notes.")] = None,
     seed: Seed = 0,
     plugins_dir: PluginsDir = None,
 ) -> None:
-    """Render multitracks from scores with a soundfont."""
+    """Render multitracks from scores with soundfonts, or with recorded notes."""
     from core.data.build import render_set
 
+    if samples and soundfont:
+        raise ConfigError("--samples and --soundfont exclude each other", "give one of them")
+    if licence and not samples:
+        raise ConfigError("--licence states the terms of --samples", "give both, or neither")
     names = split_names(instruments or ["all"])
     chosen = Registry.load(plugins_dir or ()).instruments(None if names == ["all"] else names)
     with progress("rendering") as update:
@@ -190,6 +200,8 @@ def render_tracks(
             out,
             seconds=seconds,
             soundfont=soundfont,
+            samples=samples,
+            licence=licence,
             seed=seed,
             progress=lambda done, total: update(done / total, f"{done} of {total} tracks"),
         )

@@ -6,13 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_data_rendered import FONT, can_render, library
+import soundfile
+from test_data_rendered import FONT, can_render, library, players
 
 from core import audio
 from core.data import samples
 from core.data.midi import Event
 from core.data.recipe import Samples, SolosSpec, Soundfont, Voice
+from core.data.rendered import plan_tracks, render_tracks
 from core.data.solos import render_solos
+from core.data.stems import StemsSource
 from core.data.waveform import RATE
 from core.errors import DataError
 
@@ -38,6 +41,33 @@ def test_names_say_note_and_layer(notes: samples.Layers) -> None:
         69: ["A4v8", "A4v16"],
         51: ["D#3v8"],
     }
+
+
+def test_a_sharp_may_be_an_s_and_the_layer_left_out(tmp_path: Path) -> None:
+    for name in ("A3", "As3", "C#4", "Cs5v2", "Cs5v1", "Cis4", "H4", "F2 v2", "a3", "C", "D4v"):
+        record(tmp_path, name, 440.0, 0.1)
+    found = samples.find_notes(tmp_path)
+    assert {midi: [path.stem for path in layers] for midi, layers in found.items()} == {
+        57: ["A3"],
+        58: ["As3"],
+        61: ["C#4"],
+        73: ["Cs5v1", "Cs5v2"],
+    }
+
+
+def test_a_short_recording_ends_without_a_click(tmp_path: Path) -> None:
+    time = np.arange(RATE // 2) / RATE
+    wave = (0.5 * np.sin(2 * np.pi * 440 * time)).astype(np.float32)
+    soundfile.write(tmp_path / "A4.mp3", wave, RATE, format="MP3")
+    soundfile.write(tmp_path / "A3.wav", wave, RATE)  # an octave too high, so that A2 is 440 Hz / 2
+    notes = samples.find_notes(tmp_path)
+    for midi, sounding in ((69, 0.5), (67, 0.5 * 2 ** (2 / 12)), (45, 1.0)):
+        played = samples.play([Event(0.0, 2.0, midi, 60)], notes, 2.5)
+        end = round(sounding * RATE)
+        assert np.abs(played[: end - 4000]).max() > 0.4
+        assert not played[end + 100 :].any()
+        steps = np.abs(np.diff(played))
+        assert steps[end - 3000 :].max() <= 1.1 * steps[5000:9000].max()
 
 
 @pytest.mark.parametrize("midi", [48, 51, 66, 69, 72])
@@ -85,3 +115,40 @@ def test_solos_play_recorded_notes_that_are_there(
     assert files[0].read_bytes() == without[0].read_bytes()
     wave, _ = audio.read(files[-1])
     assert np.sqrt(np.mean(wave**2)) > 0.01
+
+
+def test_tracks_play_recorded_notes_at_the_pitch_of_the_score(tmp_path: Path) -> None:
+    for name, harmonics in (("oboe", 1), ("harp", 2)):
+        (tmp_path / "notes" / name).mkdir(parents=True)
+        for note, hz in (("A2", 110.0), ("A3", 220.0), ("A4", 440.0), ("Ds5", 622.25)):
+            time = np.arange(4 * RATE) / RATE
+            wave = sum(0.3 * np.sin(2 * np.pi * hz * k * time) for k in range(1, harmonics + 1))
+            audio.write(
+                tmp_path / "notes" / name / f"{note}.wav", np.float32(wave)[None], RATE, "PCM_16"
+            )
+    recordings = samples.find_recordings(tmp_path / "notes", ["harp", "oboe"], None)
+    plans = plan_tracks(library(), ["harp", "oboe"], "test", 2, (5.0, 6.0), parts=2)
+    folders = render_tracks(
+        plans, players("harp", "oboe"), tmp_path / "out", recordings=recordings, workers=1
+    )
+    tracks = StemsSource(tmp_path / "out").tracks()
+    assert len(folders) == len(tracks) == 2
+    for track in tracks:
+        assert (track.sound_source, track.licence) == ("notes", "terms of notes")
+        wave, _ = audio.read(track.stems["oboe"])
+        loud = np.sqrt(np.mean(wave[np.abs(wave) > 1e-3] ** 2))
+        assert 20 * np.log10(loud) == pytest.approx(-20, abs=3)
+        spectrum = np.abs(np.fft.rfft(wave[0] * np.hanning(wave.shape[1])))
+        hz = spectrum.argmax() / wave.shape[1] * RATE
+        semitones = 12 * np.log2(hz / 440)
+        assert semitones == pytest.approx(round(semitones), abs=0.1)
+
+
+def test_instruments_without_recorded_notes_are_named(tmp_path: Path) -> None:
+    record(tmp_path / "oboe", "A4", 440.0, 0.1)
+    with pytest.raises(DataError, match="no folder of notes for harp, tuba"):
+        samples.find_recordings(tmp_path, ["harp", "oboe", "tuba"], "MIT")
+    (tmp_path / "harp").mkdir()
+    with pytest.raises(DataError, match="harp: no recorded notes"):
+        samples.find_recordings(tmp_path, ["harp", "oboe"], "MIT")
+    assert samples.find_recordings(tmp_path, ["oboe"], "MIT").licence == "MIT"

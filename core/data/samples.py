@@ -79,7 +79,7 @@ def find_notes(folder: Path) -> Layers:
             midi = 12 * (int(match[3]) + 1) + _STEPS[match[1]] + len(match[2])
             found.setdefault(midi, []).append((int(match[4] or 0), path))
     if not found:
-        raise DataError(f"{folder}: no recorded notes", "name them by note, as in C#4.ogg or Cs4v8.ogg")
+        raise DataError(f"{folder}: no recorded notes", "name them by note: C#4.ogg or Cs4v8.ogg")
     return {midi: [path for _, path in sorted(layers)] for midi, layers in found.items()}
 
 
