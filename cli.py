@@ -162,7 +162,13 @@ def separate(
 
 @app.command()
 def evaluate(
-    root: Annotated[Path, typer.Argument(help="Folder of tracks: <track>/<instrument>.wav.")],
+    tracks: Annotated[
+        str,
+        typer.Argument(
+            help="[NAME=]FOLDER of tracks, <track>/<instrument>.wav, or of a dataset; NAME is a "
+            "recipe's source, for what it calls the stems."
+        ),
+    ],
     instruments: Instruments = None,
     out: Annotated[
         Path | None,
@@ -192,6 +198,7 @@ def evaluate(
     from core.evaluation import table
 
     start_logging()
+    source, root = evaluation.named_folder(tracks)
     registry = Registry.load(plugins_dir or ())
     plan = evaluation.Plan(
         checkpoint=checkpoint_path(registry, separator, checkpoint),
@@ -210,6 +217,7 @@ def evaluate(
             limit=limit,
             out=out,
             overwrite=overwrite,
+            source=source,
             workers=workers,
             report=lambda name, done, total: update(done / total, name),
             failed=lambda _, error: show_error(error),

@@ -11,13 +11,15 @@ from fakes import RATE, GainBackbone, loaded
 
 from core import audio
 from core.data.stems import StemsSource
-from core.errors import DataError, OutputExistsError
-from core.evaluation import Evaluation, evaluate, tracks_in
+from core.errors import DataError, OutputExistsError, UnknownNameError
+from core.evaluation import Evaluation, evaluate, named_folder, tracks_in
 from core.evaluation.store import write_json
 from core.evaluation.summary import by_instrument, overall
 from core.evaluation.table import leak_table, swap_table, table
 from core.metrics import Moments, sdr, si_sdr
+from core.registry import Registry
 from core.separator import Separator
+from tests import dataset_trees as trees
 
 
 def noise(seed: int, channels: int = 1, samples: int = 24_000) -> np.ndarray:
@@ -161,3 +163,55 @@ def test_one_side_of_the_split(root: Path) -> None:
     assert [track.name for track in tracks_in(root, [], "test")] == ["one"]
     with pytest.raises(DataError, match="valid"):
         tracks_in(root, [], "valid")
+
+
+def test_a_mixture_above_full_scale_is_not_clipped(tmp_path: Path) -> None:
+    for name, hz in (("oboe", 440.0), ("harp", 660.0)):
+        (tmp_path / "loud").mkdir(exist_ok=True)
+        audio.write(tmp_path / "loud" / f"{name}.wav", 4.5 * tone(hz), RATE, "PCM_16")
+    separator = Separator(loaded(GainBackbone(3), oboe=0.5, harp=0.5))
+    result = evaluate(separator, tracks_in(tmp_path, []))
+    for row in result.rows:
+        if row.method == "mixture":
+            assert row.sdr == pytest.approx(0.0, abs=0.01)  # clipped, it would be less
+
+
+def test_published_datasets_are_read_as_they_lie(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIMBRESEP_CACHE", str(tmp_path / "cache"))
+    instruments = Registry.load().instruments()
+    trees.musdb18(tmp_path / "mp4", "A - One", side="test")
+    (track,) = tracks_in(tmp_path / "mp4", instruments, "test")
+    assert set(track.stems) == {"bass", "drums", "vocals", "other"}
+    assert track.mixture is not None
+    with pytest.raises(DataError, match="none of its 1 tracks is on the side 'train'"):
+        tracks_in(tmp_path / "mp4", instruments, "train")
+    slakh = tmp_path / "slakh"
+    for number in (1, 2):
+        trees.slakh(slakh, "test", number, {"S00": "Distortion Guitar", "S01": "Drums"})
+    (slakh / "test" / "Track00002" / "stems" / "S01.flac").unlink()
+    skipped: list[str] = []
+    (track,) = tracks_in(slakh, instruments, skip=lambda name, _: skipped.append(name))
+    assert set(track.stems) == {"electric_guitar", "drums"}
+    assert skipped == ["Track00002"]
+    with pytest.raises(DataError, match="Track00002: 1 of 2 stems are missing"):
+        tracks_in(slakh, instruments)
+
+
+def test_a_source_says_what_stems_are_called(tmp_path: Path) -> None:
+    for name, wave in (("guitar", noise(0)), ("song", noise(1))):
+        (tmp_path / "one").mkdir(exist_ok=True)
+        audio.write(tmp_path / "one" / f"{name}.wav", wave, RATE)
+    instruments = Registry.load().instruments()
+    assert named_folder(f"muldjord={tmp_path}") == ("muldjord", tmp_path)
+    assert named_folder(str(tmp_path)) == ("", tmp_path)
+    (track,) = tracks_in(tmp_path, instruments)
+    assert set(track.stems) == {"acoustic_guitar", "song"}
+    (track,) = tracks_in(tmp_path, instruments, source="muldjord")
+    assert set(track.stems) == {"electric_guitar", "band"}
+    with pytest.raises(UnknownNameError, match="muldyord"):
+        tracks_in(tmp_path, instruments, source="muldyord")
+    audio.write(tmp_path / "one" / "song.wav", noise(1)[:, :-5], RATE, overwrite=True)
+    with pytest.raises(DataError, match=r"song.wav: 23995 samples .* guitar.wav has 24000"):
+        tracks_in(tmp_path, instruments, source="muldjord")

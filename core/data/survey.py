@@ -78,6 +78,28 @@ def survey(
     return listings
 
 
+def look_into(
+    root: Path, instruments: Sequence[InstrumentLike], source: str = ""
+) -> tuple[Kind, Place]:
+    """A folder as source `source` of the recipes, whose kind and names for stems it gets; without a
+    source, as the kind of dataset that it looks like. Instruments without a recipe are no fault.
+
+    Raises:
+        UnknownNameError: a source that no recipe has.
+        DataError: the folder is not there or looks like no dataset; two instruments claim one name.
+    """
+    known = {i.name: recipes.load(i.recipe_file) for i in instruments if i.recipe_file.is_file()}
+    sources = {
+        name
+        for recipe in known.values()
+        for name, spec in recipe.sources.items()
+        if not isinstance(spec, RenderedSpec)
+    }
+    if source and source not in sources:
+        raise UnknownNameError(f"unknown source '{source}'", nearest(source, sources))
+    return _given(source, root, known, stem_names(instruments))
+
+
 def stem_names(instruments: Sequence[InstrumentLike]) -> dict[str, str]:
     """Name or alias that a stem may have → its instrument's name.
 
@@ -129,7 +151,7 @@ def _given(
     """A dataset whose folder the command line names: of the kind that a recipe says it is, or else
     of the kind that it looks like. The terms of somebody's own folder are not known."""
     if not root.is_dir():
-        raise DataError(f"{root}: no such folder", f"--data {source}=FOLDER names a folder")
+        raise DataError(f"{root}: no such folder", f"{source}=FOLDER names a folder")
     specs = [recipe.sources[source] for recipe in known.values() if source in recipe.sources]
     spec = next((spec for spec in specs if isinstance(spec, DatasetSpec)), None)
     if spec is not None:

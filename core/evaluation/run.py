@@ -55,6 +55,7 @@ def evaluate_folder(
     limit: int | None = None,
     out: Path | None = None,
     overwrite: bool = False,
+    source: str = "",
     workers: int = 1,
     report: Report | None = None,
     failed: Skip | None = None,
@@ -63,7 +64,7 @@ def evaluate_folder(
 
     Args:
         plan: what to score.
-        root: the folder, as for `core.evaluation.tracks.tracks_in`.
+        root, source: the folder, as for `core.evaluation.tracks.tracks_in`.
         instruments: whose names and aliases stems may have.
         split: only the tracks on this side of the split.
         limit: only the first tracks.
@@ -88,7 +89,7 @@ def evaluate_folder(
 
     scorer = plan.open()
     settings = plan.settings(scorer)
-    tracks = tracks_in(root, instruments, split, skip)[:limit]
+    tracks = tracks_in(root, instruments, split, skip, source)[:limit]
     _refuse_strangers(tracks, scorer.names)
     store = Store(out, settings, overwrite) if out is not None else None
     done: dict[str, TrackScores] = {}
