@@ -1,10 +1,12 @@
 """Score a shipped separator on sets of tracks and write its model card.
 
-    python benchmarks/separator_card.py universal "NAME=FOLDER" ["NAME=FOLDER" ...]
+    python benchmarks/separator_card.py universal "TITLE=[NAME=]FOLDER" ["TITLE=[NAME=]FOLDER" ...]
 
-The card, beside the checkpoint, gets the checkpoint's own record (command, data, licences) and a
-table for each set: scores per instrument beside the oracle ratio mask, the mixture and silence, the
-loss when conditions are swapped, and the level of stems whose instrument is absent.
+A set is whatever `evaluate` reads, and is scored for the instruments that it has stems of. The
+card, beside the checkpoint, gets the checkpoint's own record (command, data, licences) and a table
+for each set: scores per instrument beside the oracle ratio mask, the mixture and silence, the loss
+when conditions are swapped, and the level of stems whose instrument is absent. `--print` shows the
+tables and leaves the card alone.
 """
 
 from __future__ import annotations
@@ -16,7 +18,7 @@ import numpy as np
 
 from core.checkpoint import Metadata, read_metadata
 from core.config import atomic_write
-from core.evaluation import Evaluation, evaluate, tracks_in
+from core.evaluation import Evaluation, evaluate, named_folder, tracks_in
 from core.evaluation.store import write_json
 from core.evaluation.summary import by_instrument, methods_in, overall, swap_losses, swap_means
 from core.evaluation.table import TITLES
@@ -109,7 +111,9 @@ def main() -> None:
     """Evaluate and write the card."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("name")
-    parser.add_argument("sets", nargs="+", help="TITLE=FOLDER of tracks")
+    parser.add_argument("sets", nargs="+", help="TITLE=[NAME=]FOLDER of tracks")
+    parser.add_argument("--limit", type=int, help="only the first tracks of each set")
+    parser.add_argument("--print", action="store_true", help="write no card")
     parser.add_argument("--scores", type=Path, help="folder for the evaluations as JSON")
     arguments = parser.parse_args()
     registry = Registry.load()
@@ -117,13 +121,17 @@ def main() -> None:
     separator, names = open_separator(path, registry, ["all"])
     parts = []
     for item in arguments.sets:
-        title, _, folder = item.rpartition("=")
-        tracks = tracks_in(Path(folder), registry.instruments())
-        result = evaluate(separator, tracks, names)
+        title, _, place = item.partition("=")
+        source, folder = named_folder(place)
+        tracks = tracks_in(folder, registry.instruments(), source=source)[: arguments.limit]
+        asked = [name for name in names if any(name in track.stems for track in tracks)]
+        result = evaluate(separator, tracks, asked or names)
         parts.append(section(title, result))
         print(f"{parts[-1]}\n", flush=True)
         if arguments.scores:
-            write_json(result, arguments.scores / f"{Path(folder).name}.json", overwrite=True)
+            write_json(result, arguments.scores / f"{folder.name}.json", overwrite=True)
+    if arguments.print:
+        return
     card = path.with_suffix(".md")
     parameters = sum(value.numel() for value in separator.model.parameters())
     about = record(read_metadata(path), parameters, path.stat().st_size / 1e6)

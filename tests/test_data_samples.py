@@ -9,6 +9,7 @@ import pytest
 import soundfile
 from test_data_rendered import FONT, can_render, library, players
 
+import cli
 from core import audio
 from core.data import samples
 from core.data.midi import Event
@@ -152,3 +153,17 @@ def test_instruments_without_recorded_notes_are_named(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="harp: no recorded notes"):
         samples.find_recordings(tmp_path, ["harp", "oboe"], "MIT")
     assert samples.find_recordings(tmp_path, ["oboe"], "MIT").licence == "MIT"
+
+
+def test_recorded_notes_on_the_command_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    render = ["data", "render", "-i", "violin,cello", "-o", str(tmp_path / "out")]
+    record(tmp_path / "violin", "A4", 440.0, 0.1)
+    assert cli.main([*render, "--samples", str(tmp_path)]) == 1
+    assert "no folder of notes for cello" in capsys.readouterr().err
+    assert cli.main([*render, "--samples", str(tmp_path), "--soundfont", FONT]) == 1
+    assert "exclude each other" in capsys.readouterr().err
+    assert cli.main([*render, "--licence", "MIT"]) == 1
+    assert "the terms of --samples" in capsys.readouterr().err
+    assert not (tmp_path / "out").exists()
