@@ -22,6 +22,8 @@ from core.errors import AudioError, OutputExistsError
 
 log = logging.getLogger(__name__)
 
+MP3_FRAME = 1152  # samples
+
 
 @dataclass(frozen=True)
 class AudioInfo:
@@ -75,6 +77,7 @@ def read_blocks(
     """Read a file as successive blocks (channels, ≤ block), so that its length costs no memory.
 
     Args and errors are those of `read`; an error at a later block is raised when it is reached.
+    The length of an MP3 file is an estimate: what it lacks of its last frame is silence.
     """
     path = Path(path)
     with _open(path) as sound:
@@ -91,6 +94,9 @@ def read_blocks(
                 sound.seek(start)
             while position < start + count:
                 data = sound.read(min(block, start + count - position), "float32", always_2d=True)
+                missing = start + count - position
+                if len(data) == 0 and sound.format == "MP3" and missing <= MP3_FRAME:
+                    data = np.zeros((missing, sound.channels), np.float32)
                 if len(data) == 0:
                     raise AudioError(
                         f"{path}: ends at {position / rate:.3f} s, "

@@ -107,6 +107,24 @@ def test_a_cut_flac_is_never_taken_for_whole(tmp_path: Path) -> None:
         audio.read(tmp_path / "cut.flac")
 
 
+def test_an_mp3_may_lack_its_last_frame_and_no_more(tmp_path: Path) -> None:
+    """Encoders' headers count a frame that decoders do not always give."""
+    path = tmp_path / "song.mp3"
+    tone = 0.3 * np.sin(2 * np.pi * 440 * np.arange(44_100) / 44_100)
+    soundfile.write(path, tone, 44_100)
+    whole, _ = audio.read(path)
+    data = path.read_bytes()
+    path.write_bytes(data[:-100])
+    short, _ = audio.read(path)
+    assert short.shape == whole.shape
+    end = whole.shape[1] - 2 * audio.MP3_FRAME
+    np.testing.assert_allclose(short[:, :end], whole[:, :end], atol=1e-4)
+    assert not short[:, -100:].any()
+    path.write_bytes(data[: len(data) // 2])
+    with pytest.raises(AudioError, match="header says"):
+        audio.read(path)
+
+
 def test_a_header_that_does_not_know_the_size_is_fine(tmp_path: Path) -> None:
     wave = noise(1, 1000)
     soundfile.write(tmp_path / "a.wav", wave.T, 8000, subtype="PCM_16")

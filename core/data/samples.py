@@ -19,7 +19,6 @@ from core.errors import DataError
 
 RELEASE_S = 0.25  # seconds in which a released note falls by 60 dB
 FADE_S = 0.02  # seconds of fade where a recording is shorter than the note
-MP3_FRAME = 1152  # samples; an MP3 file may end some before what its header says
 _NAME = re.compile(r"([A-G])([#s]?)(\d)(?:v(\d+))?")
 _SUFFIXES = (*SUFFIXES, ".mp3")
 _STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
@@ -116,7 +115,8 @@ def _at_pitch(path: Path, semitones: int, samples: int) -> NDArray[np.float32]:
     """The beginning of a recording, `semitones` higher: (samples,) at 44.1 kHz."""
     info = audio.info(path)
     ratio = info.rate / RATE
-    whole = info.frames - (MP3_FRAME if path.suffix.lower() == ".mp3" else 0)
+    # The last frame of an MP3 file may hold less than its header says.
+    whole = info.frames - (audio.MP3_FRAME if path.suffix.lower() == ".mp3" else 0)
     frames = min(whole, int(length_for(samples, semitones) * ratio) + 64)
     recorded, rate = audio.read(path, frames=frames)  # (channels, frames)
     mono = recorded.mean(axis=0, keepdims=True, dtype=np.float32)
