@@ -101,16 +101,17 @@ def progress(title: str) -> Iterator[Update]:
 
 
 def _lines(title: str) -> Update:
-    began = time.monotonic()
-    last = began
+    began = last = time.monotonic()
+    before: float | None = None  # a resumed operation has done a share of it already
 
     def update(share: float, text: str) -> None:
-        nonlocal last
+        nonlocal last, before
+        before = share if before is None else before
         now = time.monotonic()
         if now - last < LINE_EVERY:
             return
         last = now
-        left = (now - began) * (1 - share) / share if share > 0 else 0.0
+        left = (now - began) * (1 - share) / (share - before) if share > before else 0.0
         log.info("%s %3.0f %%, %s left  %s", title, 100 * share, clock(left), text)
 
     return update
