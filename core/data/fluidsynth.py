@@ -3,32 +3,16 @@
 from __future__ import annotations
 
 import re
-import shutil
 import subprocess
 import tempfile
 from pathlib import Path
 
 import numpy as np
 
-from core.data.waveform import RATE, read_mono
-from core.errors import DataError, MissingToolError
+from core.data.waveform import RATE, find_program, read_mono
+from core.errors import DataError
 
 _COMPLAINT = re.compile(r"error|fail|not found", re.IGNORECASE)  # it exits with 0 all the same
-
-
-def find_program() -> str:
-    """Path of `fluidsynth`.
-
-    Raises:
-        MissingToolError: it is not installed.
-    """
-    program = shutil.which("fluidsynth")
-    if program is None:
-        raise MissingToolError(
-            "rendering scores needs the program fluidsynth, which is not installed",
-            hint="apt install fluidsynth, or train on the bundled source: --source starter",
-        )
-    return program
 
 
 def render(midi: bytes, soundfont: Path, reverb: bool) -> np.ndarray:
@@ -44,7 +28,7 @@ def render(midi: bytes, soundfont: Path, reverb: bool) -> np.ndarray:
         MissingToolError: fluidsynth is not installed.
         DataError: fluidsynth failed, or has no such program; its own message is included.
     """
-    program = find_program()
+    program = find_program("fluidsynth")
     with tempfile.TemporaryDirectory(prefix="timbresep-") as folder:
         source, target = Path(folder) / "in.mid", Path(folder) / "out.wav"
         source.write_bytes(midi)

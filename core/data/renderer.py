@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from core.data import fluidsynth, timidity
+from core.data.waveform import find_program
 from core.errors import MissingToolError
 
 FOLDERS = (
@@ -31,7 +32,7 @@ def check(name: str) -> Path:
     Raises:
         MissingToolError: the soundfont, or the program that plays it, is not installed.
     """
-    (timidity if _is_patches(name) else fluidsynth).find_program()
+    find_program("timidity" if _is_patches(name) else "fluidsynth")
     return find_soundfont(name)
 
 

@@ -10,15 +10,14 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 import subprocess
 import tempfile
 from pathlib import Path
 
 import numpy as np
 
-from core.data.waveform import RATE, read_mono
-from core.errors import DataError, MissingToolError
+from core.data.waveform import RATE, find_program, read_mono
+from core.errors import DataError
 
 SYSTEM_CONFIG = "/etc/timidity/timidity.cfg"
 VOLUME = 25  # percent; chords of loud notes clip at the usual 70
@@ -50,21 +49,6 @@ _COMPLAINT = re.compile(  # it exits with 0 all the same, and leaves silence
 _SOUNDFONT = re.compile(r"^Trying to open (.*\.sf[23])$", re.IGNORECASE)
 
 
-def find_program() -> str:
-    """Path of `timidity`.
-
-    Raises:
-        MissingToolError: it is not installed.
-    """
-    program = shutil.which("timidity")
-    if program is None:
-        raise MissingToolError(
-            "rendering scores with patches needs the program timidity, which is not installed",
-            hint="apt install timidity, or train on the bundled source: --source starter",
-        )
-    return program
-
-
 def render(midi: bytes, config: Path, reverb: bool) -> np.ndarray:
     """Play a MIDI file.
 
@@ -78,7 +62,7 @@ def render(midi: bytes, config: Path, reverb: bool) -> np.ndarray:
         MissingToolError: timidity is not installed.
         DataError: timidity failed, or has no such program; its own message is included.
     """
-    command = [find_program(), "-idvv", "--preserve-silence", "-A", str(VOLUME)]
+    command = [find_program("timidity"), "-idvv", "--preserve-silence", "-A", str(VOLUME)]
     command += [f"-EFreverb={'f' if reverb else 'd'}", "-EFchorus=d", "-EFdelay=d"]
     with tempfile.TemporaryDirectory(prefix="timbresep-") as folder:
         source, target = Path(folder) / "in.mid", Path(folder) / "out.wav"

@@ -1,15 +1,31 @@
-"""Rendered waveforms: their rate, how they are read, and their common loudness."""
+"""What renderers share: their programs are found, what they play is read and levelled."""
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import numpy as np
 import soundfile
 
-from core.errors import DataError
+from core.errors import DataError, MissingToolError
 
 RATE = 44_100
+
+
+def find_program(name: str) -> str:
+    """Path of a renderer's program.
+
+    Raises:
+        MissingToolError: it is not installed.
+    """
+    program = shutil.which(name)
+    if program is None:
+        raise MissingToolError(
+            f"rendering scores needs the program {name}, which is not installed",
+            hint=f"apt install {name}, or train on the bundled source: --source starter",
+        )
+    return program
 
 
 def read_mono(path: Path, program: str) -> np.ndarray:
