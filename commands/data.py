@@ -176,7 +176,10 @@ def render_tracks(
     ] = None,
     samples: Annotated[
         Path | None,
-        typer.Option(help="Play everything with recorded notes: FOLDER/<instrument>/C#4.ogg."),
+        typer.Option(
+            help="Play everything with recorded notes, FOLDER/<instrument>/C#4.ogg; 'all' are "
+            "those with a folder."
+        ),
     ] = None,
     licence: Annotated[str | None, typer.Option(help="Terms of the recorded notes.")] = None,
     seed: Seed = 0,
@@ -191,6 +194,8 @@ def render_tracks(
         raise ConfigError("--licence states the terms of --samples", "give both, or neither")
     names = split_names(instruments or ["all"])
     chosen = Registry.load(plugins_dir or ()).instruments(None if names == ["all"] else names)
+    if samples and names == ["all"]:
+        chosen = [item for item in chosen if (samples / item.name).is_dir()] or chosen
     with progress("rendering") as update:
         folders = render_set(
             chosen,

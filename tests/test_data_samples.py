@@ -167,3 +167,18 @@ def test_recorded_notes_on_the_command_line(
     assert cli.main([*render, "--licence", "MIT"]) == 1
     assert "the terms of --samples" in capsys.readouterr().err
     assert not (tmp_path / "out").exists()
+
+
+def test_all_are_those_with_recorded_notes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("core.data.scores.chorales", lambda cache: library())
+    render = ["data", "render", "--count", "1", "--seconds", "4", "5", "-o", str(tmp_path / "out")]
+    (tmp_path / "notes").mkdir()
+    assert cli.main([*render, "--samples", str(tmp_path / "notes")]) == 1
+    assert "no folder of notes for acoustic_guitar, bass" in capsys.readouterr().err
+    for name in ("violin", "cello"):
+        record(tmp_path / "notes" / name, "A4", 440.0, 0.1)
+    assert cli.main([*render, "--samples", str(tmp_path / "notes")]) == 0
+    (track,) = StemsSource(tmp_path / "out").tracks()
+    assert set(track.stems) == {"violin", "cello"}
