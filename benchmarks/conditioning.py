@@ -203,10 +203,10 @@ def _caption(records: Mapping[str, Sequence[dict]]) -> str:
     first = found[0]
     seeds = sorted({record["settings"]["seed"] for record in found})
     minutes = [float(record["minutes"]) for record in found]
-    size = max(record["parameters"] for record in found)
+    sizes = [record["parameters"] / 1e6 for record in found]
     count = len(first["scores"]["in domain"])
     return (
-        f"dB; {count} instruments, rnn_mask of {size / 1e6:.2f} M parameters, "
+        f"dB; {count} instruments, rnn_mask of {min(sizes):.2f} to {max(sizes):.2f} M parameters, "
         f"{first['settings']['steps']} steps of {BATCH} mixtures × {TARGETS} targets × "
         f"{SECONDS:.0f} s ({min(minutes):.0f} to {max(minutes):.0f} minutes each), "
         f"{len(seeds)} seed{'s' if len(seeds) > 1 else ''} ({first['date']}, {first['hardware']})"
