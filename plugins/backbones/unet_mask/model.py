@@ -10,6 +10,8 @@ ISMIR 2019). Each channel of a stereo mixture is masked on its own.
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
@@ -63,12 +65,12 @@ class UnetMask(MaskBackbone):
         self.film = FiLM(embedding, width)
         self.down = nn.ModuleList(
             Convolution(inside, outside, (5, 3), stride, embedding)
-            for inside, outside, stride in zip(widths, widths[1:], LEVELS, strict=False)
+            for (inside, outside), stride in zip(pairwise(widths), LEVELS, strict=True)
         )
         self.context_of_time = Recurrence(SEMITONES // 8 * widths[-1], hidden, embedding)
         self.up = nn.ModuleList(
             Up(inside, outside, stride, embedding)
-            for outside, inside, stride in zip(widths, widths[1:], LEVELS, strict=False)
+            for (outside, inside), stride in zip(pairwise(widths), LEVELS, strict=True)
         )
         self.decide = nn.Conv2d(width, PER_SEMITONE, 1)
 
