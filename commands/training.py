@@ -98,6 +98,10 @@ def train(
     precision: Annotated[
         Precision, typer.Option(help="bf16 is faster on CPUs that have it; auto uses it on CUDA.")
     ] = Precision.auto,
+    sharing: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="Weight of the loss when stems share the mixture."),
+    ] = 0.0,
     plugins_dir: PluginsDir = None,
 ) -> None:
     """Train a separator for one instrument, or one for many."""
@@ -136,6 +140,7 @@ def train(
         start_from=start_from,
         device=device,
         precision=precision.value,
+        sharing=sharing,
     )
     with progress(f"training {label}") as update:
         result = trainer.fit(registry, request, update)

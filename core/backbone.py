@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor, nn
 
+from core.losses import mask_loss, waveform_loss
 from core.stft import STFT
 
 
@@ -48,6 +49,21 @@ class Backbone(nn.Module, ABC):
             ``(batch, instruments, channels, samples)``.
         """
 
+    def loss(
+        self, mixture: Tensor, conditions: Tensor, targets: Tensor, sharing: float = 0.0
+    ) -> Tensor:
+        """What training makes small: see `core.losses.waveform_loss`.
+
+        Args:
+            mixture, conditions: as for `forward`.
+            targets: ``(batch, instruments, channels, samples)``.
+            sharing: weight of the loss after the estimates have shared the mixture.
+
+        Returns:
+            dB, a scalar.
+        """
+        return waveform_loss(self(mixture, conditions).float(), targets, mixture, sharing)
+
 
 class MaskBackbone(Backbone):
     """A backbone that only decides how much of each time-frequency bin is the instrument's.
@@ -58,20 +74,35 @@ class MaskBackbone(Backbone):
     Args:
         n_fft: STFT window in samples.
         hop: STFT hop in samples.
+        band: which band each bin belongs to, ``(bins,)``, non-decreasing from 0, where masks are
+            those of bands; None: a bin each.
     """
 
-    def __init__(self, n_fft: int, hop: int) -> None:
+    band: Tensor | None
+
+    def __init__(self, n_fft: int, hop: int, band: Tensor | None = None) -> None:
         super().__init__()
         self.stft = STFT(n_fft, hop)
+        self.register_buffer("band", band, persistent=False)
 
     def forward(self, mixture: Tensor, conditions: Tensor) -> Tensor:
         """See `Backbone.forward`."""
         spectrum = self.stft(mixture)  # (batch, channels, bins, frames)
         features = self.trunk(spectrum.abs())
-        mask = self.masks(features, conditions)  # (batch, instruments, channels, bins, frames)
+        mask = self.masks(features, conditions)  # (batch, instruments, channels, bands, frames)
         # One instrument at a time: what is in memory at once does not grow with their number.
-        stems = [self.stft.inverse(one * spectrum, mixture.shape[-1]) for one in mask.unbind(1)]
+        stems = []
+        for one in mask.float().unbind(1):
+            of_bins = one if self.band is None else one.index_select(-2, self.band)
+            stems.append(self.stft.inverse(of_bins * spectrum, mixture.shape[-1]))
         return torch.stack(stems, dim=1)
+
+    def loss(
+        self, mixture: Tensor, conditions: Tensor, targets: Tensor, sharing: float = 0.0
+    ) -> Tensor:
+        """See `Backbone.loss`; that of masks needs no way back to the time domain."""
+        mask = self.masks(self.trunk(self.stft(mixture).abs()), conditions).float()
+        return mask_loss(mask, self.band, targets, mixture, self.stft, sharing)
 
     @abstractmethod
     def trunk(self, magnitude: Tensor) -> Tensor:
@@ -80,4 +111,4 @@ class MaskBackbone(Backbone):
 
     @abstractmethod
     def masks(self, features: Tensor, conditions: Tensor) -> Tensor:
-        """Masks in [0, 1], ``(batch, instruments, channels, bins, frames)``."""
+        """Masks in [0, 1], ``(batch, instruments, channels, bands, frames)``."""

@@ -14,10 +14,12 @@ from numpy.typing import NDArray
 from core import checkpoint as checkpoints
 from core.audio import check_finite
 from core.audio_writer import BLOCK, Wave
+from core.backbone import Backbone, MaskBackbone
 from core.checkpoint import Checkpoint
 from core.condition.conditioner import as_version
 from core.errors import AudioError, CheckpointError, TimbresepError, UnknownNameError, nearest
 from core.instrument import plain
+from core.stft import STFT, share
 from core.streaming import Fifo, Pair, Rows, consistent, overlap_add, resampled
 
 if TYPE_CHECKING:
@@ -62,6 +64,7 @@ class Separator:
                 )
         self.device = _device(device)
         self.model.to(self.device).eval()
+        self.stft = own_stft(self.model).to(self.device)
 
     @property
     def instruments(self) -> tuple[str, ...]:
@@ -81,7 +84,8 @@ class Separator:
             wave: (channels, samples), one or two channels.
             rate: Hz; converted to the network's rate and back where it differs.
             instruments: names out of `instruments`.
-            consistent: make the stems sum to the mixture.
+            consistent: make the stems share the mixture, bin by bin (`core.stft.share`), so that
+                they sum to it. Better than each by itself when everything that sounds is named.
 
         Returns:
             Name → (channels, samples), with the rate, length and channels of the input.
@@ -138,7 +142,7 @@ class Separator:
                 yield block
 
         def process(window: Rows) -> Rows:
-            return self._process(window, conditions)
+            return self._process(window, conditions, make_consistent)
 
         slow = resampled(tapped(), rate, model.sample_rate, channels)
         fade = min(model.context, model.chunk // 32)
@@ -169,7 +173,7 @@ class Separator:
         return torch.from_numpy(stacked).to(self.device)
 
     @torch.inference_mode()
-    def _process(self, window: Rows, conditions: torch.Tensor) -> Rows:
+    def _process(self, window: Rows, conditions: torch.Tensor, sharing: bool) -> Rows:
         """All instruments of one window in one call: (channels, n) → (instruments·channels, n)."""
         channels, samples = window.shape
         if not window.any():  # digital silence holds no instrument
@@ -179,6 +183,9 @@ class Separator:
         mixture = mixture.unsqueeze(1 if channels > self.model.channels else 0)
         try:
             stems = self.model(mixture, conditions.expand(len(mixture), -1, -1))
+            if sharing:
+                shared = share(self.stft(mixture), self.stft(stems))
+                stems = self.stft.inverse(shared, samples)
         except torch.OutOfMemoryError as error:
             raise TimbresepError(
                 f"not enough memory on {self.device}", hint="use --device cpu"
@@ -268,6 +275,13 @@ def _condition(
             hint=f"train one that knows it: python cli.py train --plugin {instrument.name}",
         )
     return instrument.name, vector
+
+
+def own_stft(model: Backbone) -> STFT:
+    """The network's own transform where it has one: no other suits its stems better."""
+    if isinstance(model, MaskBackbone):
+        return STFT(model.stft.n_fft, model.stft.hop)
+    return STFT(2048, 512)
 
 
 def _device(name: str) -> torch.device:

@@ -59,9 +59,18 @@ class LearnedConditions(Backbone):
 
     def forward(self, mixture: Tensor, conditions: Tensor) -> Tensor:
         """See `Backbone.forward`."""
-        chosen = conditions[..., : len(self.table)]  # (batch, instruments, count)
-        learned: Tensor = self.network(mixture, chosen @ self.table)
+        learned: Tensor = self.network(mixture, self.chosen(conditions))
         return learned
+
+    def loss(
+        self, mixture: Tensor, conditions: Tensor, targets: Tensor, sharing: float = 0.0
+    ) -> Tensor:
+        """The network's own."""
+        return self.network.loss(mixture, self.chosen(conditions), targets, sharing)
+
+    def chosen(self, conditions: Tensor) -> Tensor:
+        """Rows of the table, ``(batch, instruments, condition_dim)``."""
+        return conditions[..., : len(self.table)] @ self.table
 
     def vectors(self) -> NDArray[np.float32]:
         """What was learned, (count, condition_dim)."""

@@ -27,7 +27,6 @@ from core.data import licences
 from core.data.mixer import MixConfig
 from core.errors import TrainingError
 from core.event_log import without_tensorflow
-from core.losses import thresholded_snr_loss
 from core.registry import Registry
 from core.registry_config import TrainingDefaults
 from core.resume import Progress, load_run, save_run
@@ -66,6 +65,8 @@ class TrainRequest:
             processors with AVX-512 BF16; `auto` does so on CUDA alone.
         canonical: share of training conditions that are the plugin's own vector; the rest are
             drawn anew from random notes of the instrument.
+        sharing: weight, 0 to 1, of the loss after the estimates have shared the mixture among
+            them (`core.stft.share`), in mixtures whose targets are all that sounds.
     """
 
     instruments: tuple[str, ...]
@@ -92,6 +93,7 @@ class TrainRequest:
     start_from: Path | None = None
     mix: Arguments = field(default_factory=dict)
     canonical: float = 0.5
+    sharing: float = 0.0
     ema: float = 0.999
 
 
@@ -188,8 +190,9 @@ class TrainingRun:
         self.task.train_mode()
         # Not through Fabric's wrapper, which would round the audio itself to 16 bits.
         with self.fabric.autocast():
-            estimate = self.model(batch["mixture"], batch["conditions"])
-        loss = thresholded_snr_loss(estimate.float(), batch["targets"], batch["mixture"]).mean()
+            loss = self.model.loss(
+                batch["mixture"], batch["conditions"], batch["targets"], self.request.sharing
+            )
         self._optimizer.zero_grad()
         self.fabric.backward(loss)
         norm = self.fabric.clip_gradients(

@@ -8,6 +8,7 @@ import torch
 from core.adaptation import reserve, train_only
 from core.backbone import Backbone
 from core.film import FiLM
+from core.losses import waveform_loss
 from core.registry import Registry
 
 DIM = 12
@@ -103,6 +104,19 @@ def test_every_parameter_gets_a_gradient(backbone: Backbone) -> None:
     # What lies between conditions and FiLM layers has one once those have left the identity.
     torch.optim.SGD(backbone.parameters(), lr=1.0).step()
     assert without_gradient(backbone, backbone(x, conditions).square().mean()) == set()
+
+
+@pytest.mark.parametrize("sharing", [0.0, 1.0])
+def test_its_loss_is_that_of_its_waveforms(backbone: Backbone, sharing: float) -> None:
+    x, conditions = mixture(backbone), torch.rand(2, 2, DIM)
+    part = 0.5 + 0.4 * torch.sin(torch.arange(x.shape[-1]) / 1000)
+    targets = torch.stack([part * x, (1 - part) * x], dim=1)
+    awake(backbone)
+    loss = backbone.loss(x, conditions, targets, sharing)
+    expected = waveform_loss(backbone(x, conditions), targets, x, sharing)
+    assert loss.item() == pytest.approx(expected.item(), abs=0.3)
+    (gradient,) = torch.autograd.grad(loss, next(backbone.parameters()))
+    assert torch.isfinite(gradient).all()
 
 
 def test_film_exists_before_the_optimizer_and_is_the_identity(backbone: Backbone) -> None:

@@ -92,6 +92,25 @@ def test_every_score_has_its_baselines(result: Evaluation) -> None:
     assert not any(row[:2] == ("two", "oboe") for row in found)  # it rests: nothing to score
 
 
+def test_stems_share_the_mixture_only_where_all_are_asked_for(result: Evaluation) -> None:
+    assert "together" not in {row.method for row in result.rows}, "nobody asks for the hiss"
+
+
+def test_all_stems_at_once_gain_from_one_another(tmp_path: Path) -> None:
+    folder = tmp_path / "tracks" / "one"
+    folder.mkdir(parents=True)
+    audio.write(folder / "oboe.wav", tone(440), RATE)
+    audio.write(folder / "harp.wav", tone(1500), RATE)
+    separator = Separator(loaded(GainBackbone(3), oboe=0.2, harp=0.8))
+    found = evaluate(separator, StemsSource(tmp_path / "tracks").tracks())
+    mixture = tone(440) + tone(1500)
+    shared = separator.separate(mixture, RATE, ["oboe", "harp"], consistent=True)
+    by = {(row.instrument, row.method): row.sdr for row in found.rows}
+    for name, hz in (("oboe", 440), ("harp", 1500)):
+        assert by[name, "together"] == pytest.approx(sdr(tone(hz), shared[name]), abs=0.05)
+        assert by[name, "together"] != by[name, "separator"]
+
+
 def test_scores_are_those_of_the_stems(result: Evaluation, root: Path) -> None:
     oboe, harp, hiss = (
         audio.read(root / "one" / f"{name}.wav")[0] for name in ("oboe", "harp", "hiss")

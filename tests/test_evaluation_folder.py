@@ -62,7 +62,7 @@ def test_json_and_csv_hold_the_same_scores() -> None:
     result = run()
     data = json.loads(Path("out/scores.json").read_text())
     table = rows_of("scores.csv")
-    assert len(table) == len(data["rows"]) == len(result.rows) == 2 * 2 * 5
+    assert len(table) == len(data["rows"]) == len(result.rows) == 2 * 2 * 6
     for line, row in zip(table, data["rows"], strict=True):
         assert line["method"] == row["method"]
         assert float(line["sdr"]) == row["sdr"]

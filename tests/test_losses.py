@@ -1,11 +1,12 @@
-"""The SNR loss: known values, a ceiling, absent targets."""
+"""The SNR loss: known values, a ceiling, absent targets; of masks as of waveforms."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 
-from core.losses import thresholded_snr_loss
+from core.losses import complete, mask_loss, thresholded_snr_loss, waveform_loss
+from core.stft import STFT
 
 
 def tone(amplitude: float) -> torch.Tensor:
@@ -38,3 +39,42 @@ def test_all_silent_is_finite() -> None:
     (gradient,) = torch.autograd.grad(loss.sum(), estimate)
     assert torch.isfinite(loss).all()
     assert torch.isfinite(gradient).all()
+
+
+def noise(*shape: int) -> torch.Tensor:
+    return 0.1 * torch.randn(*shape, generator=torch.Generator().manual_seed(sum(shape)))
+
+
+@pytest.mark.parametrize("sharing", [0.0, 0.5, 1.0])
+def test_masks_that_only_scale_lose_what_their_waveforms_lose(sharing: float) -> None:
+    stft = STFT(512, 256)
+    targets = noise(2, 3, 1, 20_000)
+    mixture = targets.sum(dim=1)
+    mixture[1] += noise(1, 19_000 + 1000)  # not all of the second is asked for
+    gains = torch.tensor([0.2, 0.3, 0.6])[None, :, None, None, None]
+    mask = gains.expand(2, 3, 1, stft.bins, stft(mixture).shape[-1])
+    ours = mask_loss(mask, None, targets, mixture, stft, sharing)
+    estimate = gains[..., 0] * mixture.unsqueeze(1)
+    theirs = waveform_loss(estimate, targets, mixture, sharing)
+    assert ours.item() == pytest.approx(theirs.item(), abs=0.05)
+
+
+def test_the_loss_of_band_masks_is_that_of_the_masked_spectra() -> None:
+    stft, band = STFT(512, 256), torch.arange(257) // 3
+    targets, rest = noise(2, 2, 2, 9000), noise(2, 2, 9001)[..., :9000]
+    mixture = targets.sum(dim=1) + rest
+    spectrum = stft(mixture)
+    mask = torch.rand(2, 2, 2, 86, spectrum.shape[-1])
+    error = (mask.index_select(-2, band) * spectrum[:, None] - stft(targets)).abs().square()
+    power = stft(targets).abs().square().sum(dim=(2, 3, 4))
+    expected = 10 * (error.sum(dim=(2, 3, 4)) / power + 1e-3).log10().mean()
+    loss = mask_loss(mask, band, targets, mixture, stft, 0.0)
+    assert loss.item() == pytest.approx(expected.item(), abs=0.05)
+
+
+def test_sharing_is_asked_only_where_all_that_sounds_is() -> None:
+    targets = noise(2, 3, 1, 4000)
+    mixture = targets.sum(dim=1)
+    mixture[1] += 0.1 * noise(1, 4000)
+    assert complete(targets, mixture).tolist() == [True, False]
+    assert complete(0 * targets, 0 * mixture).tolist() == [True, True]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from core.stft import STFT, ratio_masks
+from core.stft import STFT, ratio_masks, share
 
 
 @pytest.mark.parametrize(("n_fft", "hop"), [(512, 128), (512, 256), (4096, 1024)])
@@ -36,3 +36,25 @@ def test_oracle_masks_sum_to_one_and_complementary_masks_give_the_mixture_back()
     mixture = stems.sum(dim=0)
     separated = stft.inverse(masks * stft(mixture), 4000)
     torch.testing.assert_close(separated.sum(dim=0), mixture, atol=1e-3, rtol=0)
+
+
+def test_estimates_that_share_a_mixture_sum_to_it_even_where_none_claims_anything() -> None:
+    stft = STFT(512, 128)
+    draw = torch.Generator().manual_seed(0)
+    mixture, stems = torch.randn(2, 1, 4000, generator=draw), torch.randn(2, 3, 1, 4000)
+    stems[:, :, :, 1000:3000] = 0
+    shared = stft.inverse(share(stft(mixture), stft(stems)), 4000)
+    torch.testing.assert_close(shared.sum(dim=1), mixture, atol=1e-4, rtol=0)
+
+
+def test_a_timid_estimate_gets_what_nobody_else_claims() -> None:
+    time = torch.arange(8000) / 8000
+    low, high = (torch.sin(2 * torch.pi * hz * time) for hz in (440.0, 1600.0))
+    stft = STFT(512, 128)
+    mixture = (low + high)[None, None]
+    estimates = torch.stack([0.2 * low + 0.02 * high, 0.9 * high + 0.01 * low])[None, :, None]
+    shared = stft.inverse(share(stft(mixture), stft(estimates)), 8000)[0, :, 0]
+    for target, estimate in zip((low, high), shared, strict=True):
+        inner = slice(500, -500)
+        error = (estimate - target)[inner].square().mean() / target[inner].square().mean()
+        assert 10 * error.log10() < -20, "within 20 dB, though the first asked for a fifth of it"

@@ -7,9 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 import torch
 
-from core.backbone import MaskBackbone
 from core.evaluation.stem_stream import StemStream
-from core.separator import Separator
 from core.stft import STFT, ratio_masks
 from core.streaming import Fifo, Pair, Rows, overlap_add
 
@@ -47,11 +45,3 @@ def oracle(stream: StemStream, stft: STFT) -> Iterator[Pair]:
         truth = waiting.take(estimate.shape[1])
         shape = wanted, channels, -1
         yield truth.reshape(shape), estimate.reshape(shape)
-
-
-def own_stft(separator: Separator) -> STFT:
-    """The network's own transform, so that the oracle is the best that it could do."""
-    model = separator.model
-    if isinstance(model, MaskBackbone):
-        return STFT(model.stft.n_fft, model.stft.hop)
-    return STFT(2048, 512)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import core
 from core.evaluation.bsseval import Extent, museval_version
+from core.evaluation.result import METHODS
 from core.evaluation.score import Scorer
 from core.registry import Registry
 from core.separator import Separator, open_separator
@@ -56,6 +57,7 @@ class Plan:
             "earlier_conditions": (
                 _conditions_digest(scorer.earlier, scorer.names) if scorer.earlier else None
             ),
+            "methods": list(METHODS),
             "bsseval": self.bsseval,
             "museval": museval_version() if self.bsseval else None,
         }

@@ -15,12 +15,12 @@ from core.audio_writer import Wave
 from core.data.track import Track
 from core.errors import DataError
 from core.evaluation.bsseval import BssScores, Extent, bss_eval, in_16_bits, is_silent
-from core.evaluation.oracle import oracle, own_stft
+from core.evaluation.oracle import oracle
 from core.evaluation.result import BssRow, Leak, Method, Row, Swap, TrackScores
 from core.evaluation.stem_stream import StemStream
 from core.evaluation.summary import MIXTURE_ERROR_DB
 from core.metrics import Moments, Table
-from core.separator import Separator
+from core.separator import Separator, own_stft
 from core.streaming import Fifo, Pair, Rows
 
 SILENT_DB = -60.0
@@ -86,15 +86,20 @@ class Scorer:
             result.notes.append("none of the instruments plays in it: only leakage is measured")
             return result, {}
         estimates: dict[Method, dict[str, Wave]] = {"separator": own.stems(self.names)}
-        best = _score_pairs(oracle(stream, own_stft(self.separator)), present, keep)
+        best = _score_pairs(oracle(stream, own_stft(self.separator.model)), present, keep)
         if self.bsseval == "all":
             estimates["oracle"] = best.stems(present)
         earlier = None
         if self.earlier is not None:
             earlier = _separate(self.earlier, stream, track.rate, present, keep)
             estimates["earlier"] = earlier.stems(present)
+        together = None
+        if len(present) == len(stream.names) > 1:
+            together = _separate(self.separator, stream, track.rate, present, False, at_once=True)
         for name in audible:
-            result.rows += _rows(track.name, name, self.names, present, own, best, earlier)
+            result.rows += _rows(
+                track.name, name, self.names, present, own, best, earlier, together
+            )
             result.swaps += _swaps(track.name, name, self.names, present, own)
         return result, self._bsseval(track, stream, audible, estimates, result)
 
@@ -178,8 +183,9 @@ def _separate(
     names: Sequence[str],
     keep: bool,
     advance: Advance | None = None,
+    at_once: bool = False,
 ) -> Pass:
-    """Separate a track and add up the scores of all estimates."""
+    """Separate a track and add up the scores of all estimates; `at_once`: consistent ones."""
     wanted, channels = stream.wanted, stream.channels
     result = Pass(Moments(wanted, len(names)), Moments(wanted, 1))
     references, done = Fifo(wanted * channels), 0
@@ -190,7 +196,7 @@ def _separate(
             result.difference += _energy(mixture - stems.sum(axis=0))
             yield mixture
 
-    for mixture, estimates in separator.pairs(heard(), rate, channels, names):
+    for mixture, estimates in separator.pairs(heard(), rate, channels, names, at_once):
         truth = references.take(mixture.shape[1]).reshape(wanted, *mixture.shape)
         result.scores.add(truth, estimates)
         result.mixture.add(truth, mixture[None])
@@ -221,6 +227,7 @@ def _rows(
     own: Pass,
     best: Pass,
     earlier: Pass | None,
+    together: Pass | None,
 ) -> list[Row]:
     """One instrument's row of every method."""
     i, j = present.index(name), names.index(name)
@@ -237,6 +244,8 @@ def _rows(
         return row(method, mean(scores.sdr()), mean(scores.si_sdr()))
 
     rows = [picked("separator", own.scores, j)]
+    if together is not None:
+        rows.append(picked("together", together.scores, i))
     if earlier is not None:
         rows.append(picked("earlier", earlier.scores, i))
     if others := [column for column in range(len(names)) if column != j]:

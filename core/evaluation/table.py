@@ -23,6 +23,7 @@ from core.evaluation.summary import (
 
 TITLES: dict[Method, str] = {
     "separator": "separator",
+    "together": "separator, all stems at once",
     "earlier": "earlier checkpoint",
     "swapped": "with other conditions",
     "oracle": "oracle ratio mask",
@@ -32,7 +33,8 @@ TITLES: dict[Method, str] = {
 CAPTION = (
     "dB; SDRi and SI-SDRi: improvement over the mixture. SDR is of the whole track, without "
     "filters (also called SNR); silence always has an SDR of 0. "
-    "Swap loss: SI-SDR lost when the condition is another instrument's."
+    "Swap loss: SI-SDR lost when the condition is another instrument's. "
+    "All stems at once: as --consistent gives them, where every stem's instrument is asked for."
 )
 BSS_CAPTION = (
     "dB, by museval: medians over frames of 1 s, then over tracks. What accompanies the "
@@ -46,6 +48,9 @@ def table(result: Evaluation, title: str = "") -> Table:
     view.add_column("instrument")
     heads = ["tracks", "SDR", "SDRi", "SI-SDR", "SI-SDRi", "swap loss", "oracle SI-SDRi"]
     gains, losses = gains_over_earlier(result), swap_losses(result)
+    together = by_instrument(result, "together")
+    if together:
+        heads.append("at once SI-SDRi")
     if gains:
         heads += ["earlier SI-SDRi", "difference"]
     for head in heads:
@@ -54,6 +59,9 @@ def table(result: Evaluation, title: str = "") -> Table:
     for name, scores in by_instrument(result, "separator").items():
         cells = [*_cells(scores, KEYS), _db(losses.get(name))]
         cells.append(_db(oracle[name]["si_sdr_improvement"]))
+        if together:
+            at_once = together.get(name)
+            cells.append(_db(at_once["si_sdr_improvement"] if at_once else None))
         if gains:
             cells += [_db(earlier[name]["si_sdr_improvement"]), _signed(gains.get(name))]
         view.add_row(name, str(tracks_of(result, name)), *cells)
@@ -62,6 +70,7 @@ def table(result: Evaluation, title: str = "") -> Table:
         own = method == "separator"
         cells = ["", *_cells(overall(result, method), KEYS)]
         cells += [_db(mean_of(list(losses.values()))) if own else "", ""]
+        cells += [""] if together else []
         if gains:
             cells += ["", _signed(mean_of(list(gains.values()))) if own else ""]
         view.add_row(f"mean: {TITLES[method]}", *cells, style="bold" if own else "")

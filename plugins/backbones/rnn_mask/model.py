@@ -88,16 +88,15 @@ class RnnMask(MaskBackbone):
         films: int,
         embedding: int = 0,
     ) -> None:
-        super().__init__(n_fft, hop)
+        index = band_of_bin(n_fft // 2 + 1, bands)
+        super().__init__(n_fft, hop, index)
         if films not in (1, 2):
             raise ValueError(f"films must be 1 or 2, not {films}")
         self.sample_rate, self.channels = SAMPLE_RATE, MAX_CHANNELS
         self.condition_dim = condition_dim
         self.causal = False
         self.chunk, self.context = 10 * SAMPLE_RATE, SAMPLE_RATE
-        index = band_of_bin(self.stft.bins, bands)
         self.bands = int(index[-1]) + 1
-        self.register_buffer("band", index, persistent=False)
         self.register_buffer("bins_in_band", index.bincount().float(), persistent=False)
         self.normalise = nn.BatchNorm1d(self.bands)
         self.encode = nn.Linear(self.bands, width)
@@ -124,7 +123,7 @@ class RnnMask(MaskBackbone):
         return encoded.unflatten(0, (batch, 1, channels))
 
     def masks(self, features: Tensor, conditions: Tensor) -> Tensor:
-        """``trunk``'s features to ``(batch, instruments, channels, bins, frames)``."""
+        """``trunk``'s features to ``(batch, instruments, channels, bands, frames)``."""
         if self.encode_condition is not None:
             conditions = self.encode_condition(conditions)
         x = leaky_relu(self.film(features, conditions), 0.1)
@@ -134,5 +133,4 @@ class RnnMask(MaskBackbone):
         if self.film_after is not None:
             x = self.film_after(x, conditions)
         mask = torch.sigmoid(self.decode(leaky_relu(x, 0.1)))
-        mask = mask.float().index_select(-1, self.band)
-        return mask.transpose(-1, -2)  # (batch, instruments, channels, bins, frames)
+        return mask.transpose(-1, -2)  # (batch, instruments, channels, bands, frames)
