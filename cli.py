@@ -16,6 +16,7 @@ from commands.condition import app as condition_app
 from commands.data import app as data_app
 from commands.ddsp import app as ddsp_app
 from commands.options import (
+    Alone,
     CheckpointFile,
     Device,
     Instruments,
@@ -130,8 +131,10 @@ def separate(
         bool, typer.Option("--residual", help="Also write what the stems leave of the mixture.")
     ] = False,
     consistent: Annotated[
-        bool, typer.Option("--consistent", help="Make the stems sum to the mixture.")
+        bool,
+        typer.Option("--consistent", help="Stems share the mixture: name everything that plays."),
     ] = False,
+    alone: Alone = False,
     overwrite: Overwrite = False,
     device: Device = "auto",
     plugins_dir: PluginsDir = None,
@@ -142,7 +145,7 @@ def separate(
     subtype = SUBTYPES[bits] if bits else None
     output = Output(out, format.value, subtype, residual, consistent, overwrite)
     start_logging()
-    model, names = _open(separator, checkpoint, instruments, device, plugins_dir)
+    model, names = _open(separator, checkpoint, instruments, device, plugins_dir, alone)
     check(output, names)
     with progress("separating") as update:
         batch = separate_batch(
@@ -189,6 +192,7 @@ def evaluate(
     swaps: Annotated[
         bool, typer.Option("--swaps", help="Also show each pair of swapped conditions.")
     ] = False,
+    alone: Alone = False,
     overwrite: Overwrite = False,
     device: Device = "auto",
     plugins_dir: PluginsDir = None,
@@ -206,6 +210,7 @@ def evaluate(
         earlier=against,
         bsseval=bsseval.value if bsseval else None,
         device=device,
+        competing=not alone,
         plugins=tuple(plugins_dir or ()),
     )
     with progress("evaluating") as update:
@@ -260,13 +265,16 @@ def _open(
     instruments: list[str] | None,
     device: str,
     plugins_dir: list[Path] | None,
+    alone: bool,
 ) -> tuple[Separator, list[str]]:
     """The separator asked for, and the instruments as it calls them."""
     from core.separator import open_separator
 
     registry = Registry.load(plugins_dir or ())
     path = checkpoint_path(registry, separator, checkpoint)
-    return open_separator(path, registry, split_names(instruments or ["all"]), device)
+    return open_separator(
+        path, registry, split_names(instruments or ["all"]), device, competing=not alone
+    )
 
 
 def _print_file(report: FileReport) -> None:

@@ -26,14 +26,15 @@ from core.registry import Registry
 from core.separator import open_separator
 
 COLUMNS = (
-    *("", "tracks", "SDR", "SDRi", "SI-SDR", "SI-SDRi"),
+    *("", "tracks", "SDR", "SDRi", "SI-SDR", "SI-SDRi", "at once SI-SDRi"),
     *("oracle SI-SDRi", "swap loss", "nearest swap", "absent"),
 )
 HEAD = f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}"
 NOTES = "## Notes"  # from here on, a card is written by hand and kept
 
 LEGEND = """dB, means over tracks. SDRi and SI-SDRi: improvement over the mixture. Oracle: ratio
-mask made from the true stems. Swap loss: SI-SDR lost when another instrument's condition is given
+mask made from the true stems. At once: all stems of a track asked for together, sharing the mixture
+(`separate --consistent`). Swap loss: SI-SDR lost when another instrument's condition is given
 (mean over the others); nearest swap: the smallest such loss. Absent: level of the stem, relative
 to the mixture, in tracks without the instrument."""
 
@@ -41,6 +42,7 @@ to the mixture, in tracks without the instrument."""
 def section(title: str, result: Evaluation) -> str:
     """One evaluation as Markdown."""
     own, oracle = by_instrument(result, "separator"), by_instrument(result, "oracle")
+    together = by_instrument(result, "together")
     losses = swap_losses(result)
     lines = [f"### {title}", "", HEAD]
     for name, scores in own.items():
@@ -50,7 +52,9 @@ def section(title: str, result: Evaluation) -> str:
         swapped = [value for (asked, _), value in swap_means(result).items() if asked == name]
         nearest = None if gain is None or not swapped else gain - max(swapped)
         cells = [_text(scores[key]) for key in KEYS]
+        at_once = together.get(name)
         cells += [
+            _text(at_once["si_sdr_improvement"] if at_once else None),
             _text(oracle[name]["si_sdr_improvement"]),
             _text(losses.get(name)),
             _text(nearest),
@@ -61,7 +65,7 @@ def section(title: str, result: Evaluation) -> str:
         label = TITLES[method]
         cells = [_text(overall(result, method)[key]) for key in KEYS]
         name = f"**mean, {label}**" if method == "separator" else f"mean, {label}"
-        lines.append(f"| {name} | | {' | '.join(cells)} | | | | |")
+        lines.append(f"| {name} | | {' | '.join(cells)} | | | | | |")
     return "\n".join(lines)
 
 
@@ -118,7 +122,7 @@ def main() -> None:
     arguments = parser.parse_args()
     registry = Registry.load()
     path = registry.separator_path(arguments.name)
-    separator, names = open_separator(path, registry, ["all"])
+    separator, names = open_separator(path, registry, ["all"], competing=True)
     parts = []
     for item in arguments.sets:
         title, _, place = item.partition("=")

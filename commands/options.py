@@ -35,6 +35,14 @@ SeparatorName = Annotated[str | None, typer.Option("--separator", help="A shippe
 CheckpointFile = Annotated[Path | None, typer.Option("--checkpoint", help="A trained checkpoint.")]
 Device = Annotated[str, typer.Option(help="cpu, cuda, mps, or auto for the best there is.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that are there.")]
+Alone = Annotated[
+    bool,
+    typer.Option(
+        "--alone",
+        help="Estimate each stem by itself: the other instruments that the separator knows claim "
+        "nothing. Faster for few instruments.",
+    ),
+]
 Seed = Annotated[int, typer.Option(min=0, help="Source of chance.")]
 
 Sources = Annotated[

@@ -50,6 +50,8 @@ class Metadata(Model):
             not trained on.
         hold_out: instruments that were kept from being targets, to be asked for without training.
         adapted: instruments with FiLM modulations of their own, in the order of these.
+        rivals: instruments that compete for a mixture (`core.competition`); None: all. Adaptation
+            leaves them as they are.
         sample_rate: in Hz; channels: of the network.
         ledger: each data source with its licence and how much of it was used.
         training: command, seed, steps, minutes, hardware.
@@ -65,6 +67,7 @@ class Metadata(Model):
     conditioning: Conditioning = "harmonic"
     hold_out: list[InstrumentName] = []
     adapted: list[InstrumentName] = []
+    rivals: list[InstrumentName] | None = None
     sample_rate: pydantic.PositiveInt
     channels: pydantic.PositiveInt
     ledger: list[dict[str, str | int | float]] = []
@@ -82,6 +85,8 @@ class Metadata(Model):
     def _adapted_are_known(self) -> Metadata:
         if not set(self.adapted) <= set(self.instruments):
             raise ValueError("an instrument is adapted that is none of its instruments")
+        if not set(self.rivals or []) <= set(self.instruments):
+            raise ValueError("an instrument competes that is none of its instruments")
         return self
 
 
@@ -105,6 +110,16 @@ class Checkpoint:
     def addressed(self, vector: NDArray[np.float32], instrument: str) -> NDArray[np.float32]:
         """A condition (dim,) as the network takes it; see `core.adaptation.addressed`."""
         return addressed(vector, self.metadata.adapted, instrument)
+
+    def rivals(self) -> dict[str, NDArray[np.float32]]:
+        """Instruments that compete for a mixture, with their conditions as the network takes them.
+
+        An adapted one competes as it was before, so that adapting it changes no other's stem.
+        """
+        chosen = self.metadata.rivals
+        names = self.metadata.instruments if chosen is None else chosen
+        nobody = ""  # whose modulations are nobody's are those of the shared generator
+        return {name: self.addressed(self.conditions[name], nobody) for name in names}
 
 
 def save(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from copy import copy
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,6 +18,7 @@ from core.audio import check_finite
 from core.audio_writer import BLOCK, Wave
 from core.backbone import Backbone, MaskBackbone
 from core.checkpoint import Checkpoint
+from core.competition import compete
 from core.condition.conditioner import as_version
 from core.errors import AudioError, CheckpointError, TimbresepError, UnknownNameError, nearest
 from core.instrument import plain
@@ -38,6 +41,8 @@ class Separator:
         checkpoint: network and the conditions it was trained with.
         extra: conditions (dim,) of instruments that the network was not trained on.
         device: where to compute: cpu, cuda, mps, or auto for the best there is.
+        competing: whether all instruments that the network was trained on claim their sound first
+            (`core.competition`): better, and slower where few are asked for.
 
     Raises:
         CheckpointError: an extra condition has another length than the checkpoint's.
@@ -49,6 +54,7 @@ class Separator:
         checkpoint: Checkpoint,
         extra: Mapping[str, NDArray[np.float32]] | None = None,
         device: str = "cpu",
+        competing: bool = False,
     ) -> None:
         self.model = checkpoint.model
         self.checkpoint = checkpoint
@@ -65,6 +71,18 @@ class Separator:
         self.device = _device(device)
         self.model.to(self.device).eval()
         self.stft = own_stft(self.model).to(self.device)
+        self._rivals = checkpoint.rivals() if competing else {}
+
+    @property
+    def competing(self) -> bool:
+        """Whether instruments compete for the mixture."""
+        return len(self._rivals) > 1
+
+    def alone(self) -> Separator:
+        """The same separator with each stem estimated by itself."""
+        other = copy(self)
+        other._rivals = {}
+        return other
 
     @property
     def instruments(self) -> tuple[str, ...]:
@@ -132,7 +150,7 @@ class Separator:
                 f"{channels} channels; mono and stereo are supported",
                 hint="mix it down to stereo first",
             )
-        conditions = self._stack(instruments)
+        asked = self._ask(instruments, make_consistent)
         model, count = self.model, len(instruments)
         waiting = Fifo(channels)
 
@@ -142,7 +160,7 @@ class Separator:
                 yield block
 
         def process(window: Rows) -> Rows:
-            return self._process(window, conditions, make_consistent)
+            return self._process(window, asked)
 
         slow = resampled(tapped(), rate, model.sample_rate, channels)
         fade = min(model.context, model.chunk // 32)
@@ -158,8 +176,8 @@ class Separator:
 
         return consistent(aligned()) if make_consistent else aligned()
 
-    def _stack(self, instruments: Sequence[str]) -> torch.Tensor:
-        """Conditions (instruments, dim) on the device, as the network takes them."""
+    def _ask(self, instruments: Sequence[str], consistent: bool) -> _Asked:
+        """The conditions as the network takes them, and those of rivals where some compete."""
         if not instruments:
             raise UnknownNameError("no instrument asked for", hint=nearest("", self.instruments))
         for name in instruments:
@@ -169,23 +187,31 @@ class Separator:
                     hint=nearest(name, self.instruments),
                 )
         addressed = self.checkpoint.addressed
-        stacked = np.stack([addressed(self._conditions[name], name) for name in instruments])
-        return torch.from_numpy(stacked).to(self.device)
+        vectors = [addressed(self._conditions[name], name) for name in instruments]
+        rivals: dict[str, int] = {}
+        if self.competing and not consistent and any(n in self._rivals for n in instruments):
+            for name, vector in self._rivals.items():
+                place = instruments.index(name) if name in instruments else -1
+                if place < 0 or not np.array_equal(vectors[place], vector):
+                    place = len(vectors)
+                    vectors.append(vector)
+                rivals[name] = place
+        stacked = torch.from_numpy(np.stack(vectors)).to(self.device)
+        same = torch.tensor([[name == rival for rival in rivals] for name in instruments])
+        return _Asked(stacked, len(instruments), list(rivals.values()), same, consistent)
 
     @torch.inference_mode()
-    def _process(self, window: Rows, conditions: torch.Tensor, sharing: bool) -> Rows:
+    def _process(self, window: Rows, asked: _Asked) -> Rows:
         """All instruments of one window in one call: (channels, n) → (instruments·channels, n)."""
         channels, samples = window.shape
         if not window.any():  # digital silence holds no instrument
-            return np.zeros((len(conditions) * channels, samples), np.float32)
+            return np.zeros((asked.count * channels, samples), np.float32)
         mixture = torch.from_numpy(window).to(self.device)
         # (1, channels, n); a mono network hears each channel by itself: (channels, 1, n)
         mixture = mixture.unsqueeze(1 if channels > self.model.channels else 0)
         try:
-            stems = self.model(mixture, conditions.expand(len(mixture), -1, -1))
-            if sharing:
-                shared = share(self.stft(mixture), self.stft(stems))
-                stems = self.stft.inverse(shared, samples)
+            stems = self.model(mixture, asked.conditions.expand(len(mixture), -1, -1))
+            stems = self._together(mixture, stems, asked)
         except torch.OutOfMemoryError as error:
             raise TimbresepError(
                 f"not enough memory on {self.device}", hint="use --device cpu"
@@ -199,9 +225,49 @@ class Separator:
         flat: Rows = stems.reshape(-1, samples).float().cpu().numpy()
         return flat
 
+    def _together(self, mixture: torch.Tensor, stems: torch.Tensor, asked: _Asked) -> torch.Tensor:
+        """The stems asked for, as what is known of one another makes them.
+
+        Instruments that are no rivals, because the network was not trained on them, stay as they
+        are: those that it was trained on would claim their sound.
+        """
+        own, samples = stems[:, : asked.count], mixture.shape[-1]
+        if asked.consistent:
+            return self.stft.inverse(share(self.stft(mixture), self.stft(own)), samples)
+        if not asked.rivals:
+            return own
+        spectra = self.stft(stems)
+        competed = compete(
+            self.stft(mixture), spectra[:, : asked.count], spectra[:, asked.rivals], asked.same
+        )
+        known = asked.same.any(dim=1)[:, None, None].to(own.device)  # (instruments, 1, 1)
+        return torch.where(known, self.stft.inverse(competed, samples), own)
+
+
+@dataclass
+class _Asked:
+    """What the network is asked in one call.
+
+    Attributes:
+        conditions: (rows, dim); the first `count` are those of the instruments asked for.
+        rivals: the rows of all that compete; none where each stem is estimated by itself.
+        same: which rival is which instrument itself, (count, rivals).
+        consistent: whether the stems share the mixture instead.
+    """
+
+    conditions: torch.Tensor
+    count: int
+    rivals: list[int]
+    same: torch.Tensor
+    consistent: bool
+
 
 def open_separator(
-    path: Path, registry: Registry, names: Sequence[str], device: str = "cpu"
+    path: Path,
+    registry: Registry,
+    names: Sequence[str],
+    device: str = "cpu",
+    competing: bool = False,
 ) -> tuple[Separator, list[str]]:
     """Load a checkpoint for some instruments.
 
@@ -212,7 +278,7 @@ def open_separator(
         path: the checkpoint.
         registry: the plugins: aliases, conditions of new instruments, the backbone.
         names: names or aliases, or "all" for every instrument in the checkpoint.
-        device: as for `Separator`.
+        device, competing: as for `Separator`.
 
     Returns:
         The separator, and the names asked for, each once, as it calls them.
@@ -236,7 +302,7 @@ def open_separator(
             "condition alone",
             name,
         )
-    return Separator(loaded, extra, device), list(chosen)
+    return Separator(loaded, extra, device, competing), list(chosen)
 
 
 def _condition(

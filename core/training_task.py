@@ -161,6 +161,7 @@ class AdaptationTask(Task):
             "instruments": _with(self.before.instruments, self.name),
             "hold_out": [name for name in self.before.hold_out if name != self.name],
             "adapted": self.adapted,
+            "rivals": self.before.instruments if self.before.rivals is None else self.before.rivals,
         }
 
     def identity(self) -> dict[str, object]:

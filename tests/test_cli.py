@@ -47,7 +47,7 @@ def test_list_shows_what_works_and_what_does_not(
 
 
 def test_separate_writes_stems(given: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert separate("song.wav", "-i", "fiddle, flute") == 0
+    assert separate("song.wav", "-i", "fiddle, flute", "--alone") == 0
     wave, _ = audio.read("song.wav")
     for name, gain in (("violin", 0.5), ("flute", 0.25)):
         stem, rate = audio.read(given / "out" / "song" / f"{name}.wav")
@@ -63,6 +63,18 @@ def test_all_is_every_instrument_of_the_checkpoint(given: Path) -> None:
         "flute.wav",
         "violin.wav",
     ]
+
+
+def test_instruments_compete_unless_they_are_alone(given: Path) -> None:
+    def levels(*options: str) -> list[float]:
+        assert separate("song.wav", *options) == 0
+        paths = [given / "out" / "song" / f"{name}.wav" for name in ("violin", "flute")]
+        return [float(np.linalg.norm(audio.read(path)[0])) for path in paths]
+
+    alone, among_rivals = levels("--alone"), levels("--overwrite")
+    # 0.5 and 0.25 of the sound; with 0.1 for nobody that makes 0.85
+    assert among_rivals[0] / alone[0] == pytest.approx(1 / 0.85, rel=0.1)
+    assert among_rivals[0] / among_rivals[1] == pytest.approx(2, rel=0.1)
 
 
 @pytest.mark.parametrize(

@@ -178,7 +178,7 @@ def test_bad_tracks_are_skipped_and_counted(capsys: pytest.CaptureFixture[str]) 
     stem("long-mixture", "mixture", np.tile(noise(0), 2))
     stem("others", "kazoo", noise(0))
     bad = {"short", "rates", "corrupt", "empty", "nan", "silent", "mixture-only", "long-mixture"}
-    arguments = ["evaluate", "tracks", "--checkpoint", "model.safetensors", "-o", "out"]
+    arguments = ["evaluate", "tracks", "--checkpoint", "model.safetensors", "-o", "out", "--alone"]
     assert cli.main(arguments) == 1
     shown = capsys.readouterr()
     errors = [line for line in shown.err.splitlines() if line.startswith("error:")]

@@ -24,7 +24,7 @@ class Plan:
         instruments: whom to ask it for, or "all" that it knows.
         earlier: another checkpoint to score beside it.
         bsseval: whose stems BSSEval measures; None for nobody's.
-        device: as for `core.separator.Separator`.
+        device, competing: as for `core.separator.Separator`.
         plugins: folders of plugin folders, besides the usual ones.
     """
 
@@ -33,15 +33,18 @@ class Plan:
     earlier: Path | None = None
     bsseval: Extent | None = None
     device: str = "cpu"
+    competing: bool = False
     plugins: tuple[Path, ...] = ()
 
     def open(self) -> Scorer:
         """Load the checkpoints; errors as `core.separator.open_separator`."""
         registry = Registry.load(self.plugins)
-        separator, names = open_separator(self.checkpoint, registry, self.instruments, self.device)
+        separator, names = open_separator(
+            self.checkpoint, registry, self.instruments, self.device, self.competing
+        )
         earlier = None
         if self.earlier is not None:
-            earlier, _ = open_separator(self.earlier, registry, names, self.device)
+            earlier, _ = open_separator(self.earlier, registry, names, self.device, self.competing)
         return Scorer(separator, tuple(names), earlier, self.bsseval)
 
     def settings(self, scorer: Scorer) -> dict[str, object]:
@@ -58,6 +61,7 @@ class Plan:
                 _conditions_digest(scorer.earlier, scorer.names) if scorer.earlier else None
             ),
             "methods": list(METHODS),
+            "competing": self.competing,
             "bsseval": self.bsseval,
             "museval": museval_version() if self.bsseval else None,
         }

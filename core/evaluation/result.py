@@ -8,9 +8,11 @@ from typing import Literal
 
 import numpy as np
 
-Method = Literal["separator", "together", "earlier", "swapped", "oracle", "mixture", "silence"]
+Method = Literal[
+    "separator", "alone", "together", "earlier", "swapped", "oracle", "mixture", "silence"
+]
 METHODS: tuple[Method, ...] = (
-    *("separator", "together", "earlier", "swapped"),
+    *("separator", "alone", "together", "earlier", "swapped"),
     *("oracle", "mixture", "silence"),
 )
 KEYS = ("sdr", "sdr_improvement", "si_sdr", "si_sdr_improvement")
@@ -24,7 +26,8 @@ class Row:
     """One instrument of one track under one method, in dB.
 
     SI-SDR of silence does not exist: None. The swapped row is the mean over the conditions of
-    all other instruments. Together: all stems of the track are asked for at once and share the
+    all other instruments. Alone: each stem estimated by itself, where the separator's compete.
+    Together: all stems of the track are asked for at once and share the
     mixture (`separate --consistent`); only where each of them is one of the instruments.
     """
 

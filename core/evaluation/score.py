@@ -93,12 +93,14 @@ class Scorer:
         if self.earlier is not None:
             earlier = _separate(self.earlier, stream, track.rate, present, keep)
             estimates["earlier"] = earlier.stems(present)
-        together = None
+        alone = together = None
+        if self.separator.competing:
+            alone = _separate(self.separator.alone(), stream, track.rate, present, False)
         if len(present) == len(stream.names) > 1:
             together = _separate(self.separator, stream, track.rate, present, False, at_once=True)
         for name in audible:
             result.rows += _rows(
-                track.name, name, self.names, present, own, best, earlier, together
+                track.name, name, self.names, present, own, best, earlier, alone, together
             )
             result.swaps += _swaps(track.name, name, self.names, present, own)
         return result, self._bsseval(track, stream, audible, estimates, result)
@@ -227,6 +229,7 @@ def _rows(
     own: Pass,
     best: Pass,
     earlier: Pass | None,
+    alone: Pass | None,
     together: Pass | None,
 ) -> list[Row]:
     """One instrument's row of every method."""
@@ -244,6 +247,8 @@ def _rows(
         return row(method, mean(scores.sdr()), mean(scores.si_sdr()))
 
     rows = [picked("separator", own.scores, j)]
+    if alone is not None:
+        rows.append(picked("alone", alone.scores, i))
     if together is not None:
         rows.append(picked("together", together.scores, i))
     if earlier is not None:

@@ -151,8 +151,7 @@ class Up(nn.Module):
 class Recurrence(nn.Module):
     """Bidirectional LSTM over time that sees all pitches at once.
 
-    It computes in single precision whatever surrounds it: half-precision LSTMs do not train on
-    CPUs.
+    It computes in single precision whatever surrounds it, so that sums over long times stay exact.
     """
 
     def __init__(self, features: int, hidden: int, embedding: int) -> None:
