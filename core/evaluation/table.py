@@ -35,7 +35,8 @@ CAPTION = (
     "dB; SDRi and SI-SDRi: improvement over the mixture. SDR is of the whole track, without "
     "filters (also called SNR); silence always has an SDR of 0. "
     "Swap loss: SI-SDR lost when the condition is another instrument's. "
-    "Each stem alone: as --alone gives it. All stems at once: as --consistent gives them, where every stem's instrument is asked for."
+    "Each stem alone: as --alone gives it. All stems at once: as --consistent gives them, where "
+    "every stem's instrument is asked for."
 )
 BSS_CAPTION = (
     "dB, by museval: medians over frames of 1 s, then over tracks. What accompanies the "
