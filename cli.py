@@ -268,7 +268,7 @@ def _open(
     alone: bool,
 ) -> tuple[Separator, list[str]]:
     """The separator asked for, and the instruments as it calls them."""
-    from core.separator import open_separator
+    from core.opening import open_separator
 
     registry = Registry.load(plugins_dir or ())
     path = checkpoint_path(registry, separator, checkpoint)

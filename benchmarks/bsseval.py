@@ -22,8 +22,8 @@ from rich.table import Table
 
 from core import audio
 from core.evaluation import Plan, evaluate_folder
+from core.opening import open_separator
 from core.registry import ROOT, Registry
-from core.separator import open_separator
 
 DEMO = ROOT / "data/starter/demo/chorale"
 WANTED = ("vocals", "bass")

@@ -22,8 +22,8 @@ from rich.console import Console
 from rich.table import Table
 
 from core import audio
+from core.opening import open_separator
 from core.registry import ROOT, Registry
-from core.separator import open_separator
 
 MIXTURE = ROOT / "data/starter/demo/mixture.flac"
 

@@ -22,8 +22,8 @@ from core.evaluation import Evaluation, evaluate, named_folder, tracks_in
 from core.evaluation.store import write_json
 from core.evaluation.summary import by_instrument, methods_in, overall, swap_losses, swap_means
 from core.evaluation.table import TITLES
+from core.opening import open_separator
 from core.registry import Registry
-from core.separator import open_separator
 
 COLUMNS = (
     *("", "tracks", "SDR", "SDRi", "SI-SDR", "SI-SDRi", "at once SI-SDRi"),

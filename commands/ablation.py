@@ -36,7 +36,7 @@ def ablate(
     from core import ablation
     from core.ablation import table
     from core.evaluation import tracks_in
-    from core.separator import open_separator
+    from core.opening import open_separator
 
     start_logging()
     *given, root = paths

@@ -14,8 +14,9 @@ from core import checkpoint
 from core.adaptation import addressed
 from core.errors import CheckpointError, ConfigError, TrainingError
 from core.film import FiLM
+from core.opening import open_separator
 from core.registry import Registry
-from core.separator import Separator, open_separator
+from core.separator import Separator
 from core.trainer import TrainRequest, fit
 from core.training_run import TrainingRun
 

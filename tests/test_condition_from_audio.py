@@ -15,9 +15,9 @@ from core.condition.conditioner import LAYOUTS
 from core.condition.solo_notes import listen, name_notes, notes_of
 from core.condition.view import similarity
 from core.errors import DataError
+from core.opening import open_separator
 from core.plugin_files import build_condition
 from core.registry import Registry
-from core.separator import open_separator
 
 RATE = 22_050
 REED = np.array([0.8, 0.6, 0.5, 0.35, 0.2, 0.12, 0.06, 0.03, 0.02, 0.01])

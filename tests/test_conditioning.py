@@ -14,8 +14,8 @@ from core import checkpoint
 from core.data.mixer import MixtureDataset
 from core.errors import CheckpointError, TimbresepError, TrainingError
 from core.evaluation import evaluate, tracks_in
+from core.opening import open_separator
 from core.registry import Registry
-from core.separator import open_separator
 from core.trainer import TrainResult, fit
 from core.training_labels import FixedConditions, LearnedConditions, labels
 from core.training_run import TrainingRun

@@ -11,8 +11,9 @@ import core
 from core.evaluation.bsseval import Extent, museval_version
 from core.evaluation.result import METHODS
 from core.evaluation.score import Scorer
+from core.opening import open_separator
 from core.registry import Registry
-from core.separator import Separator, open_separator
+from core.separator import Separator
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ class Plan:
     plugins: tuple[Path, ...] = ()
 
     def open(self) -> Scorer:
-        """Load the checkpoints; errors as `core.separator.open_separator`."""
+        """Load the checkpoints; errors as `core.opening.open_separator`."""
         registry = Registry.load(self.plugins)
         separator, names = open_separator(
             self.checkpoint, registry, self.instruments, self.device, self.competing

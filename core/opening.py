@@ -1,0 +1,103 @@
+"""Open a checkpoint for some instruments, by whatever names they are asked for."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core import checkpoint as checkpoints
+from core.checkpoint import Checkpoint
+from core.condition.conditioner import as_version
+from core.errors import CheckpointError, UnknownNameError, nearest
+from core.instrument import plain
+from core.registry import Registry
+from core.separator import Separator
+
+log = logging.getLogger(__name__)
+
+ALL = "all"
+
+
+def open_separator(
+    path: Path,
+    registry: Registry,
+    names: Sequence[str],
+    device: str = "cpu",
+    competing: bool = False,
+) -> tuple[Separator, list[str]]:
+    """Load a checkpoint for some instruments.
+
+    An instrument that the checkpoint was not trained on is separated with the condition of its
+    plugin, and a notice says so.
+
+    Args:
+        path: the checkpoint.
+        registry: the plugins: aliases, conditions of new instruments, the backbone.
+        names: names or aliases, or "all" for every instrument in the checkpoint.
+        device, competing: as for `Separator`.
+
+    Returns:
+        The separator, and the names asked for, each once, as it calls them.
+
+    Raises:
+        CheckpointError: the file is missing, damaged or of a later condition version than a plugin.
+        UnknownNameError: an instrument known to neither the checkpoint nor a plugin.
+    """
+    loaded = checkpoints.load(path, registry.backbone)
+    chosen: dict[str, NDArray[np.float32]] = {}
+    for asked in names:
+        if asked.strip().lower() == ALL:
+            chosen.update(loaded.conditions)
+        else:
+            name, vector = _condition(asked, loaded, registry)
+            chosen[name] = vector
+    extra = {name: vector for name, vector in chosen.items() if name not in loaded.conditions}
+    for name in extra:
+        log.warning(
+            "'%s' was not in this separator's training: it is separated by its plugin's "
+            "condition alone",
+            name,
+        )
+    return Separator(loaded, extra, device, competing), list(chosen)
+
+
+def _condition(
+    asked: str, loaded: Checkpoint, registry: Registry
+) -> tuple[str, NDArray[np.float32]]:
+    """(canonical name, condition) of one instrument; the checkpoint's own goes first."""
+    wanted = plain(asked)
+    if wanted in loaded.conditions:
+        return wanted, loaded.conditions[wanted]
+    try:
+        instrument = registry.instruments([asked])[0]
+    except UnknownNameError as error:
+        known = {*loaded.conditions, *(item.name for item in registry.instruments())}
+        raise UnknownNameError(error.message, nearest(wanted, known)) from error
+    if instrument.name in loaded.conditions:
+        return instrument.name, loaded.conditions[instrument.name]
+    if loaded.metadata.conditioning != "harmonic":
+        raise CheckpointError(
+            f"{loaded.path} was trained with '{loaded.metadata.conditioning}' conditions, which "
+            f"say nothing about '{instrument.name}'",
+            hint=f"it knows {', '.join(loaded.conditions)}; a new instrument needs a separator "
+            "trained with harmonic conditions",
+        )
+    version, expected = instrument.config.condition.version, loaded.metadata.condition_version
+    if version < expected:
+        raise CheckpointError(
+            f"'{instrument.name}' has a condition of version {version}, "
+            f"{loaded.path} expects {expected}",
+            hint=f"rebuild it with `condition build {instrument.name}`",
+        )
+    vector = as_version(instrument.condition(), expected)
+    if not vector.any():
+        raise CheckpointError(
+            f"{loaded.path} takes conditions of version {expected}, which say nothing about "
+            f"'{instrument.name}'",
+            hint=f"train one that knows it: python cli.py train --plugin {instrument.name}",
+        )
+    return instrument.name, vector
