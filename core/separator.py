@@ -174,32 +174,35 @@ class Separator:
                     f"{self.checkpoint.path.name} knows no instrument '{name}'",
                     hint=nearest(name, self.instruments),
                 )
-        addressed = self.checkpoint.addressed
-        vectors = [addressed(self._conditions[name], name) for name in instruments]
-        rivals: dict[str, int] = {}
-        if self.competing and not consistent and any(n in self._rivals for n in instruments):
-            for name, vector in self._rivals.items():
-                place = instruments.index(name) if name in instruments else -1
-                if place < 0 or not np.array_equal(vectors[place], vector):
-                    place = len(vectors)
-                    vectors.append(vector)
-                rivals[name] = place
-        stacked = torch.from_numpy(np.stack(vectors)).to(self.device)
-        same = torch.tensor([[name == rival for rival in rivals] for name in instruments])
-        return _Asked(stacked, len(instruments), list(rivals.values()), same, consistent)
+        vectors = {n: self.checkpoint.addressed(self._conditions[n], n) for n in instruments}
+        known = [n for n in instruments if n in self._rivals]
+        rivals = self._rivals if self.competing and known and not consistent else {}
+        rest = [n for n in vectors if n not in rivals or (vectors[n] != rivals[n]).any()]
+        calls = [[vectors[name] for name in rest]]
+        if rivals:  # what else is asked for must not change a bit of what any call gives
+            calls = [list(rivals.values()), *([vectors[name]] for name in rest)]
+        return _Asked(
+            [torch.from_numpy(np.stack(call)).to(self.device) for call in calls],
+            [
+                len(rivals) + rest.index(n) if n in rest else list(rivals).index(n)
+                for n in instruments
+            ],
+            torch.tensor([[name == rival for rival in rivals] for name in instruments]),
+            consistent,
+        )
 
     @torch.inference_mode()
     def _process(self, window: Rows, asked: _Asked) -> Rows:
         """All instruments of one window in one call: (channels, n) → (instruments·channels, n)."""
         channels, samples = window.shape
         if not window.any():  # digital silence holds no instrument
-            return np.zeros((asked.count * channels, samples), np.float32)
+            return np.zeros((len(asked.rows) * channels, samples), np.float32)
         mixture = torch.from_numpy(window).to(self.device)
         # (1, channels, n); a mono network hears each channel by itself: (channels, 1, n)
         mixture = mixture.unsqueeze(1 if channels > self.model.channels else 0)
         try:
-            stems = self.model(mixture, asked.conditions.expand(len(mixture), -1, -1))
-            stems = self._together(mixture, stems, asked)
+            calls = (self.model(mixture, c.expand(len(mixture), -1, -1)) for c in asked.calls)
+            stems = self._together(mixture, torch.cat(list(calls), dim=1), asked)
         except torch.OutOfMemoryError as error:
             raise TimbresepError(
                 f"not enough memory on {self.device}", hint="use --device cpu"
@@ -219,14 +222,15 @@ class Separator:
         Instruments that are no rivals, because the network was not trained on them, stay as they
         are: those that it was trained on would claim their sound.
         """
-        own, samples = stems[:, : asked.count], mixture.shape[-1]
+        own, samples = stems[:, asked.rows], mixture.shape[-1]
         if asked.consistent:
             return self.stft.inverse(share(self.stft(mixture), self.stft(own)), samples)
-        if not asked.rivals:
+        rivals = asked.same.shape[1]
+        if not rivals:
             return own
         spectra = self.stft(stems)
         competed = compete(
-            self.stft(mixture), spectra[:, : asked.count], spectra[:, asked.rivals], asked.same
+            self.stft(mixture), spectra[:, asked.rows], spectra[:, :rivals], asked.same
         )
         known = asked.same.any(dim=1)[:, None, None].to(own.device)  # (instruments, 1, 1)
         return torch.where(known, self.stft.inverse(competed, samples), own)
@@ -234,18 +238,18 @@ class Separator:
 
 @dataclass
 class _Asked:
-    """What the network is asked in one call.
+    """What the network is asked about each window.
 
     Attributes:
-        conditions: (rows, dim); the first `count` are those of the instruments asked for.
-        rivals: the rows of all that compete; none where each stem is estimated by itself.
-        same: which rival is which instrument itself, (count, rivals).
+        calls: conditions (rows, dim) of one call after the other. Where instruments compete, those
+            of all rivals come first, then each of the others asked for.
+        rows: of the instruments asked for, among the rows of all calls.
+        same: which rival, in the first rows, is which instrument itself: (instruments, rivals).
         consistent: whether the stems share the mixture instead.
     """
 
-    conditions: torch.Tensor
-    count: int
-    rivals: list[int]
+    calls: list[torch.Tensor]
+    rows: list[int]
     same: torch.Tensor
     consistent: bool
 

@@ -64,24 +64,34 @@ def adaptation(tones: Path, out: Path, start: Path, name: str, **options: object
     return request(tones, out, **{**given, **options})
 
 
-def stems(registry: Registry, path: Path, names: list[str], channels: int = 2) -> dict[str, bytes]:
+def stems(
+    registry: Registry,
+    path: Path,
+    names: list[str],
+    channels: int = 2,
+    competing: bool = False,
+) -> dict[str, bytes]:
     """What a checkpoint makes of three seconds of noise and tones, bit for bit."""
     rng = np.random.default_rng(0)
     time = np.arange(3 * RATE) / RATE
     tones = sum(np.sin(2 * np.pi * hz * time) for hz in (100, 600, 2500))
     wave = (0.1 * tones + 0.02 * rng.standard_normal((channels, len(time)))).astype(np.float32)
-    separator, found = open_separator(path, registry, names)
+    separator, found = open_separator(path, registry, names, competing=competing)
     return {name: x.tobytes() for name, x in separator.separate(wave, RATE, found).items()}
 
 
 @pytest.mark.parametrize("channels", [1, 2])
+@pytest.mark.parametrize("competing", [False, True])
 def test_the_others_stay_bit_identical(
-    registry: Registry, parent: Path, adapted: Path, channels: int
+    registry: Registry, parent: Path, adapted: Path, channels: int, competing: bool
 ) -> None:
-    assert stems(registry, parent, KNOWN, channels) == stems(registry, adapted, KNOWN, channels)
+    def made(path: Path, names: list[str]) -> dict[str, bytes]:
+        return stems(registry, path, names, channels, competing)
+
+    assert made(parent, KNOWN) == made(adapted, KNOWN)
     everyone = [*KNOWN, "violin"]
-    before = stems(registry, parent, everyone, channels)  # by the plugin's condition alone
-    after = stems(registry, adapted, everyone, channels)
+    before = made(parent, everyone)  # the violin by the plugin's condition alone
+    after = made(adapted, everyone)
     assert {name: after[name] == before[name] for name in everyone} == {
         "bass": True,
         "flute": True,
@@ -120,9 +130,10 @@ def test_a_second_adaptation_leaves_the_first(
     metadata = checkpoint.read_metadata(second)
     assert (metadata.instruments, metadata.adapted) == ([*KNOWN, "violin"], ["violin", "bass"])
     names = [*KNOWN, "violin"]
-    before, after = stems(registry, adapted, names), stems(registry, second, names)
-    assert before["bass"] != after["bass"]
-    assert (before["flute"], before["violin"]) == (after["flute"], after["violin"])
+    for competing in (True, False):
+        before, after = (stems(registry, x, names, 2, competing) for x in (adapted, second))
+        assert before["bass"] != after["bass"]
+        assert (before["flute"], before["violin"]) == (after["flute"], after["violin"])
     again = adapt(registry, tones, tmp_path / "violin", second, "violin", max_steps=2)
     assert checkpoint.read_metadata(again).adapted == ["violin", "bass"], "it keeps its place"
     third = stems(registry, again, names)
