@@ -32,7 +32,8 @@ COLUMNS = (
 HEAD = f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}"
 NOTES = "## Notes"  # from here on, a card is written by hand and kept
 
-LEGEND = """dB, means over tracks, of stems as `separate` gives them. SDRi and SI-SDRi: improvement over the
+LEGEND = """\
+dB, means over tracks, of stems as `separate` gives them. SDRi and SI-SDRi: improvement over the
 mixture. Oracle: ratio mask made from the true stems. At once: all stems of a track asked for
 together, sharing the mixture (`separate --consistent`). Swap loss: SI-SDR lost when another
 instrument's condition is given (mean over the others); nearest swap: the smallest such loss.
