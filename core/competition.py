@@ -3,6 +3,8 @@
 Each stem is estimated by itself, so a network that is not sure lets two stems have the same sound,
 or none. Asked for all the instruments that it knows, it can tell more: what a clarinet claims
 firmly is hardly the saxophone's.
+
+The constants were chosen on the validation tracks of the separator that ships.
 """
 
 from __future__ import annotations

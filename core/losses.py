@@ -95,7 +95,7 @@ def waveform_loss(estimate: Tensor, target: Tensor, mixture: Tensor, sharing: fl
 def mask_loss(
     mask: Tensor, band: Tensor | None, target: Tensor, mixture: Tensor, stft: STFT, sharing: float
 ) -> Tensor:
-    """`waveform_loss` of masked spectra, without synthesis: several times faster on a CPU.
+    """`waveform_loss` of masked spectra, without synthesis (`benchmarks/training_step.py`).
 
     A mask M that is constant within a band errs there by ``Σ|M·X − S|² = M²·Σ|X|² −
     2M·Σ Re(X*·S) + Σ|S|²``, whose sums do not depend on M. By Parseval's theorem that is the power

@@ -27,8 +27,8 @@ class Row:
 
     SI-SDR of silence does not exist: None. The swapped row is the mean over the conditions of
     all other instruments. Alone: each stem estimated by itself, where the separator's compete.
-    Together: all stems of the track are asked for at once and share the
-    mixture (`separate --consistent`); only where each of them is one of the instruments.
+    Together: all stems of the track are asked for at once and share the mixture (`separate
+    --consistent`); only where each of them is one of the instruments.
     """
 
     track: str
