@@ -182,6 +182,10 @@ def render_tracks(
         ),
     ] = None,
     licence: Annotated[str | None, typer.Option(help="Terms of the recorded notes.")] = None,
+    detune: Annotated[
+        float,
+        typer.Option(min=0, max=99, help="Most cents that each player is out of tune, at random."),
+    ] = 0.0,
     seed: Seed = 0,
     plugins_dir: PluginsDir = None,
 ) -> None:
@@ -190,6 +194,8 @@ def render_tracks(
 
     if samples and soundfont:
         raise ConfigError("--samples and --soundfont exclude each other", "give one of them")
+    if samples and detune:
+        raise ConfigError("recorded notes are as in tune as they are", "leave out --detune")
     if licence and not samples:
         raise ConfigError("--licence states the terms of --samples", "give both, or neither")
     names = split_names(instruments or ["all"])
@@ -208,6 +214,7 @@ def render_tracks(
             samples=samples,
             licence=licence,
             seed=seed,
+            detune=detune,
             progress=lambda done, total: update(done / total, f"{done} of {total} tracks"),
         )
     make_console().print(f"{len(folders)} tracks in {out}", soft_wrap=True)

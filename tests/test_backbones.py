@@ -19,6 +19,7 @@ SMALL = {
 SPECS = {spec.name: spec for spec in Registry.load().backbones()}
 KIT = {name: (name, SMALL.get(name, {})) for name in sorted(SPECS)}
 KIT["rnn_mask, encoded"] = ("rnn_mask", {**SMALL["rnn_mask"], "embedding": 10})
+KIT["rnn_mask, second look"] = ("rnn_mask", {**SMALL["rnn_mask"], "embedding": 10, "second": 16})
 
 
 @pytest.fixture(params=KIT)

@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from core import audio
+from core.data.effects import colour
 from core.data.mixer import MixConfig, MixtureDataset
 from core.data.reader import StemReader
 from core.data.track import Track
@@ -115,6 +116,21 @@ def test_pitch_shift_moves_a_tone_by_its_semitones(
     assert peak_hz(data[0]["targets"][0, 0]) == pytest.approx(expected, abs=0.5)
 
 
+def test_stems_of_a_mixture_are_out_of_tune_by_themselves(tracks: list[Track]) -> None:
+    options = BARE | {"detune_cents": 40.0, "coherent": 1.0, "stems": (2, 2), "targets": 2}
+    data = dataset(tracks, ["bass", "violin"], **options)
+    cents = []
+    for item in (data[k] for k in range(len(data))):
+        if item["targets"].any(dim=(1, 2)).all():
+            names = [data.names[i] for i in item["instruments"].tolist()]
+            found = [peak_hz(wave[0]) for wave in item["targets"]]
+            shift = [np.log2(hz / HZ[name]) for hz, name in zip(found, names, strict=True)]
+            cents.append(1200 * np.array(shift))
+    assert len(cents) > 5
+    assert 20 < np.abs(cents).max() < 45
+    assert np.abs(np.diff(cents, axis=1)).max() > 10
+
+
 def test_gain_and_pan_stay_in_bounds(tracks: list[Track]) -> None:
     options = {"gain_db": (-6.0, 3.0), "pan": 0.5, "stems": (2, 2)}
     data = dataset(tracks, ["violin"], targets=1, **BARE | {"centred": 0.0} | options)
@@ -141,6 +157,26 @@ def test_colour_keeps_the_tone_and_bounds_its_level(tracks: list[Track]) -> None
         levels.append(10 * float(torch.log10(middle.square().mean() / (0.1**2 / 2))))
     assert max(np.abs(levels)) < 6.5
     assert np.std(levels) > 0.5
+
+
+@pytest.mark.parametrize("semitones", [-4.0, 4.0])
+def test_moved_resonances_leave_pitch_and_level(semitones: float) -> None:
+    rng = np.random.default_rng(0)
+    spectrum = np.fft.rfft(rng.standard_normal(2 * RATE))
+    hz = np.fft.rfftfreq(2 * RATE, 1 / RATE)
+    body = 10 ** (-((12 * np.log2(np.maximum(hz, 1) / 1000)) ** 2) / 200)  # resonance at 1 kHz
+    tone = 0.02 * np.sin(2 * np.pi * 500 * np.arange(2 * RATE) / RATE)
+    wave = (np.fft.irfft(spectrum * body) + tone)[None].astype(np.float32)
+    moved = colour(wave, RATE, 0.0, 0.0, rng, semitones)
+
+    def centre(x: np.ndarray) -> float:
+        power = np.abs(np.fft.rfft(x[0])) ** 2
+        return float((np.log2(hz[1:]) * power[1:]).sum() / power[1:].sum())
+
+    assert 12 * (centre(moved) - centre(wave)) == pytest.approx(semitones, rel=0.3)
+    assert 10 * np.log10((moved**2).mean() / (wave**2).mean()) == pytest.approx(0, abs=0.5)
+    around = (hz > 480) & (hz < 520)
+    assert hz[around][np.abs(np.fft.rfft(moved[0]))[around].argmax()] == pytest.approx(500, abs=1)
 
 
 def test_plain_mixtures_are_whole_tracks_in_balance(tracks: list[Track]) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from core import audio
 from core.data.casting import Player, arrange, balanced_casts
-from core.data.midi import Event, midi_file
+from core.data.midi import Control, Event, midi_file, tuning
 from core.data.performance import chords, fit_octave
 from core.data.recipe import Soundfont, Voice
 from core.data.rendered import plan_tracks, render_tracks
@@ -213,6 +213,18 @@ def test_rendered_note_has_its_fundamental(midi: int, program: int) -> None:
     assert (near.start + spectrum[near].argmax()) / 4 == pytest.approx(hz, rel=0.01)
     below = spectrum[4 * 20 : round(4 * hz * 0.9)]
     assert below.max() < 0.2 * spectrum[near].max()
+
+
+@can_render
+@pytest.mark.parametrize("cents", [-35.0, 20.0])
+def test_a_player_out_of_tune_is_so_by_those_cents(cents: float) -> None:
+    def pitch(controls: list[Control]) -> float:
+        data = midi_file([Event(0.1, 1.5, 69, 100)], controls, 73, 0, 2.0)
+        steady = render(data, find_soundfont(FONT), reverb=False)[RATE // 2 : RATE // 2 + RATE]
+        spectrum = np.abs(np.fft.rfft(steady * np.hanning(len(steady)), 16 * RATE))
+        return float((16 * 400 + spectrum[16 * 400 : 16 * 480].argmax()) / 16)
+
+    assert 1200 * np.log2(pitch(tuning(cents)) / pitch([])) == pytest.approx(cents, abs=3)
 
 
 @can_render

@@ -138,6 +138,7 @@ def render_set(
     samples: Path | None = None,
     licence: str | None = None,
     seed: int = 0,
+    detune: float = 0.0,
     cache: Path | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> list[Path]:
@@ -156,6 +157,7 @@ def render_set(
         samples: play everything with recorded notes instead: a folder for each instrument.
         licence: terms of the recorded notes.
         seed: of pieces, casts and performances.
+        detune: bound in cents of what each player of a soundfont is out of tune.
         cache: folder of parsed scores.
         progress: told how many of how many tracks are rendered.
     Returns:
@@ -171,7 +173,7 @@ def render_set(
     recordings = find_recordings(samples, list(players), licence) if samples else None
     library = scores.chorales(cache or default_cache())
     parts = max(spec.parts for recipe in known.values() if (spec := _spec(recipe, source)))
-    plans = plan_tracks(library, list(players), split, count, seconds, parts, seed)
+    plans = plan_tracks(library, list(players), split, count, seconds, parts, seed, detune)
     return render_tracks(plans, players, out, soundfont, workers(), progress, recordings)
 
 

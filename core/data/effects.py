@@ -13,6 +13,8 @@ Wave = NDArray[np.float32]
 
 ROOM_S = 0.3
 KNOTS_HZ = np.geomspace(40.0, 20_000.0, 10)
+THIRDS_HZ = 25.0 * 2 ** (np.arange(30) / 3)  # centres of third octaves, up to 20.3 kHz
+FORMANT_DB = 15.0  # most that moved resonances raise or lower a frequency
 
 
 def pitch_shift(wave: Wave, semitones: float, length: int) -> Wave:
@@ -40,7 +42,14 @@ def length_for(length: int, semitones: float) -> int:
     return math.ceil(length * ratio) + (64 if semitones else 0)
 
 
-def colour(wave: Wave, rate: int, eq_db: float, room: float, rng: np.random.Generator) -> Wave:
+def colour(
+    wave: Wave,
+    rate: int,
+    eq_db: float,
+    room: float,
+    rng: np.random.Generator,
+    formants: float = 0.0,
+) -> Wave:
     """Filter with a smooth random equaliser and, if `room` is not 0, a short diffuse room.
 
     Args:
@@ -51,6 +60,8 @@ def colour(wave: Wave, rate: int, eq_db: float, room: float, rng: np.random.Gene
         room: energy of the room's response relative to the direct sound; its reverberation time
             (60 dB) is 0.3 s at most.
         rng: source of chance.
+        formants: semitones by which resonances move up while pitches stay: the body of a smaller
+            instrument. They are what third octaves show of the whole waveform.
     Returns:
         (channels, samples): the filtered sound; the room's tail is cut at the end.
     """
@@ -60,8 +71,12 @@ def colour(wave: Wave, rate: int, eq_db: float, room: float, rng: np.random.Gene
     frequencies = fft.rfftfreq(size, 1 / rate)  # (bins,)
     gains_db = np.clip(rng.normal(0, eq_db / 2, len(KNOTS_HZ)), -eq_db, eq_db)
     positions = np.log(np.maximum(frequencies, 1.0))
-    response = 10 ** (np.interp(positions, np.log(KNOTS_HZ), gains_db) / 20)  # (bins,)
-    response = response.astype(np.complex64)
+    gain_db = np.interp(positions, np.log(KNOTS_HZ), gains_db)  # (bins,)
+    spectrum = fft.rfft(wave, size, axis=1)  # (channels, bins)
+    if formants:
+        moved_db = _moved(spectrum, frequencies, formants)
+        gain_db += np.interp(positions, np.log(THIRDS_HZ[: len(moved_db)]), moved_db)
+    response = (10 ** (gain_db / 20)).astype(np.complex64)
     if room > 0:
         time = np.arange(tail) / rate
         decay = float(rng.uniform(0.1, ROOM_S))
@@ -69,9 +84,25 @@ def colour(wave: Wave, rate: int, eq_db: float, room: float, rng: np.random.Gene
         impulse *= math.sqrt(room / float(np.sum(impulse**2)))
         impulse[: rate // 200] = 0  # the first reflection arrives after 5 ms
         response *= 1 + fft.rfft(impulse.astype(np.float32), size)
-    spectrum = fft.rfft(wave, size, axis=1)  # (channels, bins)
     filtered: Wave = fft.irfft(spectrum * response, size, axis=1)[:, :samples]
     return filtered.astype(np.float32, copy=False)
+
+
+def _moved(
+    spectrum: NDArray[np.complexfloating], frequencies: NDArray[np.float64], semitones: float
+) -> NDArray[np.float64]:
+    """Gain in dB of each third octave that moves the spectrum's envelope by `semitones`."""
+    edges = np.searchsorted(frequencies, THIRDS_HZ * 2 ** (-1 / 6))
+    edges = edges[edges < len(frequencies)]
+    power = np.add.reduceat(np.square(np.abs(spectrum)).sum(axis=0), edges)
+    density = power / np.maximum(np.diff([*edges, len(frequencies)]), 1)
+    # What lies 50 dB below the loudest third is no resonance, and nothing is to be raised to it.
+    envelope = 10 * np.log10(np.maximum(density, 1e-5 * density.max() + 1e-20))
+    places = np.arange(len(edges))
+    moved = np.interp(places - semitones / 4, places, envelope)
+    gain = np.clip(moved - envelope, -FORMANT_DB, FORMANT_DB)
+    level = power @ 10 ** (gain / 10) / max(power.sum(), 1e-20)
+    return gain - 10 * np.log10(max(level, 1e-20))
 
 
 def pan_gains(position: float) -> tuple[float, float]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 TICKS_PER_SECOND = 960  # 480 ticks a quarter at 120 quarters a minute
 EXPRESSION, MODULATION, BANK = 11, 1, 0
+PARAMETER_LOW, PARAMETER_HIGH, VALUE_HIGH, VALUE_LOW = 100, 101, 6, 38
 PERCUSSION_CHANNEL = 9  # General MIDI's channel 10, counted from 0: keys are sounds of a kit
 
 
@@ -33,6 +34,22 @@ class Control:
     time: float
     number: int
     value: int
+
+
+def tuning(cents: float) -> list[Control]:
+    """Controller changes that put a channel out of tune, by less than a semitone.
+
+    They have a tick each, for their order counts.
+
+    Source: MIDI 1.0, registered parameter 1, channel fine tuning.
+    """
+    value = round(8192 + 8191 * cents / 100)
+    changes = [(PARAMETER_HIGH, 0), (PARAMETER_LOW, 1), (VALUE_HIGH, value >> 7)]
+    changes.append((VALUE_LOW, value & 0x7F))
+    return [
+        Control(tick / TICKS_PER_SECOND, number, value)
+        for tick, (number, value) in enumerate(changes)
+    ]
 
 
 def midi_file(

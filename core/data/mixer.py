@@ -43,7 +43,10 @@ class MixConfig(Model):
         pan: farthest place from the middle, 0 to 1; `centred` is the share of mixtures without.
         pitch_semitones, pitch_share: bound of the pitch shift and how often there is one; in a
             coherent mixture all stems move together.
+        detune_cents: bound of what each stem is out of tune by itself.
         eq_db, eq_share: bound of the random equaliser in dB and the share of stems it is used on.
+        formant_semitones, formant_share: bound of the shift of a stem's resonances and the share
+            of stems with one: another specimen of the instrument.
         room_share: share of stems put in a short random room.
         active_db: a target counts as present when its RMS in the window is above this (dBFS).
         memory_mb: decoded audio kept in memory by each process.
@@ -63,8 +66,11 @@ class MixConfig(Model):
     centred: float = pydantic.Field(default=0.3, ge=0, le=1)
     pitch_semitones: float = pydantic.Field(default=2.0, ge=0, le=12)
     pitch_share: float = pydantic.Field(default=0.4, ge=0, le=1)
+    detune_cents: float = pydantic.Field(default=0.0, ge=0, le=50)
     eq_db: pydantic.NonNegativeFloat = 6.0
     eq_share: float = pydantic.Field(default=0.5, ge=0, le=1)
+    formant_semitones: float = pydantic.Field(default=5.0, ge=0, le=12)
+    formant_share: float = pydantic.Field(default=0.0, ge=0, le=1)
     room_share: float = pydantic.Field(default=0.15, ge=0, le=1)
     active_db: float = -50.0
     memory_mb: pydantic.NonNegativeFloat = 512.0
@@ -84,7 +90,9 @@ class MixConfig(Model):
                 "gain_db": (0.0, 0.0),
                 "centred": 1.0,
                 "pitch_share": 0.0,
+                "detune_cents": 0.0,
                 "eq_share": 0.0,
+                "formant_share": 0.0,
                 "room_share": 0.0,
             }
         )
@@ -234,12 +242,13 @@ class MixtureDataset(Dataset[dict[str, Tensor]]):
             labels = [first] * present + self._some(others, count - present, rng)
             semitones = self._semitones(rng)
             start = self._start(track, rng)
-            return [Pick(label, track, start, semitones) for label in labels]
+            return [Pick(label, track, start, semitones + self._detune(rng)) for label in labels]
         count = int(rng.integers(few, many + 1))
         picks = []
         for label in [first] * present + self._others(first, count - present, rng):
             track = self._with[label][int(rng.integers(len(self._with[label])))]
-            picks.append(Pick(label, track, self._start(track, rng), self._semitones(rng)))
+            semitones = self._semitones(rng) + self._detune(rng)
+            picks.append(Pick(label, track, self._start(track, rng), semitones))
         return picks
 
     def _stems(self, picks: Sequence[Pick], rng: np.random.Generator) -> dict[str, Wave]:
@@ -258,9 +267,11 @@ class MixtureDataset(Dataset[dict[str, Tensor]]):
         if wave.shape[0] > 2 or config.channels == 1:
             wave = wave.mean(axis=0, keepdims=True)
         equalised, roomy = rng.random() < config.eq_share, rng.random() < config.room_share
-        if equalised or roomy:
+        bound = config.formant_semitones if rng.random() < config.formant_share else 0.0
+        if equalised or roomy or bound:
             room = float(rng.uniform(0.02, 0.3)) if roomy else 0.0
-            wave = colour(wave, config.rate, config.eq_db if equalised else 0.0, room, rng)
+            eq_db, formants = config.eq_db if equalised else 0.0, float(rng.uniform(-bound, bound))
+            wave = colour(wave, config.rate, eq_db, room, rng, formants)
         gain = 10 ** (float(rng.uniform(*config.gain_db)) / 20)
         place = 0.0 if centred else float(rng.uniform(-config.pan, config.pan))
         if config.channels == 1:
@@ -296,6 +307,10 @@ class MixtureDataset(Dataset[dict[str, Tensor]]):
     def _semitones(self, rng: np.random.Generator) -> float:
         bound = self.config.pitch_semitones
         return float(rng.uniform(-bound, bound)) if rng.random() < self.config.pitch_share else 0.0
+
+    def _detune(self, rng: np.random.Generator) -> float:
+        bound = self.config.detune_cents / 100
+        return float(rng.uniform(-bound, bound)) if bound else 0.0
 
     @staticmethod
     def _some(labels: list[str], count: int, rng: np.random.Generator) -> list[str]:

@@ -14,7 +14,7 @@ import yaml
 from core.config import atomic_write
 from core.data import samples
 from core.data.casting import Performance, Player, arrange, balanced_casts
-from core.data.midi import midi_file
+from core.data.midi import PERCUSSION_CHANNEL, midi_file, tuning
 from core.data.recipe import Soundfont
 from core.data.renderer import check, find_soundfont, render
 from core.data.samples import Recordings
@@ -28,7 +28,13 @@ FADE_S = 0.05
 
 @dataclass(frozen=True)
 class Plan:
-    """One track to render; everything that happens in it follows from `seed`."""
+    """One track to render; everything that happens in it follows from `seed`.
+
+    Attributes:
+        cast: who plays.
+        seconds: longest the track may be.
+        detune: bound in cents of what each player is out of tune.
+    """
 
     name: str
     score: Score
@@ -36,6 +42,7 @@ class Plan:
     seconds: float
     split: Split
     seed: int
+    detune: float = 0.0
 
 
 def plan_tracks(
@@ -46,6 +53,7 @@ def plan_tracks(
     seconds: tuple[float, float],
     parts: int = 4,
     seed: int = 0,
+    detune: float = 0.0,
 ) -> list[Plan]:
     """Choose pieces of one side of the split and balanced casts for them.
 
@@ -57,6 +65,7 @@ def plan_tracks(
         seconds: shortest and longest track.
         parts: players in a track.
         seed: source of chance; with more tracks the first ones stay the same.
+        detune: bound in cents of what each player is out of tune.
     """
     pieces, casting, chance = (
         np.random.default_rng([seed, ["train", "valid", "test"].index(split), stream])
@@ -75,7 +84,7 @@ def plan_tracks(
         name = f"{split}-{index:03d}-{score.piece.replace('/', '-')}"
         length = float(chance.uniform(*seconds))
         track_seed = int(chance.integers(2**31))
-        plans.append(Plan(name, score, tuple(cast), length, split, track_seed))
+        plans.append(Plan(name, score, tuple(cast), length, split, track_seed, detune))
     return plans
 
 
@@ -108,7 +117,7 @@ def render_track(
     folder = root / plan.name
     if (folder / "track.yaml").is_file():
         return folder
-    music, choice = np.random.default_rng([plan.seed, 0]), np.random.default_rng([plan.seed, 1])
+    music, choice, tune = (np.random.default_rng([plan.seed, stream]) for stream in range(3))
     reverb = bool(choice.random() < REVERB_SHARE)
     chosen = {name: sound_of(players[name].soundfonts, choice) for name in plan.cast}
     cast = {name: players[name].on(font) for name, (font, _) in chosen.items()}
@@ -118,6 +127,7 @@ def render_track(
     sources: set[str] = set()
     licences: set[str] = set()
     for performance in performances:
+        off = float(tune.uniform(-plan.detune, plan.detune))
         player = cast[performance.player]
         font, program = chosen[player.name]
         if soundfont is not None:
@@ -127,7 +137,7 @@ def render_track(
             wave = normalise(fit(samples.play(performance.events, notes, seconds), seconds))
             source, sound, licence = recordings.name, "recorded notes", recordings.licence
         else:
-            wave = play(performance, player, font, program, seconds, reverb)
+            wave = play(performance, player, font, program, seconds, reverb, off)
             source, sound, licence = font.file, f"{font.file} program {program}", font.licence
         if wave is not None:
             stems[player.name] = wave
@@ -148,6 +158,7 @@ def play(
     program: int,
     seconds: float,
     reverb: bool,
+    cents: float = 0.0,
 ) -> np.ndarray | None:
     """One player's stem at the common loudness (samples,), or None when it is silent.
 
@@ -157,10 +168,11 @@ def play(
         font, program: the player's sound.
         seconds: length of the track.
         reverb: with reverb.
+        cents: how far out of tune; percussion has no tuning.
     """
-    midi = midi_file(
-        performance.events, performance.controls, program, font.bank, seconds, player.channel
-    )
+    tuned = cents and player.channel != PERCUSSION_CHANNEL
+    controls = [*(tuning(cents) if tuned else []), *performance.controls]
+    midi = midi_file(performance.events, controls, program, font.bank, seconds, player.channel)
     return normalise(fit(render(midi, find_soundfont(font.file), reverb), seconds))
 
 

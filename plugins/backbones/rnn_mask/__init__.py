@@ -18,9 +18,10 @@ DEFAULTS = {
     "layers": 2,
     "films": 2,
     "embedding": 128,
+    "second": 0,
 }
 
-UNNAMED = {"embedding": 0}
+UNNAMED = {"embedding": 0, "second": 0}
 """What an argument is in checkpoints made before it existed."""
 
 

@@ -15,6 +15,8 @@ from torch.nn.functional import leaky_relu
 from core.backbone import MaskBackbone
 from core.film import ConditionEncoder, FiLM
 
+from .second_look import SecondLook
+
 SAMPLE_RATE = 44_100
 MAX_CHANNELS = 2
 FLOOR = 1e-4  # magnitudes below it count as silence (about -80 dB for a sine of amplitude 1e-3)
@@ -69,6 +71,7 @@ class RnnMask(MaskBackbone):
         films: 1 puts FiLM before the LSTM, 2 also after it.
         embedding: values that the condition is encoded to before it reaches FiLM; 0: none, FiLM
             is linear in the condition (as in checkpoints that do not name this argument).
+        second: LSTM units in each direction of a second look; 0: there is none.
 
     Shape:
         - mixture: ``(batch, channels, samples)``, one or two channels
@@ -87,6 +90,7 @@ class RnnMask(MaskBackbone):
         layers: int,
         films: int,
         embedding: int = 0,
+        second: int = 0,
     ) -> None:
         index = band_of_bin(n_fft // 2 + 1, bands)
         super().__init__(n_fft, hop, index)
@@ -108,6 +112,8 @@ class RnnMask(MaskBackbone):
         self.join = nn.Linear(2 * hidden + width, 2 * width)
         self.film_after = FiLM(condition_dim, 2 * width) if films == 2 else None
         self.decode = nn.Linear(2 * width, self.bands)
+        look = SecondLook(width, 2 * width, second, layers, self.bands) if second else None
+        self.second_look = look
 
     band: Tensor
     bins_in_band: Tensor
@@ -129,8 +135,14 @@ class RnnMask(MaskBackbone):
         x = leaky_relu(self.film(features, conditions), 0.1)
         # Every instrument and channel is a sequence: (batch·instruments·channels, frames, width)
         y, _ = self.rnn(x.flatten(0, 2))
-        x = self.join(torch.cat([x, y.unflatten(0, x.shape[:3])], dim=-1))
+        state = self.join(torch.cat([x, y.unflatten(0, x.shape[:3])], dim=-1))
         if self.film_after is not None:
-            x = self.film_after(x, conditions)
-        mask = torch.sigmoid(self.decode(leaky_relu(x, 0.1)))
-        return mask.transpose(-1, -2)  # (batch, instruments, channels, bands, frames)
+            state = self.film_after(state, conditions)
+        state = leaky_relu(state, 0.1)
+        logits = self.decode(state)
+        if self.second_look is not None:
+            own = conditions[..., self.film.generator.in_features :]
+            logits = logits + self.second_look(x, state, own)
+        return torch.sigmoid(logits).transpose(
+            -1, -2
+        )  # (batch, instruments, channels, bands, frames)
