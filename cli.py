@@ -21,6 +21,7 @@ from commands.options import (
     Device,
     Instruments,
     Overwrite,
+    Passes,
     PluginsDir,
     SeparatorName,
     Side,
@@ -135,6 +136,7 @@ def separate(
         typer.Option("--consistent", help="Stems share the mixture: name everything that plays."),
     ] = False,
     alone: Alone = False,
+    passes: Passes = 1,
     overwrite: Overwrite = False,
     device: Device = "auto",
     plugins_dir: PluginsDir = None,
@@ -145,7 +147,7 @@ def separate(
     subtype = SUBTYPES[bits] if bits else None
     output = Output(out, format.value, subtype, residual, consistent, overwrite)
     start_logging()
-    model, names = _open(separator, checkpoint, instruments, device, plugins_dir, alone)
+    model, names = _open(separator, checkpoint, instruments, device, plugins_dir, alone, passes)
     check(output, names)
     with progress("separating") as update:
         batch = separate_batch(
@@ -193,6 +195,7 @@ def evaluate(
         bool, typer.Option("--swaps", help="Also show each pair of swapped conditions.")
     ] = False,
     alone: Alone = False,
+    passes: Passes = 1,
     overwrite: Overwrite = False,
     device: Device = "auto",
     plugins_dir: PluginsDir = None,
@@ -211,6 +214,7 @@ def evaluate(
         bsseval=bsseval.value if bsseval else None,
         device=device,
         competing=not alone,
+        passes=passes,
         plugins=tuple(plugins_dir or ()),
     )
     with progress("evaluating") as update:
@@ -266,15 +270,15 @@ def _open(
     device: str,
     plugins_dir: list[Path] | None,
     alone: bool,
+    passes: int,
 ) -> tuple[Separator, list[str]]:
     """The separator asked for, and the instruments as it calls them."""
     from core.opening import open_separator
 
     registry = Registry.load(plugins_dir or ())
     path = checkpoint_path(registry, separator, checkpoint)
-    return open_separator(
-        path, registry, split_names(instruments or ["all"]), device, competing=not alone
-    )
+    names = split_names(instruments or ["all"])
+    return open_separator(path, registry, names, device, competing=not alone, passes=passes)
 
 
 def _print_file(report: FileReport) -> None:

@@ -43,6 +43,12 @@ Alone = Annotated[
         "nothing. Faster for few instruments.",
     ),
 ]
+Passes = Annotated[
+    int,
+    typer.Option(
+        min=1, max=5, help="Over the mixture, each at another pitch: better, and as much slower."
+    ),
+]
 Seed = Annotated[int, typer.Option(min=0, help="Source of chance.")]
 
 Sources = Annotated[

@@ -28,6 +28,7 @@ def open_separator(
     names: Sequence[str],
     device: str = "cpu",
     competing: bool = False,
+    passes: int = 1,
 ) -> tuple[Separator, list[str]]:
     """Load a checkpoint for some instruments.
 
@@ -38,7 +39,7 @@ def open_separator(
         path: the checkpoint.
         registry: the plugins: aliases, conditions of new instruments, the backbone.
         names: names or aliases, or "all" for every instrument in the checkpoint.
-        device, competing: as for `Separator`.
+        device, competing, passes: as for `Separator`.
 
     Returns:
         The separator, and the names asked for, each once, as it calls them.
@@ -62,7 +63,7 @@ def open_separator(
             "condition alone",
             name,
         )
-    return Separator(loaded, extra, device, competing), list(chosen)
+    return Separator(loaded, extra, device, competing, passes), list(chosen)
 
 
 def _condition(

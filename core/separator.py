@@ -16,6 +16,7 @@ from core.backbone import Backbone, MaskBackbone
 from core.checkpoint import Checkpoint
 from core.competition import compete
 from core.errors import AudioError, CheckpointError, TimbresepError, UnknownNameError, nearest
+from core.passes import SEMITONES, transpose, transpose_back
 from core.stft import STFT, share
 from core.streaming import Fifo, Pair, Rows, consistent, overlap_add, resampled
 
@@ -31,10 +32,11 @@ class Separator:
         device: where to compute: cpu, cuda, mps, or auto for the best there is.
         competing: whether all instruments that the network was trained on claim their sound first
             (`core.competition`): better, and slower where few are asked for.
+        passes: over each window, transposed (`core.passes`): better, and as much slower; 1 to 5.
 
     Raises:
         CheckpointError: an extra condition has another length than the checkpoint's.
-        TimbresepError: no such device.
+        TimbresepError: no such device, or more passes than there are.
     """
 
     def __init__(
@@ -43,7 +45,11 @@ class Separator:
         extra: Mapping[str, NDArray[np.float32]] | None = None,
         device: str = "cpu",
         competing: bool = False,
+        passes: int = 1,
     ) -> None:
+        if not 1 <= passes <= len(SEMITONES):
+            raise TimbresepError(f"{passes} passes", hint=f"ask for 1 to {len(SEMITONES)}")
+        self._transpositions = SEMITONES[:passes]
         self.model = checkpoint.model
         self.checkpoint = checkpoint
         self._conditions = {**(extra or {}), **checkpoint.conditions}
@@ -197,12 +203,10 @@ class Separator:
         channels, samples = window.shape
         if not window.any():  # digital silence holds no instrument
             return np.zeros((len(asked.rows) * channels, samples), np.float32)
-        mixture = torch.from_numpy(window).to(self.device)
-        # (1, channels, n); a mono network hears each channel by itself: (channels, 1, n)
-        mixture = mixture.unsqueeze(1 if channels > self.model.channels else 0)
         try:
-            calls = (self.model(mixture, c.expand(len(mixture), -1, -1)) for c in asked.calls)
-            stems = self._together(mixture, torch.cat(list(calls), dim=1), asked)
+            passes = [self._pass(window, asked, semitones) for semitones in self._transpositions]
+            estimate = passes[0] if len(passes) == 1 else torch.stack(passes).mean(dim=0)
+            stems = self._together(self._mixture(window), estimate, asked)
         except torch.OutOfMemoryError as error:
             raise TimbresepError(
                 f"not enough memory on {self.device}", hint="use --device cpu"
@@ -215,6 +219,23 @@ class Separator:
         stems = stems.transpose(0, 1)  # (instruments, batch, model channels, n)
         flat: Rows = stems.reshape(-1, samples).float().cpu().numpy()
         return flat
+
+    def _mixture(self, window: Rows) -> torch.Tensor:
+        """(1, channels, n); a mono network hears each channel by itself: (channels, 1, n)."""
+        mixture = torch.from_numpy(window).to(self.device)
+        return mixture.unsqueeze(1 if len(window) > self.model.channels else 0)
+
+    def _pass(self, window: Rows, asked: _Asked, semitones: int) -> torch.Tensor:
+        """Every row of all calls by itself, (batch, rows, model channels, n)."""
+        rate, samples = self.model.sample_rate, window.shape[1]
+        mixture = self._mixture(transpose(window, rate, semitones) if semitones else window)
+        calls = (self.model(mixture, c.expand(len(mixture), -1, -1)) for c in asked.calls)
+        stems = torch.cat(list(calls), dim=1)
+        if not semitones:
+            return stems
+        flat = stems.flatten(0, 2).float().cpu().numpy()
+        back = torch.from_numpy(transpose_back(flat, rate, semitones, samples))
+        return back.to(self.device).reshape(*stems.shape[:3], samples)
 
     def _together(self, mixture: torch.Tensor, stems: torch.Tensor, asked: _Asked) -> torch.Tensor:
         """The stems asked for, as what is known of one another makes them.

@@ -101,8 +101,9 @@ def _moved(
     places = np.arange(len(edges))
     moved = np.interp(places - semitones / 4, places, envelope)
     gain = np.clip(moved - envelope, -FORMANT_DB, FORMANT_DB)
-    level = power @ 10 ** (gain / 10) / max(power.sum(), 1e-20)
-    return gain - 10 * np.log10(max(level, 1e-20))
+    level = float(power @ 10 ** (gain / 10)) / max(float(power.sum()), 1e-20)
+    gain_db: NDArray[np.float64] = gain - 10 * math.log10(max(level, 1e-20))
+    return gain_db
 
 
 def pan_gains(position: float) -> tuple[float, float]:

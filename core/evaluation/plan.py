@@ -25,7 +25,7 @@ class Plan:
         instruments: whom to ask it for, or "all" that it knows.
         earlier: another checkpoint to score beside it.
         bsseval: whose stems BSSEval measures; None for nobody's.
-        device, competing: as for `core.separator.Separator`.
+        device, competing, passes: as for `core.separator.Separator`.
         plugins: folders of plugin folders, besides the usual ones.
     """
 
@@ -35,17 +35,25 @@ class Plan:
     bsseval: Extent | None = None
     device: str = "cpu"
     competing: bool = False
+    passes: int = 1
     plugins: tuple[Path, ...] = ()
 
     def open(self) -> Scorer:
         """Load the checkpoints; errors as `core.opening.open_separator`."""
         registry = Registry.load(self.plugins)
         separator, names = open_separator(
-            self.checkpoint, registry, self.instruments, self.device, self.competing
+            self.checkpoint,
+            registry,
+            self.instruments,
+            self.device,
+            self.competing,
+            self.passes,
         )
         earlier = None
         if self.earlier is not None:
-            earlier, _ = open_separator(self.earlier, registry, names, self.device, self.competing)
+            earlier, _ = open_separator(
+                self.earlier, registry, names, self.device, self.competing, self.passes
+            )
         return Scorer(separator, tuple(names), earlier, self.bsseval)
 
     def settings(self, scorer: Scorer) -> dict[str, object]:
@@ -63,6 +71,7 @@ class Plan:
             ),
             "methods": list(METHODS),
             "competing": self.competing,
+            "passes": self.passes,
             "bsseval": self.bsseval,
             "museval": museval_version() if self.bsseval else None,
         }
