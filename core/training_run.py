@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, cast
+from typing import cast
 
 import numpy as np
 import torch
@@ -27,6 +27,7 @@ from core.data import licences
 from core.data.mixer import MixConfig
 from core.errors import TrainingError
 from core.event_log import without_tensorflow
+from core.processor import Precision, precision, set_up_processor
 from core.registry import Registry
 from core.registry_config import TrainingDefaults
 from core.resume import Progress, load_run, save_run
@@ -88,7 +89,7 @@ class TrainRequest:
     workers: int | None = None
     seed: int = 0
     device: str = "auto"
-    precision: Literal["auto", "bf16", "32"] = "auto"
+    precision: Precision = "auto"
     resume: bool = False
     start_from: Path | None = None
     mix: Arguments = field(default_factory=dict)
@@ -108,6 +109,8 @@ class TrainingRun:
         settings = registry.config.training
         self.request = request
         torch.manual_seed(request.seed)
+        workers = settings.workers if request.workers is None else request.workers
+        set_up_processor(workers)
         self.task = make_task(registry, request)
         self.model, self.parent = self.task.model, self.task.parent
         self.data = TrainingData(
@@ -118,7 +121,7 @@ class TrainingRun:
             sources=request.sources,
             roots=request.roots,
             batch_size=request.batch_size or settings.batch_size,
-            workers=settings.workers if request.workers is None else request.workers,
+            workers=workers,
             seed=request.seed,
             canonical_share=request.canonical if self.task.varied else None,
         )
@@ -129,7 +132,7 @@ class TrainingRun:
             self.fabric = Fabric(
                 accelerator=request.device,
                 devices=1,
-                precision=_precision(request),
+                precision=precision(request.device, request.precision),
                 loggers=TensorBoardLogger(request.out, name="log", version=""),
             )
         except (ValueError, RuntimeError) as error:
@@ -283,13 +286,6 @@ def _moving_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Te
         return torch.lerp(current, mean, min(decay, (1 + float(count)) / (10 + float(count))))
 
     return average
-
-
-def _precision(request: TrainRequest) -> Literal["bf16-mixed", "32-true"]:
-    cuda = request.device in ("cuda", "gpu")
-    cuda = cuda or (request.device == "auto" and torch.cuda.is_available())
-    half = cuda if request.precision == "auto" else request.precision == "bf16"
-    return "bf16-mixed" if half else "32-true"
 
 
 def _provenance(

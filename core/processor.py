@@ -1,0 +1,29 @@
+"""What a training run computes with: threads, and how many bits."""
+
+from __future__ import annotations
+
+import os
+from typing import Literal
+
+import torch
+
+Precision = Literal["auto", "bf16", "32"]
+
+
+def set_up_processor(workers: int) -> None:
+    """Leave a core to each process that mixes, and take the others.
+
+    Threads that wait for one another at every step of a recurrent layer are slower than a single
+    one where they share their cores.
+    """
+    if "OMP_NUM_THREADS" not in os.environ:
+        torch.set_num_threads(max(1, (os.cpu_count() or 1) - workers))
+    # What decays to silence would otherwise be computed to the end, at many times the cost.
+    torch.set_flush_denormal(True)
+
+
+def precision(device: str, asked: Precision) -> Literal["bf16-mixed", "32-true"]:
+    """Fabric's name of a precision; see `TrainRequest.precision`."""
+    cuda = device in ("cuda", "gpu") or (device == "auto" and torch.cuda.is_available())
+    half = cuda if asked == "auto" else asked == "bf16"
+    return "bf16-mixed" if half else "32-true"
