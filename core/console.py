@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import signal
+import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -138,15 +140,34 @@ def show_error(error: BaseException, debug: bool = False) -> None:
     console.print(f"[bold red]error:[/] {escape(line)}", soft_wrap=True)
 
 
+@contextmanager
+def _terminable() -> Iterator[None]:
+    """Make SIGTERM, which batch systems send, an interrupt; only the main thread may."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
 def run(command: Callable[[], object], debug: bool) -> int:
     """Run a command and turn how it ends into an exit code.
 
     Returns:
         What the command exits with; 1 for an expected error, 70 for an unexpected one and 130
-        for an interrupt, each told in one line.
+        for an interrupt or SIGTERM (what was being written is left clean, and training can be
+        resumed), each told in one line.
     """
     try:
-        command()
+        with _terminable():
+            command()
     except SystemExit as stop:
         code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
         if code == 130:
