@@ -20,6 +20,7 @@ from commands.options import (
     CheckpointFile,
     Device,
     Instruments,
+    KeepTuning,
     Overwrite,
     Passes,
     PluginsDir,
@@ -137,6 +138,7 @@ def separate(
     ] = False,
     alone: Alone = False,
     passes: Passes = 1,
+    keep_tuning: KeepTuning = False,
     overwrite: Overwrite = False,
     device: Device = "auto",
     plugins_dir: PluginsDir = None,
@@ -147,7 +149,9 @@ def separate(
     subtype = SUBTYPES[bits] if bits else None
     output = Output(out, format.value, subtype, residual, consistent, overwrite)
     start_logging()
-    model, names = _open(separator, checkpoint, instruments, device, plugins_dir, alone, passes)
+    model, names = _open(
+        separator, checkpoint, instruments, device, plugins_dir, alone, passes, keep_tuning
+    )
     check(output, names)
     with progress("separating") as update:
         batch = separate_batch(
@@ -196,6 +200,7 @@ def evaluate(
     ] = False,
     alone: Alone = False,
     passes: Passes = 1,
+    keep_tuning: KeepTuning = False,
     overwrite: Overwrite = False,
     device: Device = "auto",
     plugins_dir: PluginsDir = None,
@@ -215,6 +220,7 @@ def evaluate(
         device=device,
         competing=not alone,
         passes=passes,
+        tuned=not keep_tuning,
         plugins=tuple(plugins_dir or ()),
     )
     with progress("evaluating") as update:
@@ -271,6 +277,7 @@ def _open(
     plugins_dir: list[Path] | None,
     alone: bool,
     passes: int,
+    keep_tuning: bool,
 ) -> tuple[Separator, list[str]]:
     """The separator asked for, and the instruments as it calls them."""
     from core.opening import open_separator
@@ -278,7 +285,7 @@ def _open(
     registry = Registry.load(plugins_dir or ())
     path = checkpoint_path(registry, separator, checkpoint)
     names = split_names(instruments or ["all"])
-    return open_separator(path, registry, names, device, competing=not alone, passes=passes)
+    return open_separator(path, registry, names, device, not alone, passes, not keep_tuning)
 
 
 def _print_file(report: FileReport) -> None:

@@ -123,7 +123,7 @@ def main() -> None:
     arguments = parser.parse_args()
     registry = Registry.load()
     path = registry.separator_path(arguments.name)
-    separator, names = open_separator(path, registry, ["all"], competing=True)
+    separator, names = open_separator(path, registry, ["all"], competing=True, tuned=True)
     parts = []
     for item in arguments.sets:
         title, _, place = item.partition("=")

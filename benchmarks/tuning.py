@@ -31,13 +31,19 @@ def main() -> None:
     parser.add_argument("--cents", type=int, nargs="+", default=[0, 5, 10, 20, 30, 50])
     parser.add_argument("--limit", type=int, help="only the first tracks")
     parser.add_argument("--passes", type=int, default=1)
+    parser.add_argument("--keep-tuning", action="store_true", help="as `separate --keep-tuning`")
     given = parser.parse_args()
     registry = Registry.load()
     folders = sorted(path.parent for path in given.tracks.glob("*/track.yaml"))[: given.limit]
     print("| cents | " + " | ".join(str(cents) for cents in given.cents) + " |")
     print("|---" * (len(given.cents) + 1) + "|")
     for path in given.checkpoint or [registry.separator_path()]:
-        separator, _ = open_separator(path, registry, ["all"], competing=True, passes=given.passes)
+        separator, _ = open_separator(
+            *(path, registry, ["all"]),
+            competing=True,
+            passes=given.passes,
+            tuned=not given.keep_tuning,
+        )
         scores = [
             np.mean([x for folder in folders for x in improvements(separator, folder, cents)])
             for cents in given.cents

@@ -49,6 +49,13 @@ Passes = Annotated[
         min=1, max=5, help="Over the mixture, each at another pitch: better, and as much slower."
     ),
 ]
+KeepTuning = Annotated[
+    bool,
+    typer.Option(
+        "--keep-tuning",
+        help="Separate music as it is tuned, even where that is not A4 = 440 Hz.",
+    ),
+]
 Seed = Annotated[int, typer.Option(min=0, help="Source of chance.")]
 
 Sources = Annotated[

@@ -29,6 +29,7 @@ def open_separator(
     device: str = "cpu",
     competing: bool = False,
     passes: int = 1,
+    tuned: bool = False,
 ) -> tuple[Separator, list[str]]:
     """Load a checkpoint for some instruments.
 
@@ -39,7 +40,7 @@ def open_separator(
         path: the checkpoint.
         registry: the plugins: aliases, conditions of new instruments, the backbone.
         names: names or aliases, or "all" for every instrument in the checkpoint.
-        device, competing, passes: as for `Separator`.
+        device, competing, passes, tuned: as for `Separator`.
 
     Returns:
         The separator, and the names asked for, each once, as it calls them.
@@ -63,7 +64,7 @@ def open_separator(
             "condition alone",
             name,
         )
-    return Separator(loaded, extra, device, competing, passes), list(chosen)
+    return Separator(loaded, extra, device, competing, passes, tuned), list(chosen)
 
 
 def _condition(

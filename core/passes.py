@@ -13,7 +13,7 @@ SEMITONES = (0, 1, -1, 2, -2)
 """By how much each pass transposes, in the order in which passes are added."""
 
 
-def transpose(wave: Wave, rate: int, semitones: int) -> Wave:
+def transpose(wave: Wave, rate: int, semitones: float) -> Wave:
     """Play a waveform faster or slower: ``(channels, n)`` to ``(channels, n / 2^(semitones/12))``.
 
     Args:
@@ -24,11 +24,11 @@ def transpose(wave: Wave, rate: int, semitones: int) -> Wave:
     return audio.resample(wave, _played(rate, semitones), rate)
 
 
-def transpose_back(wave: Wave, rate: int, semitones: int, samples: int) -> Wave:
+def transpose_back(wave: Wave, rate: int, semitones: float, samples: int) -> Wave:
     """Undo `transpose`: (channels, `samples`) of the original length."""
     return audio.resample(wave, rate, _played(rate, semitones))[:, :samples]
 
 
-def _played(rate: int, semitones: int) -> int:
+def _played(rate: int, semitones: float) -> int:
     """The rate at which samples taken at `rate` sound `semitones` higher."""
     return round(rate * 2 ** (semitones / 12))

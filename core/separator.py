@@ -19,6 +19,7 @@ from core.errors import AudioError, CheckpointError, TimbresepError, UnknownName
 from core.passes import SEMITONES, transpose, transpose_back
 from core.stft import STFT, share
 from core.streaming import Fifo, Pair, Rows, consistent, overlap_add, resampled
+from core.tuning import tuning_of
 
 MAX_CHANNELS = 2
 
@@ -33,6 +34,8 @@ class Separator:
         competing: whether all instruments that the network was trained on claim their sound first
             (`core.competition`): better, and slower where few are asked for.
         passes: over each window, transposed (`core.passes`): better, and as much slower; 1 to 5.
+        tuned: whether music that is not tuned to 440 Hz is brought there for the network, and its
+            stems back again (`core.tuning`).
 
     Raises:
         CheckpointError: an extra condition has another length than the checkpoint's.
@@ -46,10 +49,11 @@ class Separator:
         device: str = "cpu",
         competing: bool = False,
         passes: int = 1,
+        tuned: bool = False,
     ) -> None:
         if not 1 <= passes <= len(SEMITONES):
             raise TimbresepError(f"{passes} passes", hint=f"ask for 1 to {len(SEMITONES)}")
-        self._transpositions = SEMITONES[:passes]
+        self._transpositions, self._tuned = SEMITONES[:passes], tuned
         self.model = checkpoint.model
         self.checkpoint = checkpoint
         self._conditions = {**(extra or {}), **checkpoint.conditions}
@@ -204,7 +208,8 @@ class Separator:
         if not window.any():  # digital silence holds no instrument
             return np.zeros((len(asked.rows) * channels, samples), np.float32)
         try:
-            passes = [self._pass(window, asked, semitones) for semitones in self._transpositions]
+            off = self._off(window)
+            passes = [self._pass(window, asked, step - off) for step in self._transpositions]
             estimate = passes[0] if len(passes) == 1 else torch.stack(passes).mean(dim=0)
             stems = self._together(self._mixture(window), estimate, asked)
         except torch.OutOfMemoryError as error:
@@ -225,7 +230,13 @@ class Separator:
         mixture = torch.from_numpy(window).to(self.device)
         return mixture.unsqueeze(1 if len(window) > self.model.channels else 0)
 
-    def _pass(self, window: Rows, asked: _Asked, semitones: int) -> torch.Tensor:
+    def _off(self, window: Rows) -> float:
+        """Semitones by which a window is above the tuning that the network knows."""
+        if not self._tuned:
+            return 0.0
+        return tuning_of(torch.from_numpy(window), self.model.sample_rate) / 100
+
+    def _pass(self, window: Rows, asked: _Asked, semitones: float) -> torch.Tensor:
         """Every row of all calls by itself, (batch, rows, model channels, n)."""
         rate, samples = self.model.sample_rate, window.shape[1]
         mixture = self._mixture(transpose(window, rate, semitones) if semitones else window)

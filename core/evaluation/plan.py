@@ -25,7 +25,7 @@ class Plan:
         instruments: whom to ask it for, or "all" that it knows.
         earlier: another checkpoint to score beside it.
         bsseval: whose stems BSSEval measures; None for nobody's.
-        device, competing, passes: as for `core.separator.Separator`.
+        device, competing, passes, tuned: as for `core.separator.Separator`.
         plugins: folders of plugin folders, besides the usual ones.
     """
 
@@ -36,6 +36,7 @@ class Plan:
     device: str = "cpu"
     competing: bool = False
     passes: int = 1
+    tuned: bool = False
     plugins: tuple[Path, ...] = ()
 
     def open(self) -> Scorer:
@@ -48,11 +49,18 @@ class Plan:
             self.device,
             self.competing,
             self.passes,
+            self.tuned,
         )
         earlier = None
         if self.earlier is not None:
             earlier, _ = open_separator(
-                self.earlier, registry, names, self.device, self.competing, self.passes
+                self.earlier,
+                registry,
+                names,
+                self.device,
+                self.competing,
+                self.passes,
+                self.tuned,
             )
         return Scorer(separator, tuple(names), earlier, self.bsseval)
 
@@ -72,6 +80,7 @@ class Plan:
             "methods": list(METHODS),
             "competing": self.competing,
             "passes": self.passes,
+            "tuned": self.tuned,
             "bsseval": self.bsseval,
             "museval": museval_version() if self.bsseval else None,
         }

@@ -1,0 +1,53 @@
+"""How far music is from A4 = 440 Hz, so that a network hears it in the tuning that it knows."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+WINDOW_S = 0.19
+LOWEST_HZ, HIGHEST_HZ = 80.0, 1000.0  # mostly fundamentals; higher harmonics are not tempered
+BELOW_DB = 40.0  # how far below its frame's loudest peak a peak still counts
+CERTAIN = 0.4
+"""Length of the mean direction from which a tuning is believed; 1: all peaks agree."""
+LEAST_CENTS = 4.0
+"""A smaller deviation is within the error of the measurement."""
+
+
+def tuning_of(wave: Tensor, rate: int) -> float:
+    """Cents by which music is above the nearest tuning of tempered semitones on 440 Hz.
+
+    The frequencies of spectral peaks, interpolated between bins, have a direction each on the
+    circle of a semitone; their mean, weighted by magnitude, is the tuning.
+
+    Args:
+        wave: ``(channels, samples)``.
+        rate: Hz.
+
+    Returns:
+        −50 to 50; 0 where the peaks do not agree, or agree on next to nothing.
+    """
+    n_fft = 1 << round(math.log2(WINDOW_S * rate))
+    if wave.shape[-1] < n_fft:
+        return 0.0
+    window = torch.hann_window(n_fft, device=wave.device)
+    spectrum = torch.stft(
+        wave.mean(dim=0), n_fft, n_fft // 2, window=window, center=False, return_complex=True
+    )
+    magnitude = spectrum.abs() + 1e-9  # (bins, frames)
+    low, high = (math.ceil(hz * n_fft / rate) for hz in (LOWEST_HZ, HIGHEST_HZ))
+    before, here, after = (magnitude[low + step : high + step].log() for step in (-1, 0, 1))
+    loudest = here.amax(dim=0, keepdim=True)
+    peak = (here > before) & (here >= after) & (here > loudest - BELOW_DB * math.log(10) / 20)
+    # The parabola through three logarithms: exact for a Gaussian window, close for Hann's.
+    curve = (before - 2 * here + after).clamp(max=-1e-6)
+    offset = (0.5 * (before - after) / curve).clamp(-0.5, 0.5)
+    bins = torch.arange(low, high, device=wave.device)[:, None] + offset
+    turn = 2 * math.pi * (12 * (bins * rate / n_fft / 440.0).log2())
+    weight = here.exp() * peak
+    direction = torch.complex((weight * turn.cos()).sum(), (weight * turn.sin()).sum())
+    agreement = direction.abs() / weight.sum().clamp(min=1e-9)
+    cents = float(direction.angle()) * 100 / (2 * math.pi)
+    return cents if agreement >= CERTAIN and abs(cents) >= LEAST_CENTS else 0.0
