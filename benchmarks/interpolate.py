@@ -2,8 +2,8 @@
 
     python benchmarks/interpolate.py FIRST SECOND OUT [--share 0.5]
 
-Between the two, a network often keeps what it knew and has most of what it learned (Wortsman et al.,
-"Robust Fine-Tuning of Zero-Shot Models", CVPR 2022). Everything but the weights is the second's.
+Between the two, a network often keeps what it knew and has most of what it learned (Wortsman et
+al., "Robust Fine-Tuning of Zero-Shot Models", CVPR 2022). All but the weights is the second's.
 """
 
 from __future__ import annotations
