@@ -42,26 +42,11 @@ class Plan:
     def open(self) -> Scorer:
         """Load the checkpoints; errors as `core.opening.open_separator`."""
         registry = Registry.load(self.plugins)
-        separator, names = open_separator(
-            self.checkpoint,
-            registry,
-            self.instruments,
-            self.device,
-            self.competing,
-            self.passes,
-            self.tuned,
-        )
+        how = self.device, self.competing, self.passes, self.tuned
+        separator, names = open_separator(self.checkpoint, registry, self.instruments, *how)
         earlier = None
         if self.earlier is not None:
-            earlier, _ = open_separator(
-                self.earlier,
-                registry,
-                names,
-                self.device,
-                self.competing,
-                self.passes,
-                self.tuned,
-            )
+            earlier, _ = open_separator(self.earlier, registry, names, *how)
         return Scorer(separator, tuple(names), earlier, self.bsseval)
 
     def settings(self, scorer: Scorer) -> dict[str, object]:
