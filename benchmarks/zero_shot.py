@@ -1,20 +1,23 @@
 """How well does a network separate instruments that it was never trained on?
 
-    python benchmarks/zero_shot.py --data train=TRAIN --data valid=VALID --virtual VIRTUAL \\
-        --test TEST --out FOLDER --hold-out cello clarinet [--shares 0.2 0.5] [--steps 1500] \\
-        [--seeds 0 1] [--write docs/zero-shot.md]
+    python benchmarks/zero_shot.py --data train=TRAIN --data valid=VALID --test TEST --out FOLDER \\
+        --hold-out cello clarinet --strangers NAME=SHARE:FOLDER[,FOLDER…] [--strangers …] \\
+        [--steps 1500] [--seeds 0 1] [--only LABEL …] [--write docs/zero-shot.md]
 
-TRAIN, VALID and TEST hold tracks, each a folder of stems named by instrument; VIRTUAL tracks of
-virtual instruments that are not blended of those held out (`data virtual -i THE_OTHERS`). The same
-network is trained on the same data for the same number of steps:
+TRAIN, VALID and TEST hold tracks, each a folder of stems named by instrument. Strangers are tracks
+of instruments that no plugin is for and that are not blended of those held out (`data virtual -i
+THE_OTHERS`, `data guests`). The same network is trained on the same data for the same number of
+steps:
 
-    trained           on all instruments
-    held out          those held out only accompany
-    held out, V       and a share V of the targets are virtual instruments
+    trained             on all instruments
+    held out            those held out only accompany
+    …, NAME             and a SHARE of the targets are strangers of FOLDER
 
 and scored on TEST in dB of SI-SDR improvement: on the instruments held out, by their plugins'
-conditions alone, and on the others. *share* is what of the improvement of the network trained on
-them is left; *swapped* is their score with the conditions of the other instruments.
+conditions alone, and on the others. *share* is what is left of the improvement of the network
+trained on them, with the same strangers; *at once* is the score where all stems of a track are
+asked for together and share the mixture (`separate --consistent`), each stem being estimated by
+itself otherwise; *swapped* is the score with the conditions of the other instruments.
 
 One JSON file for each training goes to FOLDER; those that are there are not made again, and an
 interrupted training goes on.
@@ -25,6 +28,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -42,10 +46,26 @@ from core.separator import Separator
 from core.trainer import TrainRequest, fit
 
 ARGUMENTS: dict[str, int | float | bool | str] = {"hidden": 128, "width": 192}
-HEADS = ["training", "held out", "share", "swapped", "the others"]
+HEADS = ["training", "held out", "share", "at once", "share", "swapped", "the others"]
+TRAINED, HELD_OUT = "trained", "held out"
 BATCH, TARGETS, SECONDS = 6, 3, 2.0
 
 Given = argparse.Namespace
+
+
+@dataclass(frozen=True)
+class Strangers:
+    """A share of the targets, and the tracks that they play in."""
+
+    share: float = 0.0
+    folders: tuple[Path, ...] = ()
+
+
+def _strangers(text: str) -> tuple[str, Strangers]:
+    """``NAME=SHARE:FOLDER,…``"""
+    name, _, rest = text.partition("=")
+    share, _, folders = rest.partition(":")
+    return name, Strangers(float(share), tuple(map(Path, folders.split(","))))
 
 
 def main() -> None:
@@ -53,14 +73,20 @@ def main() -> None:
     given = _arguments()
     torch.set_num_threads(given.threads)
     given.out.mkdir(parents=True, exist_ok=True)
-    candidates: dict[str, float | None] = {"trained": None, "held out": 0.0}
-    candidates |= {f"held out, {share:g}": share for share in given.shares}
+    strangers = {"": Strangers(), **dict(map(_strangers, given.strangers))}
+    candidates = {
+        f"{kind}, {name}" if name else kind: (kind == HELD_OUT, one)
+        for name, one in strangers.items()
+        for kind in (TRAINED, HELD_OUT)
+    }
     records: dict[str, list[dict]] = {}
-    for label, share in candidates.items():
+    for label in given.only or candidates:
         for seed in given.seeds:
-            record = _run(label, share, seed, given)
+            record = _run(label, *candidates[label], seed, given)
             records.setdefault(label, []).append(record)
             print(json.dumps({"training": label, "seed": seed, **record["scores"]}), flush=True)
+    if given.only:
+        return
     lines, caption = _lines(records), _caption(records, given)
     view = Table(*HEADS, caption=caption)
     for line in lines:
@@ -73,11 +99,11 @@ def main() -> None:
 def _arguments() -> Given:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", action="append", required=True, help="NAME=FOLDER of tracks")
-    parser.add_argument("--virtual", type=Path, required=True, help="tracks of virtual instruments")
+    parser.add_argument("--strangers", action="append", default=[], help="NAME=SHARE:FOLDER,…")
     parser.add_argument("--test", type=Path, required=True, help="folder of held-out tracks")
     parser.add_argument("--out", type=Path, required=True, help="folder of results and runs")
     parser.add_argument("--hold-out", nargs="+", required=True, help="instruments")
-    parser.add_argument("--shares", type=float, nargs="*", default=[0.2, 0.5])
+    parser.add_argument("--only", nargs="*", help="labels of trainings, to share the work")
     parser.add_argument("--steps", type=int, default=1500)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--threads", type=int, default=1)
@@ -85,30 +111,41 @@ def _arguments() -> Given:
     return parser.parse_args()
 
 
-def _run(label: str, share: float | None, seed: int, given: Given) -> dict:
+def _run(label: str, held_out: bool, strangers: Strangers, seed: int, given: Given) -> dict:
     """Train and score one candidate, or read what was found before."""
     name = f"{label.replace(', ', '-').replace(' ', '-')}-{seed}"
-    settings = {"hold_out": given.hold_out, "share": share, "steps": given.steps, "seed": seed}
+    settings = {
+        "hold_out": given.hold_out if held_out else [],
+        "share": strangers.share,
+        "strangers": [folder.name for folder in strangers.folders],
+        "steps": given.steps,
+        "seed": seed,
+    }
     return recorded(
-        given.out / f"{name}.json", settings, lambda: _train_and_score(name, share, seed, given)
+        given.out / f"{name}.json",
+        settings,
+        lambda: _train_and_score(name, held_out, strangers, seed, given),
     )
 
 
-def _train_and_score(name: str, share: float | None, seed: int, given: Given) -> dict:
+def _train_and_score(
+    name: str, held_out: bool, strangers: Strangers, seed: int, given: Given
+) -> dict:
     """What a record says of one training."""
     registry = Registry.load()
     instruments = registry.instruments()
     tracks = tracks_in(given.test, instruments)
     played = {stem for track in tracks for stem in track.stems}
     roots = roots_of(given.data)
+    roots |= {f"strangers{k}": folder for k, folder in enumerate(strangers.folders)}
     run = given.out / name
     request = TrainRequest(
         tuple(item.name for item in instruments if item.name in played),
         run,
-        hold_out=() if share is None else tuple(given.hold_out),
+        hold_out=tuple(given.hold_out) if held_out else (),
         arguments=ARGUMENTS,
-        roots={**roots, "virtual": given.virtual} if share else roots,
-        mix={"virtual_share": share} if share else {},
+        roots=roots,
+        mix={"virtual_share": strangers.share},
         max_steps=given.steps,
         batch_size=BATCH,
         targets=TARGETS,
@@ -131,8 +168,10 @@ def _train_and_score(name: str, share: float | None, seed: int, given: Given) ->
         "minutes": loaded.metadata.training["minutes"],
         "parameters": sum(parameter.numel() for parameter in loaded.model.parameters()),
         "instruments": gains,
+        "instruments at once": _gains(found, "together"),
         "scores": {
             "held out": _mean(gains, plugins),
+            "at once": _mean(_gains(found, "together"), plugins),
             "swapped": float(np.mean(swapped)),
             "the others": _mean(gains, set(gains) - set(plugins)),
             "oracle": _mean(_gains(found, "oracle"), plugins),
@@ -154,13 +193,19 @@ def _lines(records: Mapping[str, Sequence[dict]]) -> list[list[str]]:
     def mean(label: str, column: str) -> float:
         return float(np.mean([one["scores"][column] for one in records[label]]))
 
-    trained, lines = mean("trained", "held out"), []
+    lines = []
     for label in records:
-        held = mean(label, "held out")
-        left = "" if label == "trained" else f"{held / trained:.0%}"
-        cells = [f"{held:.1f}", left, f"{mean(label, 'swapped'):.1f}"]
-        lines.append([label, *cells, f"{mean(label, 'the others'):.1f}"])
-    return [*lines, ["oracle ratio mask", f"{mean('trained', 'oracle'):.1f}", "", "", ""]]
+        cells = []
+        for column in ("held out", "at once"):
+            held = mean(label, column)
+            same = label.replace(HELD_OUT, TRAINED)  # with the same strangers, if they were
+            best = mean(same if same in records else TRAINED, column)
+            left = f"{held / best:.0%}" if label.startswith(HELD_OUT) else ""
+            cells += [f"{held:.1f}", left]
+        cells += [f"{mean(label, column):.1f}" for column in ("swapped", "the others")]
+        lines.append([label, *cells])
+    oracle = f"{mean(TRAINED, 'oracle'):.1f}"
+    return [*lines, ["oracle ratio mask", oracle, "", oracle, "", "", ""]]
 
 
 def _caption(records: Mapping[str, Sequence[dict]], given: Given) -> str:

@@ -257,6 +257,47 @@ def render_virtual(
     make_console().print(f"{len(folders)} tracks in {out}", soft_wrap=True)
 
 
+@app.command("guests")
+def render_guests(
+    out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the tracks.")],
+    instruments: Instruments = None,
+    count: Annotated[int, typer.Option(min=1, help="Tracks.")] = 100,
+    seconds: Annotated[tuple[float, float], typer.Option(help="Shortest and longest track.")] = (
+        20.0,
+        30.0,
+    ),
+    parts: Annotated[int, typer.Option(min=2, help="Players in a track.")] = 4,
+    real: Annotated[int, typer.Option(min=0, help="Instruments of plugins among them.")] = 0,
+    source: Annotated[str, typer.Option(help="Rendered source of those.")] = "orchestra",
+    guests: Annotated[
+        Path | None, typer.Option(help="YAML file of guests; those of the program if not given.")
+    ] = None,
+    workers: Annotated[int | None, typer.Option(min=1, help="Tracks at a time.")] = None,
+    seed: Seed = 0,
+    plugins_dir: PluginsDir = None,
+) -> None:
+    """Render multitracks of instruments that no plugin is for, to train on."""
+    from core.data.virtual_set import GUESTS, render_guest_set
+
+    names = split_names(instruments or ["all"])
+    chosen = Registry.load(plugins_dir or ()).instruments(None if names == ["all"] else names)
+    with progress("rendering") as update:
+        folders = render_guest_set(
+            chosen,
+            count,
+            out,
+            seconds=seconds,
+            parts=parts,
+            real=real,
+            source=source,
+            guests=guests or GUESTS,
+            seed=seed,
+            workers=workers,
+            progress=lambda done, total: update(done / total, f"{done} of {total} tracks"),
+        )
+    make_console().print(f"{len(folders)} tracks in {out}", soft_wrap=True)
+
+
 @app.command("solos")
 def render_solos(
     instrument: Annotated[str, typer.Argument(help="Plugin folder, or an instrument's name.")],

@@ -17,6 +17,7 @@ from core.backbone import Backbone
 from core.condition import conditioner
 from core.data.build import build_tracks
 from core.data.mixer import Conditions, MixConfig, MixtureDataset
+from core.data.stem_tones import StemTones
 from core.data.virtual_stems import VirtualStems, tables_of
 from core.errors import DataError
 from core.instrument import Instrument
@@ -104,12 +105,14 @@ class TrainingData:
         self.train = [track for track in tracks if track.split == "train"]
         self.drawn: Conditions = FixedConditions(self.canonical)
         self.virtual: VirtualStems | None = None
+        self.tones: StemTones | None = None
         if canonical_share is None:  # virtual instruments have conditions of no other kind
             self.train = [track for track in self.train if tables_of(track) is None]
         else:
             drawn = TrainingConditions(instruments, self.canonical, canonical_share)
             self.drawn = drawn
             self.virtual = VirtualStems(self.train, drawn.version, canonical_share)
+            self.tones = StemTones(drawn.version)
         for side, chosen in (("training", self.train), ("validation", self.valid)):
             missing = [n for n in self.names if not any(n in track.stems for track in chosen)]
             if missing:
@@ -134,7 +137,14 @@ class TrainingData:
         """Batches from step `first_step` on: a resumed run sees what it would have seen."""
         size = steps * self.batch_size
         dataset = MixtureDataset(
-            self.train, self.names, self.config, size, self.seed, self.drawn, self.virtual
+            self.train,
+            self.names,
+            self.config,
+            size,
+            self.seed,
+            self.drawn,
+            self.virtual,
+            self.tones,
         )
         loader: DataLoader[dict[str, Tensor]] = DataLoader(
             dataset,

@@ -19,8 +19,9 @@ from core.data.rendered import plan_tracks
 from core.data.scores import Note, Score, family_of
 from core.data.stems import StemsSource
 from core.data.strands import SILENT_DB, Touch, course, strands
+from core.data.strangers import render_tracks
 from core.data.track import Track
-from core.data.virtual import Donor, render_tracks
+from core.data.virtual import Donor, blends
 from core.data.virtual_set import render_virtual_set
 from core.data.virtual_stems import TABLES, VirtualStems, tables_of
 from core.ddsp.decoder import DecoderConfig
@@ -56,7 +57,7 @@ def library() -> list[Score]:
 
 def rendered(root: Path, seed: int = 0, workers: int = 1) -> list[Path]:
     plans = plan_tracks(library(), [], "train", 2, (2.0, 2.5), 0, seed)
-    return render_tracks(plans, 2, donors(), {}, root, workers)
+    return render_tracks(plans, 2, blends(donors()), {}, root, workers)
 
 
 def digests(root: Path) -> dict[str, str]:
@@ -109,7 +110,7 @@ def test_tables_come_back_whole_and_a_cut_file_is_told(tmp_path: Path) -> None:
 def test_virtual_instruments_need_two_with_pitch(registry: Registry, tmp_path: Path) -> None:
     with pytest.raises(DataError, match="two pitched"):
         render_virtual_set(registry.instruments(["flute", "drums"]), 1, tmp_path)
-    with pytest.raises(DataError, match="none is virtual"):
+    with pytest.raises(DataError, match="no other is"):
         render_virtual_set(registry.instruments(["flute", "bass"]), 1, tmp_path, parts=3, real=3)
 
 

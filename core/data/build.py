@@ -171,10 +171,11 @@ def render_set(
     known = {i.name: recipes.load(i.recipe_file) for i in instruments}
     players = players_of(source, known)
     recordings = find_recordings(samples, list(players), licence) if samples else None
-    library = scores.chorales(cache or default_cache())
+    cache = cache or default_cache()
+    library = scores.chorales(cache)
     parts = max(spec.parts for recipe in known.values() if (spec := _spec(recipe, source)))
     plans = plan_tracks(library, list(players), split, count, seconds, parts, seed, detune)
-    return render_tracks(plans, players, out, soundfont, workers(), progress, recordings)
+    return render_tracks(plans, players, out, soundfont, workers(), progress, recordings, cache)
 
 
 def _render(
@@ -193,7 +194,7 @@ def _render(
     plans = plan_tracks(library, list(players), "train", count, (0.8 * seconds, seconds), parts)
     plans += plan_tracks(library, list(players), "valid", held_out, (20.0, 30.0), parts)
     plans += plan_tracks(library, list(players), "test", held_out, (20.0, 30.0), parts)
-    render_tracks(plans, players, root, workers=workers(), progress=progress)
+    render_tracks(plans, players, root, workers=workers(), progress=progress, cache=cache)
     return root
 
 

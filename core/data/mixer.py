@@ -16,6 +16,7 @@ from core import audio
 from core.config import Model
 from core.data.effects import colour, length_for, pan_gains, pitch_shift
 from core.data.reader import StemReader
+from core.data.stem_tones import StemTones
 from core.data.track import Track
 from core.data.virtual_stems import VirtualStems
 from core.errors import DataError
@@ -36,7 +37,9 @@ class MixConfig(Model):
             combine stems of any tracks and times. A track of one stem only serves those.
         absent: share of targets that are not in the mixture (their target is silence).
         virtual_share: share of targets, and of the stems beside them, that are virtual
-            instruments, where tracks have any.
+            instruments or guests, where tracks have any.
+        matched: share of targets whose condition is measured on the sound that plays them,
+            where it is known, in place of the instrument's own.
         stems: fewest and most stems of a mixture.
         thin: share of coherent mixtures that leave out some of the track's stems.
         gain_db: softest and loudest gain of a stem.
@@ -59,6 +62,7 @@ class MixConfig(Model):
     coherent: float = pydantic.Field(default=0.5, ge=0, le=1)
     absent: float = pydantic.Field(default=0.15, ge=0, le=1)
     virtual_share: float = pydantic.Field(default=0.25, ge=0, le=1)
+    matched: float = pydantic.Field(default=0.3, ge=0, le=1)
     stems: tuple[pydantic.PositiveInt, pydantic.PositiveInt] = (2, 5)
     thin: float = pydantic.Field(default=0.3, ge=0, le=1)
     gain_db: tuple[float, float] = (-8.0, 4.0)
@@ -124,6 +128,7 @@ class MixtureDataset(Dataset[dict[str, Tensor]]):
         seed: of everything drawn.
         conditions: gives a condition (dim,) for an index into `names`.
         virtual: the tracks' virtual stems, which may be asked for as well.
+        tones: conditions of the sounds that play; None: the instruments' own are all there is.
 
     Raises:
         DataError: no tracks, or none with a stem of one of the names.
@@ -138,10 +143,11 @@ class MixtureDataset(Dataset[dict[str, Tensor]]):
         seed: int,
         conditions: Conditions,
         virtual: VirtualStems | None = None,
+        tones: StemTones | None = None,
     ) -> None:
         self.tracks, self.names, self.config = list(tracks), list(names), config
         self.size, self.seed, self.conditions = size, seed, conditions
-        self.virtual = virtual or None
+        self.virtual, self.tones = virtual or None, tones
         self.reader = StemReader(config.memory_mb)
         self.n_targets = min(config.targets, len(self.names))
         labels = sorted({label for track in self.tracks for label in track.stems})
@@ -171,7 +177,8 @@ class MixtureDataset(Dataset[dict[str, Tensor]]):
         for _ in range(TRIES):
             first = self._first(rng)
             present = bool(rng.random() >= self.config.absent)
-            stems = self._stems(self._plan(first, present, rng), rng)
+            picks = self._plan(first, present, rng)
+            stems = self._stems(picks, rng)
             active = [label for label, wave in stems.items() if self._active(wave)]
             if (first in active) if present else active:
                 break
@@ -182,7 +189,8 @@ class MixtureDataset(Dataset[dict[str, Tensor]]):
         silence = np.zeros_like(mixture)
         targets = np.stack([stems.get(label, silence) for label in asked])
         indices = [self.names.index(label) if label in self.names else -1 for label in asked]
-        vectors = np.stack([self._condition(label, rng) for label in asked])
+        played = {pick.label: pick.track for pick in picks}
+        vectors = np.stack([self._condition(label, played.get(label), rng) for label in asked])
         return {
             "mixture": torch.from_numpy(mixture * scale),
             "targets": torch.from_numpy(targets * scale),  # (targets, channels, samples)
@@ -190,10 +198,14 @@ class MixtureDataset(Dataset[dict[str, Tensor]]):
             "conditions": torch.from_numpy(vectors.astype(np.float32)),  # (targets, dim)
         }
 
-    def _condition(self, label: str, rng: np.random.Generator) -> Wave:
-        """A condition (dim,) for an instrument, real or virtual."""
+    def _condition(self, label: str, track: Track | None, rng: np.random.Generator) -> Wave:
+        """A condition (dim,) for an instrument, real or virtual, that plays in a track or not."""
         if self.virtual and label in self.virtual:
             return self.virtual.condition(label, rng)
+        if self.tones and track and self.config.matched and rng.random() < self.config.matched:
+            matched = self.tones.draw(track, label, rng)
+            if matched is not None:
+                return matched
         return self.conditions(self.names.index(label), rng)
 
     def _virtual(self, rng: np.random.Generator) -> bool:

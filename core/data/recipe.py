@@ -166,6 +166,24 @@ class Recipe(Model):
     sources: dict[str, Spec]
     solos: SolosSpec | None = None
 
+    @property
+    def soundfonts(self) -> list[Soundfont]:
+        """All that its sources and solos are rendered with."""
+        specs = [*self.sources.values(), *([self.solos] if self.solos else [])]
+        return [
+            font
+            for spec in specs
+            if isinstance(spec, RenderedSpec | SolosSpec)
+            for font in spec.soundfonts
+        ]
+
+    @property
+    def programs(self) -> set[int]:
+        """General MIDI programs that sound like the instrument; percussion has kits instead."""
+        if isinstance(self.voice, Percussion):
+            return set()
+        return {program for font in self.soundfonts for program in font.programs}
+
     @pydantic.model_validator(mode="after")
     def _known(self) -> Recipe:
         for name in self.use:
@@ -175,14 +193,9 @@ class Recipe(Model):
 
     @pydantic.model_validator(mode="after")
     def _unpitched(self) -> Recipe:
-        specs = [*self.sources.values(), *([self.solos] if self.solos else [])]
-        fonts = [
-            font
-            for spec in specs
-            if isinstance(spec, RenderedSpec | SolosSpec)
-            for font in spec.soundfonts
-        ]
-        ranged = any(font.range for font in fonts) or (self.solos is not None and self.solos.range)
+        ranged = any(font.range for font in self.soundfonts) or (
+            self.solos is not None and self.solos.range
+        )
         if isinstance(self.voice, Percussion) and ranged:
             raise ValueError("percussion has no range: it plays keys of a kit, not notes")
         return self

@@ -11,14 +11,17 @@ import numpy as np
 import soundfile
 import yaml
 
+from core.condition.tone_table import ToneTable
 from core.config import atomic_write
 from core.data import samples
 from core.data.casting import Performance, Player, arrange, balanced_casts
+from core.data.font_tones import tones_of
 from core.data.midi import PERCUSSION_CHANNEL, midi_file, tuning
-from core.data.recipe import Soundfont
+from core.data.recipe import Percussion, Soundfont
 from core.data.renderer import check, find_soundfont, render
 from core.data.samples import Recordings
 from core.data.scores import Score
+from core.data.stem_tones import write_tones
 from core.data.track import Split, split_of
 from core.data.waveform import RATE, normalise
 
@@ -94,6 +97,7 @@ def render_track(
     root: Path,
     soundfont: str | None = None,
     recordings: Recordings | None = None,
+    cache: Path | None = None,
 ) -> Path | None:
     """Render one track into `root/<track>/<instrument>.flac` with a `track.yaml`.
 
@@ -108,6 +112,8 @@ def render_track(
             far as it has them), to measure how a model does on another sound source.
         recordings: play everything with these recorded notes instead: the same notes, but
             neither the soundfont's expression and vibrato nor its reverb.
+        cache: folder where what soundfonts sound like is kept; with it, the tone tables of the
+            sounds that play are written beside the stems.
     Returns:
         the track's folder, or None when fewer than two stems sound.
     Raises:
@@ -126,6 +132,7 @@ def render_track(
     sounds: dict[str, str] = {}
     sources: set[str] = set()
     licences: set[str] = set()
+    tables: dict[str, ToneTable] = {}
     for performance in performances:
         off = float(tune.uniform(-plan.detune, plan.detune))
         player = cast[performance.player]
@@ -139,6 +146,9 @@ def render_track(
         else:
             wave = play(performance, player, font, program, seconds, reverb, off)
             source, sound, licence = font.file, f"{font.file} program {program}", font.licence
+            if cache and not isinstance(player.voice, Percussion):
+                span = player.voice.range
+                tables[player.name] = tones_of(font.file, program, font.bank, span, cache)
         if wave is not None:
             stems[player.name] = wave
             sounds[player.name] = sound
@@ -146,6 +156,8 @@ def render_track(
             licences.add(licence)
     if len(stems) < 2:
         return None
+    if tables:
+        write_tones(folder, {name: tables[name] for name in stems if name in tables})
     source, licence = ", ".join(sorted(sources)), "; ".join(sorted(licences))
     write_track(folder, plan, stems, source, licence, sounds)
     return folder
@@ -207,6 +219,7 @@ def render_tracks(
     workers: int = 2,
     progress: Callable[[int, int], None] | None = None,
     recordings: Recordings | None = None,
+    cache: Path | None = None,
 ) -> list[Path]:
     """Render many tracks, `workers` at a time; `progress` is told how many of how many are done.
 
@@ -221,7 +234,9 @@ def render_tracks(
     folders = []
     with ThreadPoolExecutor(workers) as pool:
         for done, folder in enumerate(
-            pool.map(lambda plan: render_track(plan, players, root, soundfont, recordings), plans),
+            pool.map(
+                lambda plan: render_track(plan, players, root, soundfont, recordings, cache), plans
+            ),
             start=1,
         ):
             if folder is not None:

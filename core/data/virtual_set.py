@@ -1,4 +1,4 @@
-"""A set of tracks with virtual instruments, from the instruments at hand and the score library."""
+"""Sets of tracks with strangers, from the instruments at hand and the score library."""
 
 from __future__ import annotations
 
@@ -6,17 +6,24 @@ import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from core.config import load_yaml
 from core.data import recipe as recipes
 from core.data import scores
 from core.data.build import players_of
+from core.data.casting import Player
+from core.data.guests import GuestList, among
 from core.data.recipe import Percussion
 from core.data.rendered import plan_tracks
 from core.data.renderer import check
+from core.data.strangers import Draw, render_tracks
 from core.data.user_cache import default_cache
-from core.data.virtual import Donor, render_tracks
+from core.data.virtual import Donor, blends
 from core.ddsp.model import DdspModel
 from core.errors import DataError
 from core.instrument import Instrument
+
+GUESTS = Path(__file__).parents[2] / "plugins/guests.yaml"
+"""The guests that come with the program."""
 
 
 def render_virtual_set(
@@ -57,26 +64,95 @@ def render_virtual_set(
         MissingToolError: music21 is missing; or what plays the real instruments.
         UnknownNameError: real instruments are wanted, and none has the source.
     """
-    if not 0 <= real < parts or parts < 2:
-        raise DataError(
-            f"{real} of {parts} players are real: none is virtual, or a track has less than two",
-            "give more parts, or fewer real ones",
-        )
     donors = donors_of(instruments)
     if len(donors) < 2:
         raise DataError(
             "virtual instruments are blended of two pitched instruments",
             "name more of them with --instruments",
         )
-    players = {}
-    if real:
-        players = players_of(source, {i.name: recipes.load(i.recipe_file) for i in instruments})
-        for file in sorted({font.file for p in players.values() for font in p.soundfonts}):
-            check(file)
-    library = scores.chorales(cache or default_cache())
-    plans = plan_tracks(library, list(players), "train", count, seconds, real, seed)
+    players = _players(instruments, source, parts, real)
+    cache = cache or default_cache()
+    return _render(
+        blends(donors), players, count, out, seconds, parts, real, seed, cache, workers, progress
+    )
+
+
+def render_guest_set(
+    instruments: Sequence[Instrument],
+    count: int,
+    out: Path,
+    *,
+    seconds: tuple[float, float] = (20.0, 30.0),
+    parts: int = 4,
+    real: int = 0,
+    source: str = "orchestra",
+    guests: Path = GUESTS,
+    seed: int = 0,
+    cache: Path | None = None,
+    workers: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> list[Path]:
+    """Render tracks for training, played by guests and, if wanted, real instruments.
+
+    Args:
+        instruments: no program of theirs is a guest; the real ones are among them.
+        guests: file that lists the guests.
+        count, out, seconds, parts, real, source, seed, cache, workers, progress: as for
+            `render_virtual_set`.
+    Returns:
+        the tracks' folders.
+    Raises:
+        ConfigError: the list cannot be read.
+        DataError: no place for a guest; fewer guests than players; a program that cannot be heard.
+        MissingToolError: a soundfont, what plays it, or music21 is missing.
+        UnknownNameError: real instruments are wanted, and none has the source.
+    """
+    players = _players(instruments, source, parts, real)
+    cache = cache or default_cache()
+    known = [recipes.load(instrument.recipe_file) for instrument in instruments]
+    taken = {program for recipe in known for program in recipe.programs}
+    listed = load_yaml(guests, GuestList)
+    for font in listed.soundfonts:
+        check(font.file)
+    invited = listed.invite(taken, parts - real, cache)
+    return _render(
+        among(invited), players, count, out, seconds, parts, real, seed, cache, workers, progress
+    )
+
+
+def _players(
+    instruments: Sequence[Instrument], source: str, parts: int, real: int
+) -> dict[str, Player]:
+    """The real players, none if none is wanted; errors as in `render_virtual_set`."""
+    if not 0 <= real < parts or parts < 2:
+        raise DataError(
+            f"{real} of {parts} players are real: no other is, or a track has less than two",
+            "give more parts, or fewer real ones",
+        )
+    if not real:
+        return {}
+    players = players_of(source, {i.name: recipes.load(i.recipe_file) for i in instruments})
+    for file in sorted({font.file for p in players.values() for font in p.soundfonts}):
+        check(file)
+    return players
+
+
+def _render(
+    draw: Draw,
+    players: dict[str, Player],
+    count: int,
+    out: Path,
+    seconds: tuple[float, float],
+    parts: int,
+    real: int,
+    seed: int,
+    cache: Path,
+    workers: int | None,
+    progress: Callable[[int, int], None] | None,
+) -> list[Path]:
+    plans = plan_tracks(scores.chorales(cache), list(players), "train", count, seconds, real, seed)
     workers = workers or max(1, min(8, os.cpu_count() or 1))
-    return render_tracks(plans, parts, donors, players, out, workers, progress)
+    return render_tracks(plans, parts, draw, players, out, workers, progress, cache)
 
 
 def donors_of(instruments: Sequence[Instrument]) -> list[Donor]:

@@ -1,0 +1,196 @@
+"""Guests: tones are heard as they are, and conditions are those of the sound that plays."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from cli import app
+from core import audio
+from core.condition import conditioner, table_file
+from core.condition.heard_tones import HARMONICS, RATE, shares
+from core.condition.tone_table import BANDS, ToneTable, band_edges
+from core.config import load_yaml
+from core.data import recipe as recipes
+from core.data.font_tones import tones_of
+from core.data.guests import GuestList, among
+from core.data.mixer import MixConfig, MixtureDataset
+from core.data.scores import Note, Score, family_of
+from core.data.stem_tones import TONES, StemTones, write_tones
+from core.data.stems import StemsSource
+from core.data.track import Track
+from core.data.virtual_set import GUESTS
+from core.data.virtual_stems import TABLES, tables_of
+from core.errors import ConfigError, DataError
+from core.registry import Registry
+
+FONT = "FluidR3_GM.sf2"
+SQUARE, SINE = 80, 79  # a square wave; an ocarina, whose fundamental is nearly all there is
+can_render = pytest.mark.skipif(
+    shutil.which("fluidsynth") is None or not Path("/usr/share/sounds/sf2", FONT).is_file(),
+    reason="needs fluidsynth and FluidR3_GM.sf2",
+)
+
+
+@pytest.mark.parametrize("hz", [55.0, 220.3, 1760.0])
+def test_shares_of_a_tone_are_those_it_was_made_with(hz: float) -> None:
+    rng = np.random.default_rng(0)
+    time = np.arange(RATE // 2) / RATE
+    known = min(HARMONICS, int(7900 / hz))
+    wanted = rng.dirichlet(np.full(known, 0.5))
+    waves = [a * np.sin(2 * np.pi * (k + 1) * hz * time + k) for k, a in enumerate(wanted)]
+    found, noise = shares(np.sum(waves, axis=0).astype(np.float32), hz)
+    np.testing.assert_allclose(found[:known], wanted, atol=0.01)
+    assert found.sum() == pytest.approx(1, abs=1e-5)
+    assert not found[known:].any()
+    assert noise.sum() < 1e-3
+
+
+def test_noise_between_harmonics_is_told_by_band_and_power() -> None:
+    rng = np.random.default_rng(1)
+    time = np.arange(2 * RATE) / RATE
+    tone = 0.1 * np.sin(2 * np.pi * 440 * time)  # power 0.005
+    noise = rng.normal(0, 0.05, len(time))  # power 0.0025: a third of the whole
+    found, bands = shares((tone + noise).astype(np.float32), 440.0)
+    assert bands.sum() == pytest.approx(1 / 3, abs=0.02)
+    widths = np.diff(band_edges()) / 8000
+    np.testing.assert_allclose(bands / bands.sum(), widths, atol=0.02)
+    assert found.argmax() == 0
+    level_free = shares((10 * (tone + noise)).astype(np.float32), 440.0)
+    np.testing.assert_allclose(level_free[0], found, atol=1e-5)
+
+
+def test_silence_has_no_shares() -> None:
+    found, noise = shares(np.zeros(RATE, np.float32), 440.0)
+    assert not found.any()
+    assert not noise.any()
+
+
+def guests_file(root: Path, programs: str = "[80, 79]", extra: str = "") -> Path:
+    path = root / "guests.yaml"
+    path.write_text(
+        f"soundfonts:\n- {{file: {FONT}, licence: MIT}}\n"
+        f"guests:\n- {{programs: {programs}, range: [60, 76], sustained: true{extra}}}\n"
+    )
+    return path
+
+
+def test_guests_are_what_no_plugin_plays(tmp_path: Path) -> None:
+    listed = load_yaml(guests_file(tmp_path), GuestList)
+    assert {guest.program for guest in listed.invite(set(), 2, tmp_path)} == {80, 79}
+    assert [guest.program for guest in listed.invite({80}, 1, tmp_path)] == [79]
+    with pytest.raises(DataError, match="2 guests play in a track, and only 1"):
+        listed.invite({80}, 2, tmp_path)
+    drawn = among(listed.invite(set(), 2, tmp_path))(2, np.random.default_rng(0))
+    assert len({guest.name for guest in drawn}) == 2
+
+
+def test_a_mistyped_list_of_guests_is_told(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="polyphnic"):
+        load_yaml(guests_file(tmp_path, extra=", polyphnic: true"), GuestList)
+
+
+def test_the_guests_that_come_along_are_no_plugins_instruments(
+    registry: Registry, tmp_path: Path
+) -> None:
+    known = [recipes.load(item.recipe_file) for item in registry.instruments()]
+    taken = {program for recipe in known for program in recipe.programs}
+    listed = {p for row in load_yaml(GUESTS, GuestList).guests for p in row.programs}
+    assert len(listed) > 40
+    assert not listed & taken
+    # Percussion's programs are kits, which are no General MIDI programs of notes.
+    assert all(not r.programs for r in known if isinstance(r.voice, recipes.Percussion))
+
+
+@can_render
+def test_a_soundfont_is_heard_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    table = tones_of(FONT, SQUARE, 0, (60, 64), tmp_path)
+    assert table.pitches.tolist() == [60, 62, 64]
+    assert (np.diff(table.levels) > 0).all()
+    odd, even = table.distributions[..., 0:9:2].sum(-1), table.distributions[..., 1:9:2].sum(-1)
+    assert (odd > 5 * even).all(), "a square wave has odd harmonics"
+    pure = tones_of(FONT, SINE, 0, (72, 76), tmp_path)
+    assert (pure.distributions[..., 0] > 0.6).all()
+    monkeypatch.setattr("core.data.font_tones.render", None)
+    again = tones_of(FONT, SQUARE, 0, (60, 64), tmp_path)
+    np.testing.assert_array_equal(again.distributions, table.distributions)
+
+
+def library() -> list[Score]:
+    rng = np.random.default_rng(0)
+    found = []
+    for k in range(8):
+        tops = [int(p) for p in rng.integers(62, 70, 10)]
+        lines = [tuple(Note(float(b), 1.0, p - 7 * j) for b, p in enumerate(tops)) for j in (0, 1)]
+        found.append(Score(f"piece {k}", family_of(lines[0]), tuple(lines)))
+    return found
+
+
+@can_render
+def test_tracks_of_guests_and_plugins_tell_the_tones_of_both(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIMBRESEP_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("core.data.scores.chorales", lambda cache: library())
+    arguments = ["data", "guests", "-i", "flute,violin", "--count", "1", "--seconds", "5", "6"]
+    arguments += ["--parts", "3", "--real", "1", "--guests", str(guests_file(tmp_path))]
+    result = CliRunner().invoke(app, [*arguments, "-o", str(tmp_path / "made")])
+    assert result.exit_code == 0, result.output
+    (track,) = StemsSource(tmp_path / "made").tracks()
+    strange = {name for name in track.stems if name.startswith("guest_")}
+    assert len(strange) == 2
+    (own,) = set(track.stems) - strange
+    assert own in ("flute", "violin")
+    tables = tables_of(track)
+    assert tables is not None
+    assert set(table_file.names(tables)) == strange
+    assert table_file.names(tables.with_name(TONES)) == [own]
+    assert "MIT" in track.licence
+
+
+def some_table() -> ToneTable:
+    rng = np.random.default_rng(3)
+    spectra = rng.dirichlet(np.full(60, 0.3), (3, 10)).astype(np.float32)
+    noise = np.full((3, 10, BANDS), 0.01, np.float32)
+    levels = np.array([-20, -10, 0], np.float32)
+    return ToneTable(np.arange(50, 60, dtype=np.float32), levels, spectra, noise)
+
+
+@pytest.mark.parametrize("matched", [0.0, 1.0])
+def test_conditions_are_of_the_sound_that_plays_in_their_share(
+    tmp_path: Path, matched: float
+) -> None:
+    for k in range(2):
+        for name, hz in (("bass", 110.0), ("flute", 880.0)):
+            wave = 0.1 * np.sin(2 * np.pi * hz * np.arange(RATE) / RATE)[None].astype(np.float32)
+            audio.write(tmp_path / f"t{k}" / f"{name}.wav", wave, RATE, "FLOAT")
+        (tmp_path / f"t{k}" / "track.yaml").write_text("split: train\n")
+        write_tones(tmp_path / f"t{k}", {"flute": some_table()})
+
+    def own(index: int, rng: np.random.Generator) -> np.ndarray:
+        return np.full(conditioner.DIM, 2.0 + index, dtype=np.float32)
+
+    tracks: list[Track] = StemsSource(tmp_path).tracks()
+    assert all(tables_of(track) is None for track in tracks), "no stranger is among them"
+    config = MixConfig(seconds=0.5, rate=RATE, absent=0.0, matched=matched)
+    tones = StemTones(conditioner.CONDITION_VERSION)
+    data = MixtureDataset(tracks, ["bass", "flute"], config, 20, 0, own, None, tones)
+    for k in range(len(data)):
+        item = data[k]
+        for index, vector in zip(item["instruments"].tolist(), item["conditions"], strict=True):
+            measured = float(vector.max()) <= 1.001
+            assert measured == (bool(matched) and index == 1)
+
+
+def test_a_cut_file_of_tones_is_told(tmp_path: Path) -> None:
+    audio.write(tmp_path / "t" / "flute.wav", np.zeros((1, RATE), np.float32) + 0.1, RATE, "FLOAT")
+    (tmp_path / "t" / "track.yaml").write_text("split: train\n")
+    (tmp_path / "t" / TONES).write_bytes(b"cut")
+    (track,) = StemsSource(tmp_path).tracks()
+    with pytest.raises(DataError, match="not a whole file of tone tables"):
+        StemTones(2).draw(track, "flute", np.random.default_rng(0))
+    assert TABLES != TONES
