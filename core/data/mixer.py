@@ -62,7 +62,7 @@ class MixConfig(Model):
     coherent: float = pydantic.Field(default=0.5, ge=0, le=1)
     absent: float = pydantic.Field(default=0.15, ge=0, le=1)
     virtual_share: float = pydantic.Field(default=0.25, ge=0, le=1)
-    matched: float = pydantic.Field(default=0.3, ge=0, le=1)
+    matched: float = pydantic.Field(default=0.0, ge=0, le=1)
     stems: tuple[pydantic.PositiveInt, pydantic.PositiveInt] = (2, 5)
     thin: float = pydantic.Field(default=0.3, ge=0, le=1)
     gain_db: tuple[float, float] = (-8.0, 4.0)
