@@ -21,12 +21,14 @@ from commands.options import (
     Device,
     Instruments,
     KeepTuning,
+    Notes,
     Overwrite,
     Passes,
     PluginsDir,
     SeparatorName,
     Side,
     checkpoint_path,
+    hear,
     split_names,
 )
 from commands.training import adapt, train
@@ -139,6 +141,7 @@ def separate(
     alone: Alone = False,
     passes: Passes = 1,
     keep_tuning: KeepTuning = False,
+    notes: Notes = None,
     overwrite: Overwrite = False,
     device: Device = "auto",
     plugins_dir: PluginsDir = None,
@@ -150,7 +153,7 @@ def separate(
     output = Output(out, format.value, subtype, residual, consistent, overwrite)
     start_logging()
     model, names = _open(
-        separator, checkpoint, instruments, device, plugins_dir, alone, passes, keep_tuning
+        separator, checkpoint, instruments, device, plugins_dir, alone, passes, keep_tuning, notes
     )
     check(output, names)
     with progress("separating") as update:
@@ -201,6 +204,7 @@ def evaluate(
     alone: Alone = False,
     passes: Passes = 1,
     keep_tuning: KeepTuning = False,
+    notes: Notes = None,
     overwrite: Overwrite = False,
     device: Device = "auto",
     plugins_dir: PluginsDir = None,
@@ -222,6 +226,7 @@ def evaluate(
         passes=passes,
         tuned=not keep_tuning,
         plugins=tuple(plugins_dir or ()),
+        heard=hear(notes or []),
     )
     with progress("evaluating") as update:
         result = evaluation.evaluate_folder(
@@ -278,6 +283,7 @@ def _open(
     alone: bool,
     passes: int,
     keep_tuning: bool,
+    notes: list[str] | None,
 ) -> tuple[Separator, list[str]]:
     """The separator asked for, and the instruments as it calls them."""
     from core.opening import open_separator
@@ -285,7 +291,8 @@ def _open(
     registry = Registry.load(plugins_dir or ())
     path = checkpoint_path(registry, separator, checkpoint)
     names = split_names(instruments or ["all"])
-    return open_separator(path, registry, names, device, not alone, passes, not keep_tuning)
+    how = device, not alone, passes, not keep_tuning
+    return open_separator(path, registry, names, *how, hear(notes or []))
 
 
 def _print_file(report: FileReport) -> None:

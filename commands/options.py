@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from core.errors import ConfigError
 from core.registry import Registry
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 class Side(StrEnum):
@@ -56,6 +60,13 @@ KeepTuning = Annotated[
         help="Separate music as it is tuned, even where that is not A4 = 440 Hz.",
     ),
 ]
+Notes = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="NAME=PATH: the instrument is asked for by what its own solo notes sound like, in a "
+        "recording or a folder of them; repeatable. A name that nobody knows is welcome."
+    ),
+]
 Seed = Annotated[int, typer.Option(min=0, help="Source of chance.")]
 
 Sources = Annotated[
@@ -92,6 +103,27 @@ def split_roots(given: list[str]) -> dict[str, Path]:
     """Folders by name; one that is given alone is called as it is."""
     pairs = [item.partition("=") for item in given]
     return {a if sign else Path(a).name: Path(b if sign else a) for a, sign, b in pairs}
+
+
+def hear(given: list[str]) -> dict[str, NDArray[np.float32]]:
+    """Conditions by name, of the notes that ``NAME=PATH`` lead to.
+
+    Raises:
+        ConfigError: something else is given.
+        DataError: nothing at the path, or recordings that cannot serve.
+        AudioError: a recording that cannot be read.
+    """
+    from core.condition import heard_notes
+    from core.voice.solos import recordings
+
+    files: dict[str, list[Path]] = {}
+    for item in given:
+        name, sign, path = item.partition("=")
+        if not (name and sign and path):
+            raise ConfigError(f"--notes {item}: no NAME=PATH", "such as violin=my-notes/")
+        found = [Path(path)] if Path(path).is_file() else recordings(Path(path))
+        files.setdefault(name, []).extend(found)
+    return {name: heard_notes.from_files(paths) for name, paths in files.items()}
 
 
 def plugin_folder(plugin: str, plugins_dir: list[Path] | None) -> Path:

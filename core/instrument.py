@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import pydantic
 
 from core.config import Model, load_yaml
-from core.errors import PluginError
+from core.errors import ConfigError, PluginError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -36,6 +36,19 @@ def _inside(name: str) -> str:
 def plain(name: str) -> str:
     """A name as it is compared: lower case, with underscores for spaces and hyphens."""
     return re.sub(r"[\s\-]+", "_", name.strip().lower())
+
+
+def check_name(name: str, what: str) -> None:
+    """Refuse what cannot be an instrument's name, such as a path.
+
+    Raises:
+        ConfigError: says so of `what`.
+    """
+    if not NAME.fullmatch(name) or name in RESERVED:
+        raise ConfigError(
+            f"{what}: '{name}' is no name of an instrument",
+            "use lower-case letters, digits and underscores, such as alto_flute",
+        )
 
 
 InstrumentName = Annotated[

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from core import checkpoint as checkpoints
 from core.checkpoint import Checkpoint
 from core.condition.conditioner import as_version
 from core.errors import CheckpointError, UnknownNameError, nearest
-from core.instrument import plain
+from core.instrument import check_name, plain
 from core.registry import Registry
 from core.separator import Separator
 
@@ -30,41 +31,72 @@ def open_separator(
     competing: bool = False,
     passes: int = 1,
     tuned: bool = False,
+    heard: Mapping[str, NDArray[np.float32]] | None = None,
 ) -> tuple[Separator, list[str]]:
     """Load a checkpoint for some instruments.
 
     An instrument that the checkpoint was not trained on is separated with the condition of its
-    plugin, and a notice says so.
+    plugin, or the one that was heard, and a notice says so.
 
     Args:
         path: the checkpoint.
         registry: the plugins: aliases, conditions of new instruments, the backbone.
         names: names or aliases, or "all" for every instrument in the checkpoint.
         device, competing, passes, tuned: as for `Separator`.
+        heard: conditions of the current version that were measured on an instrument's own notes
+            (`core.condition.heard_notes`): name or alias → vector, in place of what the checkpoint
+            and the plugins say; the name may be new.
 
     Returns:
         The separator, and the names asked for, each once, as it calls them.
 
     Raises:
-        CheckpointError: the file is missing, damaged or of a later condition version than a plugin.
-        UnknownNameError: an instrument known to neither the checkpoint nor a plugin.
+        CheckpointError: the file is missing, damaged or of a later condition version than a plugin;
+            or notes were heard, and its conditions are no harmonic ones.
+        UnknownNameError: an instrument known to neither the checkpoint, a plugin nor by its notes.
+        ConfigError: a name of what was heard cannot be one.
     """
     loaded = checkpoints.load(path, registry.backbone)
+    new = _hear(loaded, heard or {}, registry)
     chosen: dict[str, NDArray[np.float32]] = {}
     for asked in names:
         if asked.strip().lower() == ALL:
-            chosen.update(loaded.conditions)
+            chosen.update({**loaded.conditions, **new})
+        elif plain(asked) in new:
+            chosen[plain(asked)] = new[plain(asked)]
         else:
             name, vector = _condition(asked, loaded, registry)
-            chosen[name] = vector
+            chosen[name] = new.get(name, vector)
     extra = {name: vector for name, vector in chosen.items() if name not in loaded.conditions}
     for name in extra:
         log.warning(
-            "'%s' was not in this separator's training: it is separated by its plugin's "
-            "condition alone",
+            "'%s' was not in this separator's training: it is separated by %s condition alone",
             name,
+            "its notes'" if name in new else "its plugin's",
         )
     return Separator(loaded, extra, device, competing, passes, tuned), list(chosen)
+
+
+def _hear(
+    loaded: Checkpoint, heard: Mapping[str, NDArray[np.float32]], registry: Registry
+) -> dict[str, NDArray[np.float32]]:
+    """Put what was heard in the place of the checkpoint's conditions; gives those of the others."""
+    if heard and loaded.metadata.conditioning != "harmonic":
+        raise CheckpointError(
+            f"{loaded.path} was trained with '{loaded.metadata.conditioning}' conditions, which "
+            "no notes can tell",
+            hint="use a separator that was trained with harmonic conditions",
+        )
+    new: dict[str, NDArray[np.float32]] = {}
+    for asked, vector in heard.items():
+        name = plain(asked)
+        if name not in loaded.conditions:
+            with contextlib.suppress(UnknownNameError):
+                name = registry.instruments([asked])[0].name
+        check_name(name, f"the instrument '{asked}' of the notes")
+        told = as_version(vector, loaded.metadata.condition_version)
+        (loaded.conditions if name in loaded.conditions else new)[name] = told
+    return new
 
 
 def _condition(

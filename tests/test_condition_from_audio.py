@@ -12,9 +12,10 @@ import soundfile
 import cli
 from core.condition import conditioner
 from core.condition.conditioner import LAYOUTS
+from core.condition.heard_notes import from_files, tones
 from core.condition.solo_notes import listen, name_notes, notes_of
 from core.condition.view import similarity
-from core.errors import DataError
+from core.errors import DataError, UnknownNameError
 from core.opening import open_separator
 from core.plugin_files import build_condition
 from core.registry import Registry
@@ -244,3 +245,79 @@ def test_building_a_condition_states_its_version(
     origin = json.loads(path.with_suffix(".json").read_text())
     assert (origin["version"], origin["parts"]) == (7, ["registers", "noise"])
     assert np.load(path).shape == (181,)
+
+
+def test_notes_alone_give_the_condition_of_what_they_are(reed: Path) -> None:
+    """The reed's partials are known; so is the share of its breath, some 60 dB below."""
+    table = tones(listen(sorted(reed.glob("*.wav"))))
+    assert table.pitches.tolist() == NOTES
+    shares = REED / REED.sum()
+    np.testing.assert_allclose(table.distributions[0, 0, : len(REED)], shares, atol=0.01)
+    assert table.noise.sum(axis=-1).max() < 0.01
+    vector = from_files(sorted(reed.glob("*.wav")))
+    np.testing.assert_array_equal(vector, conditioner.condition(table))
+
+
+def test_notes_need_no_plugin(reed: Path, registry: Registry) -> None:
+    heard = {"reed": from_files(sorted(reed.glob("*.wav")))}
+    path = registry.separator_path()
+    separator, names = open_separator(path, registry, ["reed"], heard=heard)
+    assert names == ["reed"]
+    assert "reed" not in separator.trained
+    assert open_separator(path, registry, ["all"], heard=heard)[1][-1] == "reed"
+    with pytest.raises(UnknownNameError, match="reed"):
+        open_separator(path, registry, ["reed"])
+
+
+def test_notes_of_an_instrument_it_knows_stand_for_it(reed: Path, registry: Registry) -> None:
+    vector = from_files(sorted(reed.glob("*.wav")))
+    path, alias = registry.separator_path(), registry.instruments(["violin"])[0].aliases[0]
+    usual, _ = open_separator(path, registry, ["violin"], competing=True)
+    told, names = open_separator(
+        path, registry, ["violin", "flute"], competing=True, heard={alias: vector}
+    )
+    assert names == ["violin", "flute"]
+    np.testing.assert_array_equal(told.condition("violin"), vector)
+    np.testing.assert_array_equal(told.condition("flute"), usual.condition("flute"))
+    wave = np.random.default_rng(0).standard_normal((1, 8000)).astype(np.float32) / 20
+    one, other = (s.separate(wave, 44_100, ["violin"])["violin"] for s in (usual, told))
+    assert np.abs(one - other).max() > 1e-4
+    # As a rival, too, it is what its notes say: that moves what is left to the others.
+    one, other = (s.separate(wave, 44_100, ["flute"])["flute"] for s in (usual, told))
+    assert np.abs(one - other).max() > 0
+
+
+@pytest.mark.parametrize(
+    ("option", "says"),
+    [
+        ("violin", "no NAME=PATH"),
+        ("violin=nowhere", "no such folder"),
+        ("../up=NOTES", "is no name of an instrument"),
+        ("all=NOTES", "is no name of an instrument"),
+        ("drums=HITS", "no steady pitch"),
+    ],
+)
+def test_notes_that_cannot_serve_are_told_in_a_line(
+    reed: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str, says: str
+) -> None:
+    (hit,) = written(tmp_path / "hits", [hits()])
+    song = tmp_path / "song.wav"
+    soundfile.write(song, tone(60), RATE)
+    option = option.replace("NOTES", str(reed)).replace("HITS", str(hit))
+    arguments = ["separate", str(song), "-i", "violin", "--notes", option]
+    assert cli.main([*arguments, "-o", str(tmp_path / "out")]) == 1
+    said = capsys.readouterr().err
+    assert says in " ".join(said.split())
+    assert "Traceback" not in said
+    assert not (tmp_path / "out").exists()
+
+
+def test_separate_by_notes_alone(reed: Path, tmp_path: Path) -> None:
+    song = tmp_path / "song.wav"
+    soundfile.write(song, tone(60) + tone(64.0), RATE)
+    arguments = ["separate", str(song), "-i", "reed", "--notes", f"reed={reed}"]
+    assert cli.main([*arguments, "-o", str(tmp_path / "out")]) == 0
+    wave, rate = soundfile.read(tmp_path / "out" / "song" / "reed.wav")
+    assert rate == RATE
+    assert len(wave) == len(tone(60))
+    assert np.abs(wave).max() > 0

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 import core
 from core.evaluation.bsseval import Extent, museval_version
@@ -27,6 +30,7 @@ class Plan:
         bsseval: whose stems BSSEval measures; None for nobody's.
         device, competing, passes, tuned: as for `core.separator.Separator`.
         plugins: folders of plugin folders, besides the usual ones.
+        heard: conditions measured on notes, as for `core.opening.open_separator`.
     """
 
     checkpoint: Path
@@ -38,11 +42,12 @@ class Plan:
     passes: int = 1
     tuned: bool = False
     plugins: tuple[Path, ...] = ()
+    heard: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
     def open(self) -> Scorer:
         """Load the checkpoints; errors as `core.opening.open_separator`."""
         registry = Registry.load(self.plugins)
-        how = self.device, self.competing, self.passes, self.tuned
+        how = self.device, self.competing, self.passes, self.tuned, self.heard
         separator, names = open_separator(self.checkpoint, registry, self.instruments, *how)
         earlier = None
         if self.earlier is not None:
