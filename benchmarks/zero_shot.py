@@ -15,9 +15,10 @@ steps:
 
 and scored on TEST in dB of SI-SDR improvement: on the instruments held out, by their plugins'
 conditions alone, and on the others. *share* is what is left of the improvement of the network
-trained on them, with the same strangers; *at once* is the score where all stems of a track are
-asked for together and share the mixture (`separate --consistent`), each stem being estimated by
-itself otherwise; *swapped* is the score with the conditions of the other instruments.
+trained on them, with the same strangers if that one is there; *at once* is the score where all
+stems of a track are asked for together and share the mixture (`separate --consistent`), each stem
+being estimated by itself otherwise; *swapped* is the score with the conditions of the other
+instruments.
 
 One JSON file for each training goes to FOLDER; those that are there are not made again, and an
 interrupted training goes on.
@@ -85,7 +86,7 @@ def main() -> None:
             record = _run(label, *candidates[label], seed, given)
             records.setdefault(label, []).append(record)
             print(json.dumps({"training": label, "seed": seed, **record["scores"]}), flush=True)
-    if given.only:
+    if TRAINED not in records:
         return
     lines, caption = _lines(records), _caption(records, given)
     view = Table(*HEADS, caption=caption)

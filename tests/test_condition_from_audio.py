@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import pickle
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +12,7 @@ import pytest
 import soundfile
 
 import cli
+from core import evaluation
 from core.condition import conditioner
 from core.condition.conditioner import LAYOUTS
 from core.condition.heard_notes import from_files, tones
@@ -285,6 +288,19 @@ def test_notes_of_an_instrument_it_knows_stand_for_it(reed: Path, registry: Regi
     # As a rival, too, it is what its notes say: that moves what is left to the others.
     one, other = (s.separate(wave, 44_100, ["flute"])["flute"] for s in (usual, told))
     assert np.abs(one - other).max() > 0
+
+
+def test_evaluation_takes_notes_to_every_process(reed: Path, registry: Registry) -> None:
+    heard = {"reed": from_files(sorted(reed.glob("*.wav")))}
+    plan = evaluation.Plan(registry.separator_path(), ("reed", "violin"), heard=heard)
+    again = pickle.loads(pickle.dumps(plan))  # noqa: S301 (as between processes)
+    scorer = again.open()
+    assert scorer.names == ("reed", "violin")
+    other = {"reed": from_files(sorted(reed.glob("*.wav"))[:4])}
+    digests = [
+        one.settings(one.open())["conditions"] for one in (plan, again, replace(plan, heard=other))
+    ]
+    assert digests[0] == digests[1] != digests[2], "a rerun does not go on with other notes"
 
 
 @pytest.mark.parametrize(
