@@ -237,7 +237,7 @@ def render_virtual(
     plugins_dir: PluginsDir = None,
 ) -> None:
     """Render multitracks of virtual instruments, blended of two each, to train on."""
-    from core.data.virtual_set import render_virtual_set
+    from core.data.stranger_sets import render_virtual_set
 
     names = split_names(instruments or ["all"])
     chosen = Registry.load(plugins_dir or ()).instruments(None if names == ["all"] else names)
@@ -277,7 +277,7 @@ def render_guests(
     plugins_dir: PluginsDir = None,
 ) -> None:
     """Render multitracks of instruments that no plugin is for, to train on."""
-    from core.data.virtual_set import GUESTS, render_guest_set
+    from core.data.stranger_sets import GUESTS, render_guest_set
 
     names = split_names(instruments or ["all"])
     chosen = Registry.load(plugins_dir or ()).instruments(None if names == ["all"] else names)

@@ -12,6 +12,7 @@ from torch.nn import functional
 from core import checkpoint
 from core.backbone import Backbone
 from core.checkpoint import Checkpoint, Metadata
+from core.data.scores import Note, Score, family_of
 from core.hookspecs import BackboneSpec
 
 RATE = 8000
@@ -91,3 +92,14 @@ def saved(path: Path, dim: int, **gains: float) -> Path:
 
 
 SPEC = BackboneSpec("gain", "a fake", lambda dim: GainBackbone(dim), {})
+
+
+def library() -> list[Score]:
+    """Scores of two parts whose melodies differ."""
+    rng = np.random.default_rng(0)
+    found = []
+    for k in range(8):
+        tops = [int(p) for p in rng.integers(62, 70, 10)]
+        lines = [tuple(Note(float(b), 1.0, p - 7 * j) for b, p in enumerate(tops)) for j in (0, 1)]
+        found.append(Score(f"piece {k}", family_of(lines[0]), tuple(lines)))
+    return found

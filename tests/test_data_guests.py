@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fakes import library
 from typer.testing import CliRunner
 
 from cli import app
@@ -19,11 +20,10 @@ from core.data import recipe as recipes
 from core.data.font_tones import tones_of
 from core.data.guests import GuestList, among
 from core.data.mixer import MixConfig, MixtureDataset
-from core.data.scores import Note, Score, family_of
 from core.data.stem_tones import TONES, StemTones, write_tones
 from core.data.stems import StemsSource
+from core.data.stranger_sets import GUESTS
 from core.data.track import Track
-from core.data.virtual_set import GUESTS
 from core.data.virtual_stems import TABLES, tables_of
 from core.errors import ConfigError, DataError
 from core.registry import Registry
@@ -118,16 +118,6 @@ def test_a_soundfont_is_heard_once(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("core.data.font_tones.render", None)
     again = tones_of(FONT, SQUARE, 0, (60, 64), tmp_path)
     np.testing.assert_array_equal(again.distributions, table.distributions)
-
-
-def library() -> list[Score]:
-    rng = np.random.default_rng(0)
-    found = []
-    for k in range(8):
-        tops = [int(p) for p in rng.integers(62, 70, 10)]
-        lines = [tuple(Note(float(b), 1.0, p - 7 * j) for b, p in enumerate(tops)) for j in (0, 1)]
-        found.append(Score(f"piece {k}", family_of(lines[0]), tuple(lines)))
-    return found
 
 
 @can_render

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from fakes import library
 
 from core import audio
 from core.condition import conditioner, table_file
@@ -16,13 +17,12 @@ from core.condition.tone_table import BANDS, ToneTable
 from core.data.midi import EXPRESSION, Control, Event
 from core.data.mixer import MixConfig, MixtureDataset
 from core.data.rendered import plan_tracks
-from core.data.scores import Note, Score, family_of
 from core.data.stems import StemsSource
 from core.data.strands import SILENT_DB, Touch, course, strands
+from core.data.stranger_sets import render_virtual_set
 from core.data.strangers import render_tracks
 from core.data.track import Track
 from core.data.virtual import Donor, blends
-from core.data.virtual_set import render_virtual_set
 from core.data.virtual_stems import TABLES, VirtualStems, tables_of
 from core.ddsp.decoder import DecoderConfig
 from core.ddsp.model import DdspModel, Heard
@@ -43,16 +43,6 @@ def donors() -> list[Donor]:
         torch.nn.init.normal_(model.decoder.dense_out.weight, std=0.5)
         made.append(Donor(f"d{seed}", model.eval(), seed % 2 == 0, ("CC0",)))
     return made
-
-
-def library() -> list[Score]:
-    rng = np.random.default_rng(0)
-    found = []
-    for k in range(8):
-        tops = [int(p) for p in rng.integers(62, 70, 10)]
-        lines = [tuple(Note(float(b), 1.0, p - 7 * j) for b, p in enumerate(tops)) for j in (0, 1)]
-        found.append(Score(f"piece {k}", family_of(lines[0]), tuple(lines)))
-    return found
 
 
 def rendered(root: Path, seed: int = 0, workers: int = 1) -> list[Path]:

@@ -13,9 +13,10 @@ from numpy.typing import NDArray
 
 from core.condition import conditioner
 from core.condition.heard_tones import RATE, shares
-from core.condition.solo_notes import SoloNotes, listen, settle_octave
+from core.condition.solo_notes import FEWEST, SoloNotes, listen, settle_octave
 from core.condition.tone_table import Array, ToneTable
 from core.ddsp.features import FRAME_RATE, HOP, VOICED, extract
+from core.errors import DataError
 
 WINDOW = RATE // 2  # samples that are looked at
 ONSET, END = 0.1, 0.9  # seconds of a note between which it is looked at
@@ -46,13 +47,21 @@ def tones(heard: SoloNotes) -> ToneTable:
 
     Args:
         heard: from `core.condition.solo_notes.listen`.
+
+    Raises:
+        DataError: fewer than three of the notes are held long enough.
     """
     found: dict[int, list[tuple[Array, Array]]] = {round(note): [] for note in heard.notes}
     for wave in heard.audio.values():
         for note, look, f0_hz in _looks(wave, heard.f0_range):
             if note in found:
                 found[note].append(shares(look, f0_hz))
-    notes = sorted(note for note, tones_of_note in found.items() if tones_of_note)
+    notes = sorted(note for note, heard_of_note in found.items() if heard_of_note)
+    if len(notes) < FEWEST:
+        raise DataError(
+            f"only {len(notes)} of {len(found)} notes are held long enough to be measured",
+            f"give at least {FEWEST} notes of a second each",
+        )
     mean = [np.mean([part for part, _ in found[note]], axis=0) for note in notes]
     noise = [np.mean([part for _, part in found[note]], axis=0) for note in notes]
     return ToneTable(

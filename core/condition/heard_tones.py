@@ -12,7 +12,7 @@ import numpy.typing as npt
 from core.condition.tone_table import BANDS, NYQUIST, Array, band_edges
 
 HARMONICS = 60
-RATE = 16_000  # Hz
+RATE = round(2 * NYQUIST)  # Hz
 NEAR = 0.25
 """Power within this share of the fundamental around a multiple of it counts as the harmonic."""
 

@@ -65,5 +65,5 @@ def read(path: Path, name: str) -> ToneTable:
 def _unusable(path: Path) -> DataError:
     return DataError(
         f"{path}: not a whole file of tone tables",
-        "remove the track's folder and render it again with `data virtual`",
+        "remove the track's folder and render it again",
     )
