@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -140,6 +141,67 @@ def test_tracks_of_guests_and_plugins_tell_the_tones_of_both(
     assert set(table_file.names(tables)) == strange
     assert table_file.names(tables.with_name(TONES)) == [own]
     assert "MIT" in track.licence
+
+
+def recorded_guests(root: Path, seconds: float = 1.0) -> Path:
+    for name, harmonic in (("oboe", 3), ("viola", 2)):
+        for note, hz in (("A3", 220.0), ("A4", 440.0), ("E5", 659.26)):
+            time = np.arange(round(seconds * RATE)) / RATE
+            wave = np.sin(2 * np.pi * hz * time) + np.sin(2 * np.pi * harmonic * hz * time)
+            path = root / "notes" / name / f"{note}.wav"
+            audio.write(path, (0.2 * wave)[None].astype(np.float32), RATE, overwrite=True)
+    path = root / "recorded.yaml"
+    path.write_text(
+        f"recordings:\n- root: {root / 'notes'}\n  licence: CC0\n  players:\n"
+        "    oboe: {range: [57, 76], sustained: true}\n"
+        "    viola: {range: [57, 76], sustained: true}\n"
+    )
+    return path
+
+
+def test_recorded_players_are_guests_with_the_tones_of_their_notes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIMBRESEP_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("core.data.scores.chorales", lambda cache: library())
+    arguments = ["data", "guests", "-i", "flute,violin", "--count", "1", "--seconds", "5", "6"]
+    arguments += ["--parts", "2", "--guests", str(recorded_guests(tmp_path))]
+    result = CliRunner().invoke(app, [*arguments, "-o", str(tmp_path / "made")])
+    assert result.exit_code == 0, result.output
+    (track,) = StemsSource(tmp_path / "made").tracks()
+    assert set(track.stems) == {"guest_notes_oboe", "guest_notes_viola"}
+    assert track.licence == "CC0"
+    tables = tables_of(track)
+    assert tables is not None
+    for name, harmonic in (("guest_notes_oboe", 3), ("guest_notes_viola", 2)):
+        tones = table_file.read(tables, name).distributions
+        assert tones[..., [0, harmonic - 1]].sum(-1).min() > 0.95
+
+
+@pytest.mark.parametrize(
+    ("harm", "message"),
+    [
+        (lambda root: shutil.rmtree(root / "notes" / "viola"), "no folder of notes for viola"),
+        (lambda root: recorded_guests(root, seconds=0.1), "too short to be heard"),
+    ],
+)
+def test_recorded_players_that_cannot_be_heard_are_told(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    harm: Callable[[Path], object],
+    message: str,
+) -> None:
+    monkeypatch.setenv("TIMBRESEP_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr("core.data.scores.chorales", lambda cache: library())
+    listed = recorded_guests(tmp_path)
+    harm(tmp_path)
+    arguments = ["data", "guests", "-i", "flute,violin", "--count", "1", "--parts", "2"]
+    result = CliRunner().invoke(
+        app, [*arguments, "--guests", str(listed), "-o", str(tmp_path / "made")]
+    )
+    assert result.exit_code != 0
+    assert isinstance(result.exception, DataError)
+    assert message in str(result.exception)
 
 
 def some_table() -> ToneTable:

@@ -11,11 +11,14 @@ from test_data_rendered import FONT, can_render, library, players
 
 import cli
 from core import audio
+from core.condition import table_file
 from core.data import samples
 from core.data.midi import Event
 from core.data.recipe import Samples, SolosSpec, Soundfont, Voice
+from core.data.recorded_tones import recorded_tones
 from core.data.rendered import plan_tracks, render_tracks
 from core.data.solos import render_solos
+from core.data.stem_tones import TONES
 from core.data.stems import StemsSource
 from core.data.waveform import RATE
 from core.errors import DataError
@@ -182,3 +185,46 @@ def test_all_are_those_with_recorded_notes(
     assert cli.main([*render, "--samples", str(tmp_path / "notes")]) == 0
     (track,) = StemsSource(tmp_path / "out").tracks()
     assert set(track.stems) == {"violin", "cello"}
+
+
+def record_tone(path: Path, hz: float, amplitudes: list[float], seconds: float = 1.0) -> None:
+    time = np.arange(round(seconds * RATE)) / RATE
+    parts = [a * np.sin(2 * np.pi * k * hz * time) for k, a in enumerate(amplitudes, start=1)]
+    wave = 0.5 * np.sum(parts, axis=0) / sum(amplitudes)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    audio.write(path, wave[None].astype(np.float32), RATE)
+
+
+def test_recorded_notes_tell_their_tones_even_out_of_tune(tmp_path: Path) -> None:
+    flat = 2 ** (-30 / 1200)  # which blurs the tenth harmonic, unless the tuning is found
+    record_tone(tmp_path / "A4v1.flac", 440 * flat, [1.0] * 12)
+    record_tone(tmp_path / "A4v2.flac", 440 * flat, [1.0, 0, 1.0])
+    record_tone(tmp_path / "C5v1.flac", 440 * 2 ** (3 / 12), [1.0])
+    record_tone(tmp_path / "E5v1.flac", 440 * 2 ** (7 / 12), [1.0], seconds=0.1)
+    table = recorded_tones(samples.find_notes(tmp_path))
+    assert table is not None
+    assert table.pitches.tolist() == [69, 72], "a tenth of a second says nothing"
+    soft, _, loud = table.distributions[:, 0]  # (levels, pitches, harmonics)
+    np.testing.assert_allclose(soft[:12], np.full(12, 1 / 12), atol=0.01)
+    np.testing.assert_allclose(loud[:4], [0.5, 0, 0.5, 0], atol=0.01)
+    assert table.distributions[:, 1, 0].min() > 0.98
+    assert table.noise.sum(axis=-1).max() < 0.02
+    assert (np.diff(table.levels) > 0).all()
+
+
+def test_notes_too_short_to_hear_have_no_table(tmp_path: Path) -> None:
+    record_tone(tmp_path / "A4.flac", 440.0, [1.0], seconds=0.1)
+    assert recorded_tones(samples.find_notes(tmp_path)) is None
+
+
+def test_tracks_of_recorded_notes_tell_their_tones(tmp_path: Path) -> None:
+    for name in ("flute", "bass"):
+        for note, hz in (("A3", 220.0), ("A4", 440.0)):
+            record_tone(tmp_path / "notes" / name / f"{note}.flac", hz, [1.0, 0.5])
+    known = players("flute", "bass")
+    recordings = samples.find_recordings(tmp_path / "notes", list(known), "CC0")
+    plans = plan_tracks(library(), list(known), "train", 1, (4.0, 5.0), 2)
+    (folder,) = render_tracks(plans, known, tmp_path / "made", recordings=recordings)
+    assert sorted(table_file.names(folder / TONES)) == ["bass", "flute"]
+    heard = table_file.read(folder / TONES, "flute")
+    assert heard.distributions[..., :2].sum(axis=-1).min() > 0.99

@@ -18,6 +18,7 @@ from core.data.casting import Performance, Player, arrange, balanced_casts
 from core.data.font_tones import tones_of
 from core.data.midi import PERCUSSION_CHANNEL, midi_file, tuning
 from core.data.recipe import Percussion, Soundfont
+from core.data.recorded_tones import recorded_tones
 from core.data.renderer import check, find_soundfont, render
 from core.data.samples import Recordings
 from core.data.scores import Score
@@ -112,8 +113,8 @@ def render_track(
             far as it has them), to measure how a model does on another sound source.
         recordings: play everything with these recorded notes instead: the same notes, but
             neither the soundfont's expression and vibrato nor its reverb.
-        cache: folder where what soundfonts sound like is kept; with it, the tone tables of the
-            sounds that play are written beside the stems.
+        cache: folder where what soundfonts sound like is kept; with it, the tone tables of their
+            sounds are written beside the stems, as those of recorded notes always are.
     Returns:
         the track's folder, or None when fewer than two stems sound.
     Raises:
@@ -143,6 +144,9 @@ def render_track(
             notes = recordings.notes[player.name]
             wave = normalise(fit(samples.play(performance.events, notes, seconds), seconds))
             source, sound, licence = recordings.name, "recorded notes", recordings.licence
+            table = None if isinstance(player.voice, Percussion) else recorded_tones(notes)
+            if table is not None:
+                tables[player.name] = table
         else:
             wave = play(performance, player, font, program, seconds, reverb, off)
             source, sound, licence = font.file, f"{font.file} program {program}", font.licence

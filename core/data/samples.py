@@ -102,13 +102,16 @@ def play(events: Sequence[Event], notes: Layers, length: float) -> NDArray[np.fl
         nearest = min(notes, key=lambda midi: abs(midi - event.midi))
         layers = notes[nearest]
         start, held = round(event.start * RATE), round(event.duration * RATE)
-        sound = _at_pitch(
-            layers[event.velocity * len(layers) // 128], event.midi - nearest, held + len(fall)
-        )
+        sound = _at_pitch(layer_for(layers, event.velocity), event.midi - nearest, held + len(fall))
         sound[held:] *= fall
         room = max(0, len(wave) - start)
         wave[start : start + len(sound)] += sound[:room]
     return wave
+
+
+def layer_for(layers: Sequence[Path], velocity: int) -> Path:
+    """The recording that is played at a velocity, 0 to 127."""
+    return layers[velocity * len(layers) // 128]
 
 
 def _at_pitch(path: Path, semitones: int, samples: int) -> NDArray[np.float32]:
