@@ -11,7 +11,7 @@ import pytest
 from fakes import library
 from typer.testing import CliRunner
 
-from cli import app
+from cli import app, main
 from core import audio
 from core.condition import conditioner, table_file
 from core.condition.heard_tones import HARMONICS, RATE, shares
@@ -246,3 +246,18 @@ def test_a_cut_file_of_tones_is_told(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="not a whole file of tone tables"):
         StemTones(2).draw(track, "flute", np.random.default_rng(0))
     assert TABLES != TONES
+
+
+def test_check_tells_strangers_from_what_only_accompanies(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("TIMBRESEP_CACHE", str(tmp_path / "cache"))
+    folder = tmp_path / "set" / "t"
+    for name in ("flute", "guest_a_80", "kazoo"):
+        audio.write(folder / f"{name}.wav", np.full((1, RATE), 0.1, np.float32), RATE, "FLOAT")
+    (folder / "track.yaml").write_text("split: train\nlicence: MIT\n")
+    table_file.write(folder / TABLES, {"guest_a_80": some_table()}, {})
+    assert main(["data", "check", "-p", "flute", "--data", f"mine={tmp_path / 'set'}"]) == 0
+    said = " ".join(capsys.readouterr().out.split())
+    assert "1 strangers (0.0 min), instruments that no plugin is for" in said
+    assert "which accompany: kazoo (0.0 min)" in said

@@ -14,6 +14,7 @@ from core.data import licences
 from core.data.sources.listing import Listing, Sized
 from core.data.sources.prepared import read_part, read_sum
 from core.data.track import Split, sides
+from core.data.virtual_stems import strangers
 from core.errors import AudioError
 
 log = logging.getLogger(__name__)
@@ -134,7 +135,19 @@ def notes(listings: Sequence[Listing], names: Sequence[str]) -> list[str]:
     """What has to be known: what else there is, what is missing and how to get it, terms."""
     found = count(listings)
     said = [_completeness(listing) for listing in listings]
-    others = sorted(set(found) - set(names), key=lambda n: -sum(found[n].minutes.values()))
+    files = (
+        {name: parts[0].path for name, parts in track.found.stems.items()}
+        for track in _tracks(listings)
+    )
+    strange = {name for stems in files for name in strangers(stems)}
+    if strange:
+        minutes = sum(sum(found[n].minutes.values()) for n in strange)
+        said.append(
+            f"{len(strange)} strangers ({minutes:.1f} min), instruments that no plugin is for: "
+            "targets in the share that --mix virtual_share says"
+        )
+    rest = set(found) - set(names) - strange
+    others = sorted(rest, key=lambda n: -sum(found[n].minutes.values()))
     if others:
         amounts = [f"{n} ({sum(found[n].minutes.values()):.1f} min)" for n in others[:SHOWN]]
         more = f" and {len(others) - SHOWN} more" if len(others) > SHOWN else ""

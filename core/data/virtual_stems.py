@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -36,8 +36,7 @@ class VirtualStems:
         for track in tracks:
             path = tables_of(track)
             if path is not None:
-                names = table_file.names(path)
-                self._files |= {name: path for name in names if name in track.stems}
+                self._files |= dict.fromkeys(strangers(track.stems), path)
         self.names = list(self._files)
 
     def __len__(self) -> int:
@@ -56,7 +55,23 @@ class VirtualStems:
 
 def tables_of(track: Track) -> Path | None:
     """The file of a track's tone tables, None when it has no virtual stems."""
-    for stem in track.stems.values():
-        path = stem.parent / TABLES
-        return path if path.is_file() else None
-    return None
+    return _tables_beside(track.stems)
+
+
+def strangers(stems: Mapping[str, Path]) -> list[str]:
+    """Which stems of a track are instruments that no plugin is for.
+
+    Args:
+        stems: name → file.
+
+    Raises:
+        DataError: the file of their tables cannot be read.
+    """
+    path = _tables_beside(stems)
+    names = [] if path is None else table_file.names(path)
+    return [name for name in names if name in stems]
+
+
+def _tables_beside(stems: Mapping[str, Path]) -> Path | None:
+    path = next(iter(stems.values())).parent / TABLES if stems else None
+    return path if path and path.is_file() else None
