@@ -6,18 +6,21 @@ A set is whatever `evaluate` reads, and is scored for the instruments that it ha
 card, beside the checkpoint, gets the checkpoint's own record (command, data, licences) and a table
 for each set: scores per instrument beside the oracle ratio mask, the mixture and silence, the loss
 when conditions are swapped, and the level of stems whose instrument is absent. `--print` shows the
-tables and leaves the card alone.
+tables and leaves the card alone. With `--parts`, several processes can share the sets: what one of
+them scored of this checkpoint, the others read.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 from pathlib import Path
 
 import numpy as np
 
 from core.checkpoint import Metadata, read_metadata
 from core.config import atomic_write
+from core.data.sources.found import canonical
 from core.evaluation import Evaluation, evaluate, named_folder, tracks_in
 from core.evaluation.store import write_json
 from core.evaluation.summary import by_instrument, methods_in, overall, swap_losses, swap_means
@@ -120,19 +123,29 @@ def main() -> None:
     parser.add_argument("--limit", type=int, help="only the first tracks of each set")
     parser.add_argument("--print", action="store_true", help="write no card")
     parser.add_argument("--scores", type=Path, help="folder for the evaluations as JSON")
+    parser.add_argument("--parts", type=Path, help="folder of tables: what is there is not scored")
     arguments = parser.parse_args()
     registry = Registry.load()
     path = registry.separator_path(arguments.name)
     separator, names = open_separator(path, registry, ["all"], competing=True, tuned=True)
+    key = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+    key += f"-{arguments.limit}" if arguments.limit else ""
     parts = []
     for item in arguments.sets:
         title, _, place = item.partition("=")
+        kept = arguments.parts and arguments.parts / f"{key}-{canonical(title)}.md"
+        if kept and kept.is_file():
+            parts.append(kept.read_text(encoding="utf-8"))
+            continue
         source, folder = named_folder(place)
         tracks = tracks_in(folder, registry.instruments(), source=source)[: arguments.limit]
         asked = [name for name in names if any(name in track.stems for track in tracks)]
         result = evaluate(separator, tracks, asked or names)
         parts.append(section(title, result))
         print(f"{parts[-1]}\n", flush=True)
+        if kept:
+            with atomic_write(kept) as temporary:
+                temporary.write_text(parts[-1], encoding="utf-8")
         if arguments.scores:
             write_json(result, arguments.scores / f"{folder.name}.json", overwrite=True)
     if arguments.print:
