@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import Result
 from fakes import library
 from typer.testing import CliRunner
 
@@ -121,15 +122,28 @@ def test_a_soundfont_is_heard_once(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     np.testing.assert_array_equal(again.distributions, table.distributions)
 
 
-@can_render
-def test_tracks_of_guests_and_plugins_tell_the_tones_of_both(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+Render = Callable[..., Result]
+
+
+@pytest.fixture
+def render_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Render:
+    """`data guests` for one short track in `made`, with a list of guests and more options."""
     monkeypatch.setenv("TIMBRESEP_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("core.data.scores.chorales", lambda cache: library())
-    arguments = ["data", "guests", "-i", "flute,violin", "--count", "1", "--seconds", "5", "6"]
-    arguments += ["--parts", "3", "--real", "1", "--guests", str(guests_file(tmp_path))]
-    result = CliRunner().invoke(app, [*arguments, "-o", str(tmp_path / "made")])
+
+    def render(guests: Path, *options: str) -> Result:
+        words = ["data", "guests", "-i", "flute,violin", "--count", "1", "--seconds", "5", "6"]
+        words += ["--guests", str(guests), "-o", str(tmp_path / "made"), *options]
+        return CliRunner().invoke(app, words)
+
+    return render
+
+
+@can_render
+def test_tracks_of_guests_and_plugins_tell_the_tones_of_both(
+    tmp_path: Path, render_one: Render
+) -> None:
+    result = render_one(guests_file(tmp_path), "--parts", "3", "--real", "1")
     assert result.exit_code == 0, result.output
     (track,) = StemsSource(tmp_path / "made").tracks()
     strange = {name for name in track.stems if name.startswith("guest_")}
@@ -160,13 +174,9 @@ def recorded_guests(root: Path, seconds: float = 1.0) -> Path:
 
 
 def test_recorded_players_are_guests_with_the_tones_of_their_notes(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, render_one: Render
 ) -> None:
-    monkeypatch.setenv("TIMBRESEP_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("core.data.scores.chorales", lambda cache: library())
-    arguments = ["data", "guests", "-i", "flute,violin", "--count", "1", "--seconds", "5", "6"]
-    arguments += ["--parts", "2", "--guests", str(recorded_guests(tmp_path))]
-    result = CliRunner().invoke(app, [*arguments, "-o", str(tmp_path / "made")])
+    result = render_one(recorded_guests(tmp_path), "--parts", "2")
     assert result.exit_code == 0, result.output
     (track,) = StemsSource(tmp_path / "made").tracks()
     assert set(track.stems) == {"guest_notes_oboe", "guest_notes_viola"}
@@ -186,19 +196,11 @@ def test_recorded_players_are_guests_with_the_tones_of_their_notes(
     ],
 )
 def test_recorded_players_that_cannot_be_heard_are_told(
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    harm: Callable[[Path], object],
-    message: str,
+    tmp_path: Path, render_one: Render, harm: Callable[[Path], object], message: str
 ) -> None:
-    monkeypatch.setenv("TIMBRESEP_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("core.data.scores.chorales", lambda cache: library())
     listed = recorded_guests(tmp_path)
     harm(tmp_path)
-    arguments = ["data", "guests", "-i", "flute,violin", "--count", "1", "--parts", "2"]
-    result = CliRunner().invoke(
-        app, [*arguments, "--guests", str(listed), "-o", str(tmp_path / "made")]
-    )
+    result = render_one(listed, "--parts", "2")
     assert result.exit_code != 0
     assert isinstance(result.exception, DataError)
     assert message in str(result.exception)
