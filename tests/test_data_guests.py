@@ -206,6 +206,13 @@ def test_recorded_players_that_cannot_be_heard_are_told(
     assert message in str(result.exception)
 
 
+def test_a_recorded_players_name_cannot_leave_its_folder(tmp_path: Path) -> None:
+    listed = recorded_guests(tmp_path)
+    listed.write_text(listed.read_text().replace("viola:", "../viola:"))
+    with pytest.raises(ConfigError, match="viola"):
+        load_yaml(listed, GuestList)
+
+
 def some_table() -> ToneTable:
     rng = np.random.default_rng(3)
     spectra = rng.dirichlet(np.full(60, 0.3), (3, 10)).astype(np.float32)

@@ -27,6 +27,7 @@ from core.data.samples import Recordings, find_recordings
 from core.data.strangers import Draw
 from core.data.waveform import normalise
 from core.errors import DataError
+from core.instrument import InstrumentName
 
 
 class GuestFont(Model):
@@ -48,7 +49,7 @@ class Players(Model):
 
     root: Path
     licence: str
-    players: dict[str, Voice] = pydantic.Field(min_length=1)
+    players: dict[InstrumentName, Voice] = pydantic.Field(min_length=1)
 
 
 class GuestList(Model):
