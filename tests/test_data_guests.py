@@ -268,5 +268,5 @@ def test_check_tells_strangers_from_what_only_accompanies(
     table_file.write(folder / TABLES, {"guest_a_80": some_table()}, {})
     assert main(["data", "check", "-p", "flute", "--data", f"mine={tmp_path / 'set'}"]) == 0
     said = " ".join(capsys.readouterr().out.split())
-    assert "1 strangers (0.0 min), instruments that no plugin is for" in said
+    assert "instruments that no plugin is for: 1 (0.0 min), targets" in said
     assert "which accompany: kazoo (0.0 min)" in said
