@@ -143,8 +143,8 @@ def notes(listings: Sequence[Listing], names: Sequence[str]) -> list[str]:
     if strange:
         minutes = sum(sum(found[n].minutes.values()) for n in strange)
         said.append(
-            f"instruments that no plugin is for: {len(strange)} ({minutes:.1f} min), targets in the "
-            "share that --mix virtual_share says"
+            f"instruments that no plugin is for: {len(strange)} ({minutes:.1f} min), targets in "
+            "the share that --mix virtual_share says"
         )
     rest = set(found) - set(names) - strange
     others = sorted(rest, key=lambda n: -sum(found[n].minutes.values()))
