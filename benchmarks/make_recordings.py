@@ -13,12 +13,13 @@ CLONES holds git clones, with a work tree or without, in folders named owner+nam
   weights by and never to train on.
 
 OUT gets two bands, `first` and `second`, with a folder for each instrument, and `strangers`,
-players that no plugin is for. The bands share the recordings of piano and guitars alone; the second
-band's electric guitar is driven through a soft clipper and a low pass, which is what an amplifier
-mostly does.
+players that no plugin is for. The bands share the recordings of piano and guitars and a few very
+long notes; the second band's electric guitar is driven through a soft clipper and a low pass, which
+is what an amplifier mostly does.
 
-Recordings are cut at their onset and levelled (louder layers stay louder). One whose pitch is not
-the one in its name, or that cannot be read, is left out: the collections have some.
+Recordings are cut at their onset and levelled (louder layers stay louder). What does not have the
+pitch of its name, is silent or too short, or cannot be read, is left out: the collections have
+some of each.
 """
 
 from __future__ import annotations
@@ -26,11 +27,11 @@ from __future__ import annotations
 import argparse
 import io
 import re
-import subprocess
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cache
+from itertools import count
 from pathlib import Path
 
 import numpy as np
@@ -38,7 +39,9 @@ import numpy.typing as npt
 import scipy.signal
 import soundfile
 import soxr
+from git_clone import git_files, git_show
 
+from core.data.samples import midi_of
 from core.ddsp.pitch import track
 
 Wave = npt.NDArray[np.float32]
@@ -93,7 +96,6 @@ TAPED = {
 LENGTHS = {"first": ("15", "long", "very-long"), "second": ("1", "very-long")}
 """Of Philharmonia's recordings, as their names say it: 1.5 s, 1 s and so on."""
 DYNAMICS = ["pianissimo", "piano", "mezzo-piano", "mezzo-forte", "forte", "fortissimo"]
-STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
 SHARPS = ["C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B"]
 MIDDLE_C = 60
 
@@ -108,27 +110,10 @@ class Note:
     layer: int
 
 
-def midi_of(name: str) -> int:
-    """MIDI number of a note such as `As3`, `A#3` or `Bb3`."""
-    match = re.fullmatch(r"([A-G])([s#b]?)(\d)", name)
-    assert match, name
-    shift = {"": 0, "s": 1, "#": 1, "b": -1}[match[2]]
-    return 12 * (int(match[3]) + 1) + STEPS[match[1]] + shift
-
-
 @cache
 def paths(root: Path, clone: str) -> tuple[str, ...]:
-    """All files of a clone at HEAD."""
-    listing = _git(root, clone, "ls-tree", "-r", "-z", "--name-only", "HEAD")
-    return tuple(listing.decode().split("\0")[:-1])
-
-
-def _git(root: Path, clone: str, *arguments: str) -> bytes:
-    """What git says of a clone, which has a work tree or is a bare `repo` or `repo/.git`."""
-    folders = (root / clone / "repo" / ".git", root / clone / "repo", root / clone)
-    folder = next(folder for folder in folders if folder.is_dir())
-    command = ["git", "-C", str(folder), *arguments]
-    return subprocess.run(command, check=True, capture_output=True).stdout
+    """All files of a clone."""
+    return tuple(git_files(root / clone))
 
 
 def philharmonia(root: Path, where: tuple[str, str], folder: str, band: str) -> Iterator[Note]:
@@ -205,9 +190,8 @@ def band(root: Path, name: str) -> dict[str, list[Note]]:
 
 
 def heard(root: Path, note: Note, driven: bool) -> Wave | None:
-    """A recording, cut and levelled, (samples,) at 44.1 kHz; None where its pitch is another
-    or the file is broken."""
-    data = io.BytesIO(_git(root, note.clone, "cat-file", "blob", f"HEAD:{note.path}"))
+    """A recording, cut and levelled, (samples,) at 44.1 kHz; None where it cannot serve."""
+    data = io.BytesIO(git_show(root / note.clone, note.path))
     try:
         stereo, rate = soundfile.read(data, dtype="float32", always_2d=True)
     except soundfile.LibsndfileError:
@@ -250,7 +234,8 @@ def cents_off(wave: Wave, midi: int) -> float:
 def write(root: Path, folder: Path, notes: Iterable[Note], driven: bool = False) -> str:
     """Write a player's notes as FLAC; what there was, in a line."""
     folder.mkdir(parents=True, exist_ok=True)
-    kept, wrong, takes = 0, 0, set[str]()
+    takes: set[str] = set()
+    wrong = 0
     for note in notes:
         wave = heard(root, note, driven)
         if wave is None:
@@ -258,16 +243,15 @@ def write(root: Path, folder: Path, notes: Iterable[Note], driven: bool = False)
             continue
         name = f"{SHARPS[note.midi % 12]}{note.midi // 12 - 1}"
         # Takes of one loudness are layers as well, one above the other.
-        take = next(k for k in range(100) if f"{name}v{10 * (note.layer + 1) + k}" not in takes)
-        takes.add(f"{name}v{10 * (note.layer + 1) + take}")
-        file = folder / f"{name}v{10 * (note.layer + 1) + take}.flac"
-        soundfile.write(file, wave, RATE, subtype="PCM_16")
-        kept += 1
-    return f"{kept:4d} notes, {wrong} left out"
+        layers = (f"{name}v{10 * (note.layer + 1) + take}" for take in count())
+        take = next(layer for layer in layers if layer not in takes)
+        takes.add(take)
+        soundfile.write(folder / f"{take}.flac", wave, RATE, subtype="PCM_16")
+    return f"{len(takes):4d} notes, {wrong} left out"
 
 
 def main() -> None:
-    """Write both bands and the strangers."""
+    """Write both bands, the strangers and the tapes."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("clones", type=Path)
     parser.add_argument("out", type=Path)

@@ -28,21 +28,15 @@ import io
 import math
 import re
 import struct
-import subprocess
 from pathlib import Path
 
 import soundfile
 import soxr
+from git_clone import git_show
 from soundfont_file import Preset, Zone, loop_step, without_overlap, write_soundfont
 
 LOWEST_RATE = 32_000
 """Samples below this rate (Hz) are raised by a whole factor: players interpolate them badly."""
-
-
-def git_show(repository: Path, path: str) -> bytes:
-    """Content of a file at HEAD."""
-    command = ["git", "-C", str(repository), "show", f"HEAD:{path}"]
-    return subprocess.run(command, check=True, capture_output=True).stdout
 
 
 GENERALUSER: dict[int, tuple[str, tuple[str, ...], float | None]] = {

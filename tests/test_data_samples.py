@@ -48,10 +48,24 @@ def test_names_say_note_and_layer(notes: samples.Layers) -> None:
 
 
 def test_a_sharp_may_be_an_s_and_the_layer_left_out(tmp_path: Path) -> None:
-    for name in ("A3", "As3", "C#4", "Cs5v2", "Cs5v1", "Cis4", "H4", "F2 v2", "a3", "C", "D4v"):
+    for name in (
+        "A3",
+        "As3",
+        "Bb2",
+        "C#4",
+        "Cs5v2",
+        "Cs5v1",
+        "Cis4",
+        "H4",
+        "F2 v2",
+        "a3",
+        "C",
+        "D4v",
+    ):
         record(tmp_path, name, 440.0, 0.1)
     found = samples.find_notes(tmp_path)
     assert {midi: [path.stem for path in layers] for midi, layers in found.items()} == {
+        46: ["Bb2"],
         57: ["A3"],
         58: ["As3"],
         61: ["C#4"],

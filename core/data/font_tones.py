@@ -20,6 +20,7 @@ STEP = 2  # semitones from a note that is heard to the next
 HELD_S, EVERY_S = 0.9, 1.2  # how long a note is held, and when the next begins
 STEADY_S = (0.25, 0.75)  # what of a note is heard
 LOUDER = 40.0  # dB that a note is louder for ten times the velocity (General MIDI level 2)
+LEVELS = [LOUDER * np.log10(velocity / 127) for velocity in VELOCITIES]
 
 
 def tones_of(file: str, program: int, bank: int, notes: Range, cache: Path) -> ToneTable:
@@ -60,10 +61,9 @@ def _listen(file: str, program: int, bank: int, notes: Range) -> ToneTable:
         heard.append(heard_tones.shares(wave[start:end], 440 * 2 ** ((event.midi - 69) / 12)))
     distributions, noise = (np.stack(part) for part in zip(*heard, strict=True))
     shape = len(VELOCITIES), len(pitches), -1
-    levels = [LOUDER * np.log10(velocity / 127) for velocity in VELOCITIES]
     return ToneTable(
         np.asarray(pitches, dtype=np.float32),
-        np.asarray(levels, dtype=np.float32),
+        np.asarray(LEVELS, dtype=np.float32),
         distributions.reshape(shape),
         noise.reshape(shape),
     )

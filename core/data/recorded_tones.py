@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,7 @@ import numpy as np
 from core import audio
 from core.condition.heard_tones import RATE, shares
 from core.condition.tone_table import Array, ToneTable
-from core.data.font_tones import LOUDER, STEADY_S, VELOCITIES
+from core.data.font_tones import LEVELS, STEADY_S, VELOCITIES
 from core.data.samples import Layers, layer_for
 
 TUNING_CENTS = np.arange(-48, 49, 4)
@@ -31,13 +30,8 @@ def recorded_tones(notes: Layers) -> ToneTable | None:
     Raises:
         AudioError: a recording cannot be read.
     """
-    return _listen(tuple((midi, tuple(layers)) for midi, layers in sorted(notes.items())))
-
-
-@functools.lru_cache(maxsize=64)
-def _listen(notes: Sequence[tuple[int, Sequence[Path]]]) -> ToneTable | None:
     heard: dict[int, list[tuple[Array, Array]]] = {}
-    for midi, layers in notes:
+    for midi, layers in sorted(notes.items()):
         tones = [_tone(layer_for(layers, velocity), midi) for velocity in VELOCITIES]
         if known := [tone for tone in tones if tone is not None]:
             heard[midi] = [tone or known[0] for tone in tones]
@@ -45,11 +39,10 @@ def _listen(notes: Sequence[tuple[int, Sequence[Path]]]) -> ToneTable | None:
         return None
     # (pitches, levels, …) → (levels, pitches, …)
     distributions = np.stack([[tone for tone, _ in row] for row in heard.values()], axis=1)
-    noise = np.stack([[noise for _, noise in row] for row in heard.values()], axis=1)
-    levels = [LOUDER * np.log10(velocity / 127) for velocity in VELOCITIES]
+    noise = np.stack([[bands for _, bands in row] for row in heard.values()], axis=1)
     return ToneTable(
         np.asarray(list(heard), dtype=np.float32),
-        np.asarray(levels, dtype=np.float32),
+        np.asarray(LEVELS, dtype=np.float32),
         distributions.astype(np.float32),
         noise.astype(np.float32),
     )

@@ -19,9 +19,10 @@ from core.errors import DataError
 
 RELEASE_S = 0.25  # seconds in which a released note falls by 60 dB
 FADE_S = 0.02  # seconds of fade where a recording is shorter than the note
-_NAME = re.compile(r"([A-G])([#s]?)(\d)(?:v(\d+))?")
+_NAME = re.compile(r"([A-G][#sb]?\d)(?:v(\d+))?")
 _SUFFIXES = (*SUFFIXES, ".mp3")
 _STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
+_SHIFTS = {"#": 1, "s": 1, "b": -1}
 
 Layers = Mapping[int, Sequence[Path]]
 
@@ -64,7 +65,8 @@ def find_recordings(root: Path, instruments: Sequence[str], licence: str | None)
 def find_notes(folder: Path) -> Layers:
     """The recordings in a folder and those below it, named by note and layer such as `D#4v8.ogg`.
 
-    A sharp may be written `s` (`Ds4v8.ogg`), and the layer left out (`D#4.mp3`).
+    A sharp may be written `s` (`Ds4v8.ogg`) or as a flat (`Eb4v8.ogg`), and the layer left out
+    (`D#4.mp3`).
 
     Returns:
         MIDI note → its recordings, softest layer first.
@@ -75,11 +77,16 @@ def find_notes(folder: Path) -> Layers:
     for path in sorted(folder.rglob("*")):
         match = _NAME.fullmatch(path.stem)
         if match and path.suffix.lower() in _SUFFIXES:
-            midi = 12 * (int(match[3]) + 1) + _STEPS[match[1]] + len(match[2])
-            found.setdefault(midi, []).append((int(match[4] or 0), path))
+            found.setdefault(midi_of(match[1]), []).append((int(match[2] or 0), path))
     if not found:
         raise DataError(f"{folder}: no recorded notes", "name them by note: C#4.ogg or Cs4v8.ogg")
     return {midi: [path for _, path in sorted(layers)] for midi, layers in found.items()}
+
+
+def midi_of(note: str) -> int:
+    """MIDI number of a note such as `A#3`, `As3` or `Bb3`."""
+    shift = sum(_SHIFTS[sign] for sign in note[1:-1])
+    return 12 * (int(note[-1]) + 1) + _STEPS[note[0]] + shift
 
 
 def play(events: Sequence[Event], notes: Layers, length: float) -> NDArray[np.float32]:
