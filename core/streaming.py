@@ -13,6 +13,7 @@ import numpy.typing as npt
 import soxr
 
 from core.audio import resampled_length
+from core.audio_writer import BLOCK
 
 Rows = npt.NDArray[np.float32]
 Pair = tuple[Rows, Rows]
@@ -20,6 +21,9 @@ Pair = tuple[Rows, Rows]
 
 SHARE_FRAME = 4096
 """Samples over which stems' energies are compared: 93 ms at 44.1 kHz."""
+
+STEEPEST = 32
+"""Most that one converter changes a rate by: it holds several hundred samples of the lower one."""
 
 
 class Fifo:
@@ -49,7 +53,8 @@ def resampled(blocks: Iterable[Rows], from_rate: int, to_rate: int, rows: int) -
     """Change a stream's sample rate with soxr's HQ filter, in time with the input.
 
     The output has ceil(samples · to_rate / from_rate) samples; with equal rates, the stream
-    passes untouched.
+    passes untouched. It comes in blocks of about `BLOCK` samples at the most, whatever the rates:
+    a block of a recording at 1 Hz lasts for hours.
 
     Args:
         blocks: (rows, any number of samples) each.
@@ -59,14 +64,25 @@ def resampled(blocks: Iterable[Rows], from_rate: int, to_rate: int, rows: int) -
     if from_rate == to_rate:
         yield from blocks
         return
+    if to_rate > STEEPEST * from_rate:
+        slow = resampled(blocks, from_rate, STEEPEST * from_rate, rows)
+        yield from resampled(slow, STEEPEST * from_rate, to_rate, rows)
+        return
+    if from_rate > STEEPEST * to_rate:
+        fast = resampled(blocks, from_rate, STEEPEST * to_rate, rows)
+        yield from resampled(fast, STEEPEST * to_rate, to_rate, rows)
+        return
     converter = soxr.ResampleStream(from_rate, to_rate, rows, dtype="float32", quality="HQ")
     read = written = 0
+    step = max(1, BLOCK * from_rate // to_rate)
     for block in blocks:
         read += block.shape[1]
-        out = converter.resample_chunk(np.ascontiguousarray(block.T)).T  # (rows, samples)
-        written += out.shape[1]
-        if out.shape[1]:
-            yield out
+        for start in range(0, block.shape[1], step):
+            part = np.ascontiguousarray(block[:, start : start + step].T)
+            out = converter.resample_chunk(part).T  # (rows, samples)
+            written += out.shape[1]
+            if out.shape[1]:
+                yield out
     # A little silence at the end makes sure that the last, rounded-up sample comes out.
     silence = np.zeros((2 + 2 * from_rate // to_rate, rows), np.float32)
     rest = converter.resample_chunk(silence, last=True).T
