@@ -120,7 +120,13 @@ def list_plugins(plugins_dir: PluginsDir = None) -> None:
 
 @app.command(epilog=EXAMPLES.split("python cli.py train")[0])
 def separate(
-    files: Annotated[list[Path], typer.Argument(help="Audio files: WAV, FLAC, Ogg, MP3, AIFF.")],
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            help="Audio files: WAV, FLAC, Ogg, MP3, AIFF; also M4A, WMA, WebM and others where "
+            "ffmpeg is installed."
+        ),
+    ],
     instruments: Instruments = None,
     out: Annotated[
         Path, typer.Option("-o", "--out", help="Stems go to OUT/<file>/<instrument>.")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import logging
 import os
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,20 +18,27 @@ import soxr
 from core.audio_writer import BLOCK, AudioWriter, Wave, reason_of, write_errors
 from core.config import atomic_write
 from core.errors import AudioError, OutputExistsError
+from core.reading import mpeg
+from core.reading.sound import Sound
 
 log = logging.getLogger(__name__)
 
-MP3_FRAME = 1152  # samples
+MP3_FRAME = mpeg.LARGEST
+"""Samples of an MP3 file's last frame, which decoders may not give."""
 
 
 @dataclass(frozen=True)
 class AudioInfo:
-    """What a header says: ``rate`` in Hz, length in ``frames`` and ``duration`` in seconds."""
+    """What a file is: ``rate`` in Hz, length in ``frames`` and ``duration`` in seconds.
+
+    ``notes`` tell, a sentence each, what had to be assumed because its header is wrong.
+    """
 
     path: Path
     rate: int
     channels: int
     frames: int
+    notes: tuple[str, ...] = ()
 
     @property
     def duration(self) -> float:
@@ -41,20 +47,22 @@ class AudioInfo:
 
 
 def info(path: str | os.PathLike[str]) -> AudioInfo:
-    """Describe an audio file without reading its samples.
+    """Describe an audio file; where no header tells its length, its frames are counted.
 
     Raises:
-        AudioError: the file is missing, a folder, empty or not audio that libsndfile reads.
+        AudioError: the file is missing, a folder, empty, cut short or not audio that libsndfile,
+            or ffmpeg where it is installed, reads.
     """
-    with _open(Path(path)) as sound:
-        return AudioInfo(Path(path), sound.samplerate, sound.channels, sound.frames)
+    with Sound(Path(path)) as sound:
+        return AudioInfo(Path(path), sound.rate, sound.channels, sound.frames, sound.notes)
 
 
 def read(path: str | os.PathLike[str], start: int = 0, frames: int = -1) -> tuple[Wave, int]:
     """Read a file, or only ``frames`` frames of it from frame ``start`` on.
 
     Args:
-        path: any file that libsndfile reads (WAV, FLAC, Ogg, MP3, AIFF...).
+        path: any file that libsndfile reads (WAV, FLAC, Ogg, MP3, AIFF...), and what ffmpeg does
+            where it is installed (M4A, WMA, WebM...).
         start: first frame.
         frames: how many frames; −1 for all that follow.
 
@@ -65,10 +73,9 @@ def read(path: str | os.PathLike[str], start: int = 0, frames: int = -1) -> tupl
         AudioError: as `info`; also for a window outside of the file, a file that ends before its
             header says, and a sample that is not a finite number.
     """
-    parts = list(read_blocks(path, start=start, frames=frames))
-    with _open(Path(path)) as sound:
-        rate = int(sound.samplerate)
-    return (parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)), rate
+    with Sound(Path(path)) as sound:
+        parts = list(_blocks(sound, Path(path), BLOCK, start, frames))
+        return (parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)), sound.rate
 
 
 def read_blocks(
@@ -77,41 +84,44 @@ def read_blocks(
     """Read a file as successive blocks (channels, ≤ block), so that its length costs no memory.
 
     Args and errors are those of `read`; an error at a later block is raised when it is reached.
-    The length of an MP3 file is an estimate: what it lacks of its last frame is silence.
+    What an MP3 file lacks of its last frame is silence.
     """
-    path = Path(path)
-    with _open(path) as sound:
-        total, rate = int(sound.frames), int(sound.samplerate)
-        count = total - start if frames < 0 else frames
-        if start < 0 or count < 1 or start + count > total:
-            raise AudioError(
-                f"{path}: asked for {max(count, 0)} frames from frame {start}, but it has {total}",
-                hint="ask for a window inside of the file",
-            )
-        position = start
-        try:
-            if start:
-                sound.seek(start)
-            while position < start + count:
-                data = sound.read(min(block, start + count - position), "float32", always_2d=True)
-                missing = start + count - position
-                if len(data) == 0 and sound.format == "MP3" and missing <= MP3_FRAME:
-                    data = np.zeros((missing, sound.channels), np.float32)
-                if len(data) == 0:
-                    raise AudioError(
-                        f"{path}: ends at {position / rate:.3f} s, "
-                        f"but its header says {total / rate:.3f} s",
-                        hint="the file is cut or corrupt; get a whole copy",
-                    )
-                wave = np.ascontiguousarray(data.T)  # (channels, block)
-                check_finite(wave, rate, str(path), offset=position)
-                position += len(data)
-                yield wave
-        except soundfile.LibsndfileError as error:
-            raise AudioError(
-                f"{path}: unreadable after {position / rate:.3f} s ({reason_of(error)})",
-                hint="the file is cut or corrupt; get a whole copy",
-            ) from error
+    with Sound(Path(path)) as sound:
+        yield from _blocks(sound, Path(path), block, start, frames)
+
+
+def _blocks(sound: Sound, path: Path, block: int, start: int, frames: int) -> Iterator[Wave]:
+    """The blocks of a file that is open; arguments as `read_blocks`."""
+    total, rate = sound.frames, sound.rate
+    count = total - start if frames < 0 else frames
+    if start < 0 or count < 1 or start + count > total:
+        raise AudioError(
+            f"{path}: asked for {max(count, 0)} frames from frame {start}, but it has {total}",
+            hint="ask for a window inside of the file",
+        )
+    position, end = start, start + count
+    try:
+        if start:
+            sound.seek(start)
+        while position < end:
+            data = sound.read(min(block, end - position))
+            if len(data) == 0 and end - position <= sound.slack:
+                data = np.zeros((end - position, sound.channels), np.float32)
+            if len(data) == 0:
+                raise AudioError(
+                    f"{path}: ends at {position / rate:.3f} s, "
+                    f"but its header says {total / rate:.3f} s",
+                    hint="the file is cut or corrupt; get a whole copy",
+                )
+            wave = np.ascontiguousarray(data.T)  # (channels, block)
+            check_finite(wave, rate, str(path), offset=position)
+            position += len(data)
+            yield wave
+    except soundfile.LibsndfileError as error:
+        raise AudioError(
+            f"{path}: unreadable after {position / rate:.3f} s ({reason_of(error)})",
+            hint="the file is cut or corrupt; get a whole copy",
+        ) from error
 
 
 def check_finite(wave: Wave, rate: int, name: str, offset: int = 0) -> None:
@@ -191,48 +201,3 @@ def write(
         writer.write(wave)
     if message := writer.clipped():
         log.warning(message)
-
-
-def _open(path: Path) -> soundfile.SoundFile:
-    """Open for reading; every way in which that can fail is an AudioError."""
-    if path.is_dir():
-        raise AudioError(f"{path} is a folder, not an audio file")
-    try:
-        size = path.stat().st_size
-    except OSError as error:
-        raise AudioError(f"{path}: {reason_of(error)}", hint="check the path") from error
-    if size == 0:
-        raise AudioError(f"{path} is empty (0 bytes)")
-    try:
-        sound = soundfile.SoundFile(os.fspath(path))
-    except (soundfile.LibsndfileError, TypeError) as error:  # TypeError: a header-less .raw
-        raise AudioError(
-            f"{path}: not readable as audio ({reason_of(error)})",
-            hint="convert it to WAV or FLAC first, for example with ffmpeg",
-        ) from error
-    if declared := _declared_bytes(sound.extra_info):
-        held, stated = declared
-        seconds = sound.frames / sound.samplerate
-        sound.close()
-        raise AudioError(
-            f"{path}: cut short; its header promises {stated / held * seconds:.3f} s, "
-            f"it holds {seconds:.3f} s",
-            hint="get a whole copy, or save it again to accept the part that is there",
-        )
-    if sound.frames < 1:
-        sound.close()
-        raise AudioError(f"{path} holds no samples")
-    return sound
-
-
-def _declared_bytes(log_text: str) -> tuple[int, int] | None:
-    """(held, promised) bytes of a WAV whose data ends early, from libsndfile's log; else None.
-
-    A promise near 2^31 or 2^32 is how streaming programs say that they do not know the size.
-    """
-    found = re.search(r"^data : (\d+) \(should be (\d+)\)", log_text, re.MULTILINE)
-    if found is None:
-        return None
-    promised, held = int(found[1]), int(found[2])
-    unknown = promised >= 2**32 - 2**16 or 2**31 - 2**16 <= promised <= 2**31
-    return (held, promised) if held > 0 and promised > held and not unknown else None

@@ -177,7 +177,7 @@ def separate_file(
             for part, final in zip(temporary, outputs, strict=True)
         ]
         peak = _fill(separator, about, instruments, output, writers, report)
-    notes = [note for writer in writers if (note := writer.clipped())]
+    notes = [*about.notes, *(note for writer in writers if (note := writer.clipped()))]
     if peak == 0.0:
         notes.insert(0, f"{path} is silent, and so are its stems")
     seconds = time.monotonic() - began

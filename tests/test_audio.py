@@ -103,7 +103,7 @@ def test_a_cut_flac_is_never_taken_for_whole(tmp_path: Path) -> None:
     audio.write(tmp_path / "a.flac", noise(1, 100_000), 8000)
     data = (tmp_path / "a.flac").read_bytes()
     (tmp_path / "cut.flac").write_bytes(data[: len(data) // 2])
-    with pytest.raises(AudioError, match="cut or corrupt"):
+    with pytest.raises(AudioError, match="cut short"):
         audio.read(tmp_path / "cut.flac")
 
 

@@ -181,3 +181,16 @@ def test_paths_that_cannot_be_end_only_themselves(capsys: pytest.CaptureFixture[
     assert separate("loop1.wav", "x" * 300 + ".wav", "good.wav") == 1
     assert len(errors(capsys.readouterr().err)) == 2
     assert Path("out/good/violin.wav").exists()
+
+
+@pytest.mark.usefixtures("given")
+def test_what_is_assumed_about_a_header_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    data = bytearray(Path("good.wav").read_bytes())
+    at = data.index(b"data") + 4
+    data[at : at + 4] = bytes(4)
+    Path("open.wav").write_bytes(data)
+    assert separate("open.wav", "good.wav", "-i", "violin") == 0
+    said = capsys.readouterr().err
+    assert said.count("open.wav: its header does not tell its length") == 1
+    stems = [audio.read(Path("out") / name / "violin.wav")[0] for name in ("open", "good")]
+    np.testing.assert_array_equal(*stems)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field, replace
 
 from core import audio
@@ -9,6 +10,8 @@ from core.audio import AudioInfo
 from core.data.sources import musdb18
 from core.data.sources.found import Found, Kind, Part, Place, Problem
 from core.errors import AudioError, DataError
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -141,7 +144,10 @@ def part_info(part: Part) -> AudioInfo:
         AudioError: it is not readable audio.
     """
     if part.stream is None:
-        return audio.info(part.path)
+        about = audio.info(part.path)
+        for note in about.notes:
+            log.warning(note)
+        return about
     streams = musdb18.stream_info(part.path)
     if part.stream >= len(streams):
         raise AudioError(
