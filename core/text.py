@@ -1,0 +1,33 @@
+"""Foreign text on a screen: names of files, licences and summaries that somebody else wrote."""
+
+from __future__ import annotations
+
+import re
+
+_UNSAFE = re.compile(
+    r"[\x00-\x1f\x7f-\x9f"  # C0 and C1 controls: ESC begins what a terminal obeys
+    r"\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # reorder the text around them
+    r"\u2028\u2029"  # begin a line
+    r"\ud800-\udfff]"  # lone surrogates, which no encoding can write: bytes of a file's name
+)
+_SHORT = {"\n": r"\n", "\r": r"\r", "\t": r"\t"}
+
+
+def shown(text: object) -> str:
+    """Text on one line, with all that a terminal would obey or could not write as an escape.
+
+    Args:
+        text: whatever is to be shown, by its `str`.
+
+    Returns:
+        The same with `\\x1b` for ESC, `\\u202e` for an override, `\\xff` for a byte of a file's
+        name that is not UTF-8. A backslash stays: names of files have them.
+    """
+    return _UNSAFE.sub(_escaped, str(text))
+
+
+def _escaped(match: re.Match[str]) -> str:
+    char, code = match[0], ord(match[0])
+    if 0xDC80 <= code <= 0xDCFF:  # how Python keeps a byte that it could not decode
+        code -= 0xDC00
+    return _SHORT.get(char) or (f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}")
