@@ -58,6 +58,10 @@ class OutputExistsError(TimbresepError):
     """An output is already there and `--overwrite` was not given."""
 
 
+class OutputError(TimbresepError):
+    """A file cannot be written: the disk is full, or may not be written to."""
+
+
 class MissingToolError(TimbresepError):
     """An optional program or package that this step needs is not installed."""
 
