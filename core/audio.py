@@ -195,7 +195,7 @@ def write(
     check_finite(wave, rate, str(path))
     with (
         write_errors(path),
-        atomic_write(path) as temporary,
+        atomic_write(path, replace=overwrite) as temporary,
         AudioWriter(temporary, path, rate, wave.shape[0], wave.shape[1], subtype) as writer,
     ):
         writer.write(wave)

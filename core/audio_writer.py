@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
+from core import ogg
 from core.errors import AudioError
 
 Wave = npt.NDArray[np.float32]
@@ -60,15 +61,18 @@ class AudioWriter:
         size = frames * channels * _BYTES.get(self.subtype, 0)
         if kind == "WAV" and size > _WAV_LIMIT:
             kind = "RF64"
+        self._temporary = temporary
         try:
             self._sound = soundfile.SoundFile(
-                os.fspath(temporary), "w", rate, channels, self.subtype, format=kind
+                file_name(temporary), "w", rate, channels, self.subtype, format=kind
             )
         except soundfile.LibsndfileError as error:
             raise AudioError(
                 f"cannot write {path}: {reason_of(error)}",
                 hint="check the folder's permissions, the sample rate and the channels",
             ) from error
+        if (kind, self.subtype) == ("WAV", "FLOAT"):
+            _without_peaks(self._sound)
 
     def write(self, wave: Wave) -> None:
         """Append a block (channels, samples); in an integer format, what exceeds ±1 is clipped."""
@@ -91,6 +95,8 @@ class AudioWriter:
         """Flush and close; what the disk refuses is an AudioError."""
         with write_errors(self.path):
             self._sound.close()
+            if self.subtype == "VORBIS":
+                ogg.renumber(self._temporary)
 
     def clipped(self) -> str:
         """A sentence when the format clipped what was written, else an empty string."""
@@ -128,6 +134,20 @@ def _quantised(part: Wave, subtype: str) -> npt.NDArray[np.generic]:
     whole = np.clip(np.rint(part.astype(np.float64) * full), -full, full - 1)
     # libsndfile takes 16-bit samples as int16, and 24-bit ones as the high bytes of an int32
     return whole.astype(np.int16) if subtype == "PCM_16" else whole.astype(np.int32) << 8
+
+
+def file_name(path: str | os.PathLike[str]) -> str | bytes:
+    """A path as soundfile takes it, which by itself refuses names that are not UTF-8."""
+    return os.fspath(path) if os.name == "nt" else os.fsencode(path)
+
+
+def _without_peaks(sound: soundfile.SoundFile) -> None:
+    """Leave out the chunk of peaks: it holds the time, so that no two files would be the same.
+
+    libsndfile has a command for it, which soundfile does not pass on.
+    """
+    set_add_peak_chunk, off = 0x1050, 0
+    soundfile._snd.sf_command(sound._file, set_add_peak_chunk, soundfile._ffi.NULL, off)
 
 
 def checked_subtype(path: Path, subtype: str | None = None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import os
 from pathlib import Path
 
 import numpy as np
@@ -190,3 +191,23 @@ def test_equal_rates_are_the_identity() -> None:
 def test_resampling_a_few_samples(samples: int) -> None:
     assert audio.resample(noise(2, samples), 8000, 44100).shape == (2, -(-samples * 441 // 80))
     assert audio.resample(noise(2, samples), 44100, 8000).shape[1] >= 1
+
+
+@pytest.mark.parametrize("suffix", [".wav", ".flac", ".ogg"])
+def test_the_same_sound_is_the_same_bytes_at_any_time(tmp_path: Path, suffix: str) -> None:
+    wave = 0.1 * np.random.default_rng(0).standard_normal((2, 30_000)).astype(np.float32)
+    first, second = tmp_path / f"a{suffix}", tmp_path / f"b{suffix}"
+    audio.write(first, wave, 44_100)
+    if suffix == ".wav":
+        assert b"PEAK" not in first.read_bytes()  # which would hold the second of writing
+    audio.write(second, wave, 44_100)
+    assert first.read_bytes() == second.read_bytes()
+    again, rate = audio.read(second)
+    assert (again.shape, rate) == (wave.shape, 44_100)
+
+
+def test_a_name_that_is_not_utf8_is_written_and_read(tmp_path: Path) -> None:
+    wave = np.full((1, 100), 0.5, np.float32)
+    path = tmp_path / os.fsdecode(b"caf\xe9") / os.fsdecode(b"\xff.wav")
+    audio.write(path, wave, 8000)
+    assert np.array_equal(audio.read(path)[0], wave)
