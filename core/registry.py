@@ -302,7 +302,7 @@ def _describe(instrument: Instrument) -> str:
 
 def _import_folder(folder: Path) -> ModuleType:
     """Import a plugin folder's `__init__.py` under a name of its own."""
-    digest = hashlib.sha256(str(folder.resolve()).encode()).hexdigest()[:8]
+    digest = hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:8]
     name = f"timbresep_plugin_{digest}_{folder.name}"
     if name in sys.modules:
         return sys.modules[name]

@@ -58,7 +58,7 @@ def sides(pieces: Iterable[tuple[str, Split]]) -> dict[str, Split]:
 
 def split_of(piece: str, seed: int = 0) -> Split:
     """The side of the split a piece is on: 80 % train, 10 % valid, 10 % test, by a stable hash."""
-    digest = hashlib.sha256(f"{seed}:{piece}".encode()).digest()
+    digest = hashlib.sha256(f"{seed}:{piece}".encode(errors="surrogatepass")).digest()
     position = int.from_bytes(digest[:4], "big") / 2**32
     if position < 0.8:
         return "train"

@@ -11,6 +11,7 @@ import pydantic
 
 from core.config import Model
 from core.data.track import SUFFIXES, Split
+from core.text import shown
 
 
 class Foreign(Model):
@@ -51,6 +52,10 @@ class Found:
     stems: Mapping[str, tuple[Part, ...]]
     mixture: Part | None = None
     pads: bool = False
+
+    def __post_init__(self) -> None:
+        for name in ("name", "piece", "sound_source"):  # text: it goes into files of scores
+            object.__setattr__(self, name, shown(getattr(self, name)))
 
 
 @dataclass(frozen=True)
