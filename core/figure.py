@@ -33,7 +33,7 @@ def new_figure(width: float, height: float, out: Path, overwrite: bool) -> Figur
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def save_figure(figure: Figure, out: Path) -> None:
-    """Write a figure as PNG, atomically."""
-    with atomic_write(out) as temporary:
+def save_figure(figure: Figure, out: Path, overwrite: bool) -> None:
+    """Write a figure as PNG; errors as for `atomic_write`."""
+    with atomic_write(out, replace=overwrite) as temporary:
         figure.savefig(temporary, dpi=120, format="png", metadata={"Software": "timbresep"})

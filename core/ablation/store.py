@@ -64,7 +64,7 @@ def write(
         "mean": result.mean(),
         "instruments": [asdict(row) for row in result.rows],
     }
-    with atomic_write(out / SCORES) as temporary:
+    with atomic_write(out / SCORES, replace=overwrite) as temporary:
         temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
     _draw(result, out / PICTURE, overwrite)
     return [out / SCORES, out / PICTURE]
@@ -110,4 +110,4 @@ def _draw(result: Ablation, out: Path, overwrite: bool) -> None:
             color="white" if abs(value) > 0.6 * bound else "black",
         )
     figure.colorbar(image, label="SI-SDR improvement in dB", extend="both")
-    save_figure(figure, out)
+    save_figure(figure, out, overwrite)

@@ -50,7 +50,7 @@ def draw_harmonics(vectors: Vectors, out: Path, overwrite: bool = False) -> None
     axes[-1, 0].set_xlabel("harmonic")
     if noisy:
         axes[-1, 1].set_xlabel("noise band, 0 to 8 kHz")
-    save_figure(figure, out)
+    save_figure(figure, out, overwrite)
 
 
 def draw_similarities(vectors: Vectors, out: Path, overwrite: bool = False) -> None:
@@ -70,4 +70,4 @@ def draw_similarities(vectors: Vectors, out: Path, overwrite: bool = False) -> N
         colour = "white" if dark else "black"
         axes.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=7, color=colour)
     figure.colorbar(image, label="cosine similarity of the conditions")
-    save_figure(figure, out)
+    save_figure(figure, out, overwrite)

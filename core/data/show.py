@@ -105,7 +105,7 @@ def _draw(examples: Sequence[Example], rate: int, out: Path, overwrite: bool) ->
             axes.set_title(f"{name}{absent}", fontsize=8)
         row[0].set_ylabel(f"{number:02d}\nkHz", fontsize=8)
     grid[-1, 0].set_xlabel("s", fontsize=8)
-    save_figure(figure, out)
+    save_figure(figure, out, overwrite)
 
 
 def _spectrogram(wave: NDArray[np.float32]) -> NDArray[np.float32]:

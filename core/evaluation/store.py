@@ -50,6 +50,7 @@ from core.evaluation.summary import (
 
 log = logging.getLogger(__name__)
 
+LONGEST = 240  # bytes of a file's name without its ending
 OWN = ("settings.json", "scores.json", "instruments.csv", "scores.csv", "absent.csv", "bsseval.csv")
 
 
@@ -77,7 +78,7 @@ class Store:
         self, folder: Path, settings: Mapping[str, object], overwrite: bool = False
     ) -> None:
         self.folder = folder
-        self._digest = _digest(settings)
+        self._settings, self._digest = settings, _digest(settings)
         if any((folder / name).exists() for name in OWN):
             differing = _differing(folder / "settings.json", settings)
             if differing and not overwrite:
@@ -114,7 +115,18 @@ class Store:
             temporary.write_text(finished.model_dump_json(indent=1), encoding="utf-8")
 
     def finish(self, result: Evaluation) -> None:
-        """Write the tables of all tracks."""
+        """Write the tables of all tracks.
+
+        Raises:
+            OutputExistsError: another evaluation has begun in the folder meanwhile.
+        """
+        there = self.folder / "settings.json"
+        if there.is_file() and (differing := _differing(there, self._settings)):
+            raise OutputExistsError(
+                f"{self.folder} has got an evaluation with other settings meanwhile "
+                f"({', '.join(differing)})",
+                hint="choose another folder or use --overwrite",
+            )
         write_json(result, self.folder / "scores.json", overwrite=True)
         _write_csv(self.folder / "scores.csv", Row, result.rows)
         _write_csv(self.folder / "absent.csv", Leak, result.leaks)
@@ -181,11 +193,11 @@ def write_json(result: Evaluation, path: Path, overwrite: bool = False) -> None:
     """
     if path.exists() and not overwrite:
         raise OutputExistsError(f"{path} exists", hint="choose another name or use --overwrite")
-    _write_json(path, as_data(result))
+    _write_json(path, as_data(result), overwrite)
 
 
-def _write_json(path: Path, data: Mapping[str, object]) -> None:
-    with atomic_write(path) as temporary:
+def _write_json(path: Path, data: Mapping[str, object], replace: bool = True) -> None:
+    with atomic_write(path, replace) as temporary:
         temporary.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
 
 
@@ -225,4 +237,8 @@ def _audio_digest(track: Track) -> str:
 
 
 def _plain(track: str) -> str:
-    return track.replace("/", "_")
+    """A track's name as that of a file, which may not be longer than 255 bytes."""
+    name = track.replace("/", "_")
+    if len(name.encode()) > LONGEST:
+        name = f"{name[: LONGEST // 8]}-{hashlib.sha256(name.encode()).hexdigest()[:16]}"
+    return name

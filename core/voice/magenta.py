@@ -130,7 +130,7 @@ def import_voice(
         "assumed": [*found.assumed, *(["loudness and pitch heard"] if solos is None else [])],
         **environment.versions(),
     }
-    model.save(out, {**origin(config), "magenta": about}, half=False)
+    model.save(out, {**origin(config), "magenta": about}, half=False, replace=overwrite)
     parameters = sum(value.numel() for value in model.parameters())
     return Imported(out, found, parameters, solos is not None)
 
