@@ -17,7 +17,7 @@ import pydantic
 import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as serialise
 from torch import Tensor
 
 from core import __version__
@@ -128,17 +128,20 @@ def save(
     conditions: Mapping[str, NDArray[np.float32]],
     metadata: Metadata,
     half: bool = False,
+    replace: bool = True,
 ) -> None:
     """Write a checkpoint atomically.
 
     Args:
         half: store matrices in half precision (they are computed with in single).
+        replace: as for `atomic_write`, whose errors these are.
     """
     tensors = {WEIGHTS + name: _pack(tensor, half) for name, tensor in model.state_dict().items()}
     stacked = np.stack([conditions[name] for name in metadata.instruments])
     tensors[CONDITIONS] = torch.from_numpy(stacked)  # (instruments, dim)
-    with atomic_write(path) as temporary:
-        save_file(tensors, temporary, {KEY: metadata.model_dump_json()})
+    data = serialise(tensors, {KEY: metadata.model_dump_json()})
+    with atomic_write(path, replace) as temporary:
+        temporary.write_bytes(data)
 
 
 def export(source: Path, out: Path, find_backbone: Callable[[str], BackboneSpec]) -> str:
@@ -150,11 +153,12 @@ def export(source: Path, out: Path, find_backbone: Callable[[str], BackboneSpec]
     Raises:
         OutputExistsError: `out` is there already.
         CheckpointError: `source` cannot be loaded.
+        OutputError: `out` cannot be written.
     """
     if out.exists():
         raise OutputExistsError(f"{out} already exists", "remove it or choose another name")
     loaded = load(source, find_backbone)
-    save(out, loaded.model, loaded.conditions, loaded.metadata, half=True)
+    save(out, loaded.model, loaded.conditions, loaded.metadata, half=True, replace=False)
     return hashlib.sha256(out.read_bytes()).hexdigest()
 
 

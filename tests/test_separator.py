@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import resource
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from disks import full_disk
 from fakes import RATE, FirBackbone, GainBackbone, loaded, vector
 
 from core import audio, batch
@@ -222,19 +221,13 @@ def test_a_file_that_ends_badly_leaves_nothing(separator: Separator, tmp_path: P
 def test_a_full_disk_is_one_error_and_leaves_nothing(separator: Separator, tmp_path: Path) -> None:
     audio.write(tmp_path / "long.wav", noise(1, 200_000), RATE)
     audio.write(tmp_path / "short.wav", noise(1, 1000), RATE)
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
-    try:
+    with full_disk(100_000):
         report = separate_batch(
             separator,
             [tmp_path / "long.wav", tmp_path / "short.wav"],
             ["low", "half"],
             Output(tmp_path / "out"),
         )
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        signal.signal(signal.SIGXFSZ, handler)
     assert [path.name for path, _ in report.failed] == ["long.wav"]
     assert "cannot write" in str(report.failed[0][1])
     assert [row.path.name for row in report.done] == ["short.wav"]

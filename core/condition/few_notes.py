@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import logging
 import shlex
-import shutil
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-import soundfile
 import torch
 
-from core.audio import info
+from core import audio
+from core.audio_writer import write_errors
 from core.condition.new_plugin import NewInstrument, describe
 from core.condition.solo_notes import MOST_SECONDS, SoloNotes, listen
 from core.config import parse
@@ -102,14 +102,13 @@ def from_notes(
     )
     for path, reason in heard.refused.items():
         log.warning("%s is left out: %s", path, reason)
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=f".{name}-", dir=folder.parent) as scratch:
+    with _scratch_beside(folder) as scratch:
         models = {voice.name: DdspModel.load(voice.ddsp_file) for voice in voices}
-        prepared = _prepare(heard, _usual_level(list(models.values())), Path(scratch) / "audio")
+        prepared = _prepare(heard, _usual_level(list(models.values())), scratch / "audio")
         report(0.06, "comparing voices")
         fits = compare_voices(models, solos_file.load(prepared))
         chosen = next(voice for voice in voices if voice.name == min(fits, key=fits.__getitem__))
-        made = Path(scratch) / name
+        made = scratch / name
         made.mkdir()
         training = train(
             prepared,
@@ -136,9 +135,29 @@ def from_notes(
         Instrument.from_folder(made, "new").condition()  # complete, or an error now
         report(1.0, "done")
         if folder.exists():
-            shutil.rmtree(folder)
-        made.rename(folder)
+            check_name(name, registry, folder, overwrite)  # it may have appeared meanwhile
+            folder.rename(scratch / "before")
+        _move(made, folder, scratch / "before")
     return result
+
+
+@contextmanager
+def _scratch_beside(folder: Path) -> Iterator[Path]:
+    """A folder to make another in; what the disk refuses is one error that names the other."""
+    with write_errors(folder):
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as scratch:
+            yield Path(scratch)
+
+
+def _move(made: Path, folder: Path, before: Path) -> None:
+    """Move what was made to where it belongs; if that fails, what was there before comes back."""
+    try:
+        made.rename(folder)
+    except OSError:
+        if before.exists():
+            before.rename(folder)
+        raise
 
 
 def expected_seconds(files: Sequence[Path], seconds: float, voices: int) -> float:
@@ -152,8 +171,8 @@ def expected_seconds(files: Sequence[Path], seconds: float, voices: int) -> floa
     Raises:
         AudioError: a file that cannot be read.
     """
-    audio = min(sum(info(path).duration for path in files), MOST_SECONDS)
-    return seconds + LISTENING * audio + COMPARING * voices + 2.0
+    long = min(sum(audio.info(path).duration for path in files), MOST_SECONDS)
+    return seconds + LISTENING * long + COMPARING * voices + 2.0
 
 
 def check_name(name: str, registry: Registry, folder: Path, overwrite: bool) -> None:
@@ -190,8 +209,8 @@ def compare_voices(models: Mapping[str, DdspModel], data: Prepared) -> dict[str,
     for name, model in models.items():
         noise = torch.Generator().manual_seed(0)
         with torch.no_grad():
-            audio = model(given.f0_hz, given.loudness_db, noise)
-        losses[name] = round(float(multiscale_spectral_loss(given.audio, audio)), 3)
+            played = model(given.f0_hz, given.loudness_db, noise)
+        losses[name] = round(float(multiscale_spectral_loss(given.audio, played)), 3)
     return losses
 
 
@@ -216,7 +235,7 @@ def _prepare(heard: SoloNotes, loudness_db: float, folder: Path) -> Path:
     paths = []
     for number, wave in enumerate(waves):
         paths.append(folder / f"{number:03}.wav")
-        soundfile.write(paths[-1], np.concatenate([wave * gain, silence]), SAMPLE_RATE, "FLOAT")
+        audio.write(paths[-1], np.concatenate([wave * gain, silence])[None], SAMPLE_RATE)
     return solos_file.prepare(paths, heard.f0_range, folder / "solos.safetensors")
 
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import soundfile
 import yaml
 
+from core import audio
 from core.condition.tone_table import ToneTable
 from core.config import atomic_write
 from core.data import samples
@@ -202,8 +202,7 @@ def write_track(
 ) -> None:
     """Write stems (samples,) as FLAC, then what is known of them: the track is whole with it."""
     for name, wave in stems.items():
-        with atomic_write(folder / f"{name}.flac") as temporary:
-            soundfile.write(temporary, wave, RATE, subtype="PCM_16", format="FLAC")
+        audio.write(folder / f"{name}.flac", wave[None], RATE, "PCM_16", overwrite=True)
     about = {
         "piece": plan.score.piece,
         "split": plan.split,

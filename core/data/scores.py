@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 
+from core.config import atomic_write
 from core.errors import MissingToolError
 
 CACHE_VERSION = 2
@@ -99,10 +100,8 @@ def _cached(path: Path, parse: Any) -> list[Score]:
         rows = json.loads(path.read_text(encoding="utf-8"))
         return [_from_json(row) for row in rows]
     scores: list[Score] = list(parse())
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_suffix(".part")
-    temporary.write_text(json.dumps([_to_json(score) for score in scores]), encoding="utf-8")
-    temporary.replace(path)
+    with atomic_write(path) as temporary:
+        temporary.write_text(json.dumps([_to_json(score) for score in scores]), encoding="utf-8")
     return scores
 
 

@@ -9,9 +9,8 @@ from functools import partial
 from pathlib import Path
 
 import numpy as np
-import soundfile
 
-from core.config import atomic_write
+from core import audio
 from core.data import samples
 from core.data import scores as score_library
 from core.data.casting import Player
@@ -77,8 +76,7 @@ def render_solos(
                 wave = normalise(sound.render(events, controls, length)[: round(length * RATE)])
                 if wave is None:
                     continue
-                with atomic_write(path) as temporary:
-                    soundfile.write(temporary, wave, RATE, subtype="PCM_16", format="FLAC")
+                audio.write(path, wave[None], RATE, "PCM_16")
             paths.append(path)
         first += count
     return paths

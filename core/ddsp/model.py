@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save as serialise
 from torch import Tensor, nn
 
 from core import __version__
@@ -96,13 +96,21 @@ class DdspModel(nn.Module):
         audio = harmonic + synthesis.filtered_noise(controls.noise, n_samples, generator)
         return audio if dry or self.reverb is None else self.reverb(audio)
 
-    def save(self, path: Path, metadata: Mapping[str, Any], *, half: bool = True) -> None:
+    def save(
+        self,
+        path: Path,
+        metadata: Mapping[str, Any],
+        *,
+        half: bool = True,
+        replace: bool = True,
+    ) -> None:
         """Write the model as safetensors, with its description as JSON.
 
         Args:
             path: file to write, atomically.
             metadata: anything JSON can hold: data, licence, command, losses.
             half: in half precision; otherwise nothing of the weights is lost.
+            replace: as for `atomic_write`, whose errors these are.
         """
         header = {
             "format": FORMAT,
@@ -117,8 +125,9 @@ class DdspModel(nn.Module):
             name: value.detach().cpu().to(torch.half if half else torch.float).contiguous()
             for name, value in self.state_dict().items()
         }
-        with atomic_write(path) as temporary:
-            save_file(tensors, temporary, {FORMAT: json.dumps(header, sort_keys=True)})
+        data = serialise(tensors, {FORMAT: json.dumps(header, sort_keys=True)})
+        with atomic_write(path, replace) as temporary:
+            temporary.write_bytes(data)
 
     @classmethod
     def load(cls, path: Path) -> DdspModel:
