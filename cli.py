@@ -168,7 +168,7 @@ def separate(
             files,
             names,
             output,
-            report=lambda path, done, total: update(done / total, path.name),
+            report=lambda path, share: update(share, path.name),
             finished=_print_file,
             failed=lambda _, error: show_error(error),
         )

@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import time
-from collections.abc import Callable, Iterator, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from core import audio
-from core.audio_writer import AudioWriter, checked_subtype, write_errors
-from core.config import atomic_write
-from core.errors import AudioError, OutputExistsError, TimbresepError
+from core.audio_writer import AudioWriter, checked_subtype
+from core.errors import AudioError, TimbresepError
 from core.separator import MAX_CHANNELS, Separator
+from core.stem_files import folders, guard, new_files, real
 
 RESIDUAL = "residual"
-
-Report = Callable[[Path, int, int], None]
-"""Told the file, how many of its frames are done, and how many there are."""
+Report = Callable[[Path, float], None]
+"""Told the file at work, and the share of the batch's audio that is done (0 to 1)."""
 
 
 @dataclass(frozen=True)
@@ -79,7 +77,7 @@ def separate_batch(
         files: a file named twice is separated once.
         instruments: names that the separator knows.
         output: where and how to write.
-        report: told the progress within a file.
+        report: told the progress of the batch.
         finished, failed: told each file as it ends.
 
     Raises:
@@ -87,20 +85,72 @@ def separate_batch(
     """
     check(output, instruments)
     batch = BatchReport()
-    inputs = {_real(path) for path in files}
-    for path, folder in folders(files, output.folder).items():
+    inputs = {real(path) for path in files}
+    chosen = folders(files, output.folder)
+    progress = _Progress(chosen, instruments, output, inputs, report)
+    for path, folder in chosen.items():
         try:
-            row = separate_file(separator, path, instruments, folder, output, report, inputs)
+            row = separate_file(
+                separator, path, instruments, folder, output, progress.within(path), inputs
+            )
         except (TimbresepError, OSError) as problem:
             error = problem if isinstance(problem, TimbresepError) else _unreachable(path, problem)
+            progress.failed(path)
             batch.failed.append((path, error))
             if failed is not None:
                 failed(path, error)
         else:
+            progress.finished(path)
             batch.done.append(row)
             if finished is not None:
                 finished(row)
     return batch
+
+
+class _Progress:
+    """How much of a batch's audio is done, in seconds; files that cannot be opened count nothing.
+
+    Args:
+        chosen: file → folder of its stems.
+        instruments, output, inputs: as for `separate_file`.
+        report: told; without it, no file is opened.
+    """
+
+    def __init__(
+        self,
+        chosen: Mapping[Path, Path],
+        instruments: Sequence[str],
+        output: Output,
+        inputs: Set[Path],
+        report: Report | None,
+    ) -> None:
+        self._report, self._done = report, 0.0
+        self._seconds: dict[Path, float] = {}
+        for path, folder in chosen.items() if report is not None else ():
+            with contextlib.suppress(TimbresepError, OSError):  # it is told when its turn comes
+                about = _checked(path, _outputs(folder, instruments, output), output, inputs)
+                self._seconds[path] = about.duration
+        for first in list(chosen)[:1]:
+            self._tell(first, 0.0)
+
+    def within(self, path: Path) -> Callable[[float], None]:
+        """What to tell how many seconds of a file are done."""
+        return lambda seconds: self._tell(path, min(seconds, self._seconds.get(path, 0.0)))
+
+    def finished(self, path: Path) -> None:
+        """A file is done."""
+        self._done += self._seconds.get(path, 0.0)
+        self._tell(path, 0.0)
+
+    def failed(self, path: Path) -> None:
+        """A file will not be done: it is no part of the work any more."""
+        self._seconds.pop(path, None)
+        self._tell(path, 0.0)
+
+    def _tell(self, path: Path, seconds: float) -> None:
+        total = sum(self._seconds.values())
+        if self._report is not None:
+            self._report(path, (self._done + seconds) / total if total else 0.0)
 
 
 def _unreachable(path: Path, problem: OSError) -> AudioError:
@@ -125,53 +175,38 @@ def check(output: Output, instruments: Sequence[str]) -> None:
         )
 
 
-def folders(files: Sequence[Path], root: Path) -> dict[Path, Path]:
-    """File → folder of its stems, named after it; a second file of the same name gets a number."""
-    taken: set[str] = set()
-    chosen: dict[Path, Path] = {}
-    seen: set[Path] = set()
-    names = {path.stem.casefold() for path in files}
-    for path in files:
-        if _real(path) in seen:
-            continue
-        seen.add(_real(path))
-        name, number = path.stem, 2
-        while name.casefold() in taken or (number > 2 and name.casefold() in names):
-            name, number = f"{path.stem}-{number}", number + 1
-        taken.add(name.casefold())
-        chosen[path] = root / name
-    return chosen
-
-
 def separate_file(
     separator: Separator,
     path: Path,
     instruments: Sequence[str],
     folder: Path,
     output: Output,
-    report: Report | None = None,
+    report: Callable[[float], None] | None = None,
     inputs: Set[Path] = frozenset(),
 ) -> FileReport:
     """Separate one file into ``<folder>/<instrument>.<format>``, block by block.
 
     All stems appear when all are complete; on an error, none does.
 
+    Args:
+        separator, instruments, output: as for `separate_batch`.
+        path: the file.
+        folder: of its stems.
+        report: told how many seconds of it are done.
+        inputs: files that no stem may replace, besides this one.
+
     Raises:
         OutputExistsError: a stem is there already and may not be replaced.
         AudioError: the file cannot be read to its end, or a stem cannot be written.
     """
     began = time.monotonic()
-    about = audio.info(path)
-    if about.channels > MAX_CHANNELS:
-        raise AudioError(
-            f"{path} has {about.channels} channels; mono and stereo are supported",
-            hint="mix it down to stereo first",
-        )
-    names = [*instruments, RESIDUAL] if output.residual else list(instruments)
-    outputs = [folder / f"{name}.{output.format}" for name in names]
-    _guard(path, outputs, output.overwrite, {_real(path), *inputs})
+    outputs = _outputs(folder, instruments, output)
+    about = _checked(path, outputs, output, inputs)
     shape = about.rate, about.channels, about.frames
-    with _new_files(folder, outputs) as temporary, contextlib.ExitStack() as opened:
+    with (
+        new_files(folder, outputs, output.overwrite) as temporary,
+        contextlib.ExitStack() as opened,
+    ):
         writers = [
             opened.enter_context(AudioWriter(part, final, *shape, output.subtype))
             for part, final in zip(temporary, outputs, strict=True)
@@ -184,13 +219,33 @@ def separate_file(
     return FileReport(path, tuple(outputs), about.duration, seconds, tuple(notes))
 
 
+def _outputs(folder: Path, instruments: Sequence[str], output: Output) -> list[Path]:
+    """The files that a file's stems go to, in the order of the instruments."""
+    names = [*instruments, RESIDUAL] if output.residual else list(instruments)
+    return [folder / f"{name}.{output.format}" for name in names]
+
+
+def _checked(
+    path: Path, outputs: Sequence[Path], output: Output, inputs: Set[Path]
+) -> audio.AudioInfo:
+    """What a file is, once it is clear that it can be opened and its stems may be written."""
+    about = audio.info(path)
+    if about.channels > MAX_CHANNELS:
+        raise AudioError(
+            f"{path} has {about.channels} channels; mono and stereo are supported",
+            hint="mix it down to stereo first",
+        )
+    guard(path, outputs, output.overwrite, {real(path), *inputs})
+    return about
+
+
 def _fill(
     separator: Separator,
     about: audio.AudioInfo,
     instruments: Sequence[str],
     output: Output,
     writers: Sequence[AudioWriter],
-    report: Report | None,
+    report: Callable[[float], None] | None,
 ) -> float:
     """Stream the file through the separator into the writers; gives the mixture's peak."""
     peak, done = 0.0, 0
@@ -204,44 +259,5 @@ def _fill(
             writer.write(part)
         done += mixture.shape[1]
         if report is not None:
-            report(about.path, done, about.frames)
+            report(done / about.rate)
     return peak
-
-
-def _real(path: Path) -> Path:
-    """Where a path leads, also one that leads nowhere (a loop of links, a name too long)."""
-    return Path(os.path.realpath(path))
-
-
-def _guard(path: Path, outputs: Sequence[Path], overwrite: bool, inputs: Set[Path]) -> None:
-    """Nothing is lost: not a stem that is there, and never a file of the batch."""
-    for file in outputs:
-        if _real(file) in inputs:
-            raise OutputExistsError(
-                f"{path}: its stem {file} would replace a file to separate",
-                hint="choose another output folder",
-            )
-    existing = [file for file in outputs if file.exists()]
-    if existing and not overwrite:
-        more = f" and {len(existing) - 1} more" if len(existing) > 1 else ""
-        raise OutputExistsError(
-            f"{path}: {existing[0]}{more} is already there",
-            hint="use --overwrite to replace, or choose another output folder",
-        )
-
-
-@contextlib.contextmanager
-def _new_files(folder: Path, outputs: Sequence[Path]) -> Iterator[list[Path]]:
-    """Temporary files for all outputs, renamed when the block ends well and removed when not.
-
-    A folder that was made for nothing goes too.
-    """
-    missing = [part for part in (folder, *folder.parents) if not part.exists()]
-    try:
-        with write_errors(folder), contextlib.ExitStack() as files:
-            yield [files.enter_context(atomic_write(path)) for path in outputs]
-    except BaseException:
-        for part in missing:
-            with contextlib.suppress(OSError):  # not empty: it holds another file's stems
-                part.rmdir()
-        raise

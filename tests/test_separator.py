@@ -12,7 +12,7 @@ import torch
 from disks import full_disk
 from fakes import RATE, FirBackbone, GainBackbone, loaded, vector
 
-from core import audio, batch
+from core import audio, stem_files
 from core.batch import Output, separate_batch, separate_file
 from core.errors import AudioError, CheckpointError, OutputExistsError, UnknownNameError
 from core.separator import Separator
@@ -238,7 +238,7 @@ def test_every_file_gets_a_folder_of_its_own() -> None:
     files = [
         Path(p) for p in ("a/song.wav", "b/song.flac", "song-2.wav", "a/song.wav", "B/Song.wav")
     ]
-    chosen = batch.folders(files, Path("out"))
+    chosen = stem_files.folders(files, Path("out"))
     assert len(chosen) == 4  # one was named twice
     assert chosen[files[0]] == Path("out/song")
     assert chosen[files[2]].name.startswith("song-2")
@@ -264,3 +264,56 @@ def test_a_folder_that_cannot_be_written(separator: Separator, tmp_path: Path) -
         separator, [tmp_path / "song.wav"], ["low"], Output(tmp_path / "locked" / "out")
     )
     assert "Permission denied" in str(report.failed[0][1])
+
+
+def test_progress_is_that_of_the_batch(separator: Separator, tmp_path: Path) -> None:
+    for name, samples in (("a", 6000), ("b", 2000), ("c", 2000), ("there", 50_000)):
+        audio.write(tmp_path / f"{name}.wav", noise(1, samples), RATE)
+    (tmp_path / "broken.wav").write_bytes(b"RIFF")
+    audio.write(tmp_path / "out" / "there" / "low.wav", noise(1, 10), RATE)
+    files = [tmp_path / f"{name}.wav" for name in ("broken", "a", "missing", "b", "there", "c")]
+    told: list[tuple[str, float]] = []
+    separate_batch(
+        separator,
+        files,
+        ["low"],
+        Output(tmp_path / "out"),
+        lambda path, share: told.append((path.stem, share)),
+    )
+    shares = [share for _, share in told]
+    assert shares[0] == 0.0
+    assert shares == sorted(shares)
+    last = dict(told)  # what stands when a file ends
+    assert last == pytest.approx(
+        {"broken": 0, "a": 0.6, "missing": 0.6, "b": 0.8, "there": 0.8, "c": 1.0}
+    )
+
+
+def test_no_name_leads_out_of_the_output_folder(tmp_path: Path) -> None:
+    names = {
+        "...wav": "__",
+        "..wav": "_",
+        "   .wav": "___",
+        "song..wav": "song._",
+        "con.wav": "_con",
+        "Nul.x.wav": "_Nul.x",
+        "x.wav": "x",
+    }
+    chosen = stem_files.folders([tmp_path / name for name in names], Path("out"))
+    assert list(chosen.values()) == [Path("out") / name for name in names.values()]
+
+
+def test_stems_that_appear_meanwhile_are_kept(separator: Separator, tmp_path: Path) -> None:
+    audio.write(tmp_path / "song.wav", noise(), RATE)
+    folder = tmp_path / "out" / "song"
+
+    def appear(_: Path, share: float) -> None:
+        if share:
+            (folder / "half.wav").write_text("another's")
+
+    report = separate_batch(
+        separator, [tmp_path / "song.wav"], ["low", "half"], Output(tmp_path / "out"), appear
+    )
+    assert "half.wav is there" in str(report.failed[0][1])
+    assert [path.name for path in folder.iterdir()] == ["half.wav"]
+    assert (folder / "half.wav").read_text() == "another's"

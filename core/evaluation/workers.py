@@ -43,6 +43,11 @@ class Progress:
         self.done += track.frames
         self.within(track, 0)
 
+    def failed(self, track: Track) -> None:
+        """A track will not be done: it is no part of the work any more."""
+        self.total -= track.frames
+        self.within(track, 0)
+
 
 def score_here(
     scorer: Scorer,
@@ -61,8 +66,10 @@ def score_here(
         except (AudioError, DataError) as error:
             if skip is None:
                 raise
+            progress.failed(track)
             skip(track.name, error)
-        progress.finished(track)
+        else:
+            progress.finished(track)
 
 
 def score_in_workers(
@@ -85,8 +92,10 @@ def score_in_workers(
                 try:
                     yield track, future.result()
                 except (AudioError, DataError) as error:
+                    progress.failed(track)
                     skip(track.name, error)
-                progress.finished(track)
+                else:
+                    progress.finished(track)
         except BrokenProcessPool as error:
             raise TimbresepError(
                 "a worker process ended, perhaps for want of memory",
