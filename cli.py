@@ -3,37 +3,45 @@
 from __future__ import annotations
 
 import sys
-from enum import StrEnum
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
 
-import typer
-from rich.markup import escape
-from rich.table import Table
+from core.errors import not_installed
 
-from commands.ablation import ablate
-from commands.condition import app as condition_app
-from commands.data import app as data_app
-from commands.ddsp import app as ddsp_app
-from commands.options import (
-    Alone,
-    CheckpointFile,
-    Device,
-    Instruments,
-    KeepTuning,
-    Notes,
-    Overwrite,
-    Passes,
-    PluginsDir,
-    SeparatorName,
-    Side,
-    checkpoint_path,
-    hear,
-    split_names,
-)
-from commands.training import adapt, train
-from core.console import clock, make_console, progress, run, show_error, start_logging
-from core.registry import Registry
+try:
+    from enum import StrEnum
+    from pathlib import Path
+    from typing import TYPE_CHECKING, Annotated
+
+    import typer
+    from rich.table import Table
+    from rich.text import Text
+
+    from commands.ablation import ablate
+    from commands.condition import app as condition_app
+    from commands.data import app as data_app
+    from commands.ddsp import app as ddsp_app
+    from commands.options import (
+        Alone,
+        CheckpointFile,
+        Device,
+        Instruments,
+        KeepTuning,
+        Notes,
+        Overwrite,
+        Passes,
+        PluginsDir,
+        SeparatorName,
+        Side,
+        checkpoint_path,
+        hear,
+        split_names,
+    )
+    from commands.training import adapt, train
+    from core.console import make_console, run, show_error, show_note, start_logging
+    from core.progress import clock, progress
+    from core.registry import Registry
+    from core.text import shown
+except ImportError as missing:  # the command line itself cannot start
+    sys.exit(f"error: {not_installed(missing)}")
 
 if TYPE_CHECKING:
     from core.batch import FileReport
@@ -107,14 +115,14 @@ def list_plugins(plugins_dir: PluginsDir = None) -> None:
     registry = Registry.load(plugins_dir or ())
     view = Table("kind", "name", "status", "from", "about")
     for row in registry.rows():
-        status = "[green]ok[/]" if row.status == "ok" else f"[red]{escape(row.status)}[/]"
-        view.add_row(row.kind, escape(row.name), status, escape(row.owner), escape(row.detail))
+        status = Text(row.status, "green" if row.status == "ok" else "red")
+        view.add_row(row.kind, shown(row.name), status, shown(row.owner), shown(row.detail))
     for name, separator in registry.config.separators.items():
         default = "default; " if name == registry.config.default_separator else ""
         path = registry.folder / separator.file
-        status = "[green]ok[/]" if path.is_file() else "[red]broken[/]"
+        status = Text("ok", "green") if path.is_file() else Text("broken", "red")
         about = f"{default}{separator.file}" if path.is_file() else f"{path} is missing"
-        view.add_row("separator", name, status, "bundled", escape(about))
+        view.add_row("separator", name, status, "bundled", shown(about))
     make_console().print(view)
 
 
@@ -123,6 +131,7 @@ def separate(
     files: Annotated[
         list[Path],
         typer.Argument(
+            readable=False,
             help="Audio files: WAV, FLAC, Ogg, MP3, AIFF; also M4A, WMA, WebM and others where "
             "ffmpeg is installed."
         ),
@@ -174,7 +183,8 @@ def separate(
         )
     if batch.failed:
         total = len(batch.failed) + len(batch.done)
-        start_logging().print(f"{len(batch.failed)} of {total} files could not be separated")
+        said = make_console(stderr=True)
+        said.print(f"{len(batch.failed)} of {total} files could not be separated")
         raise typer.Exit(1)
 
 
@@ -195,7 +205,7 @@ def evaluate(
     separator: SeparatorName = None,
     checkpoint: CheckpointFile = None,
     against: Annotated[
-        Path | None, typer.Option(help="An earlier checkpoint to score beside it.")
+        Path | None, typer.Option(readable=False, help="An earlier checkpoint to score beside it.")
     ] = None,
     bsseval: Annotated[
         BssEval | None,
@@ -245,7 +255,7 @@ def evaluate(
             overwrite=overwrite,
             source=source,
             workers=workers,
-            report=lambda name, done, total: update(done / total, name),
+            report=lambda name, done, total: update(done / max(total, 1), name),
             failed=lambda _, error: show_error(error),
         )
     console = make_console()
@@ -265,7 +275,7 @@ def evaluate(
 
 @app.command()
 def export(
-    checkpoint: Annotated[Path, typer.Argument(help="A trained checkpoint.")],
+    checkpoint: Annotated[Path, typer.Argument(readable=False, help="A trained checkpoint.")],
     out: Annotated[
         Path, typer.Argument(help="File to write, such as separators/NAME.safetensors.")
     ],
@@ -306,12 +316,12 @@ def _print_file(report: FileReport) -> None:
     stems = ", ".join(path.name for path in report.outputs)
     speed = report.duration / max(report.seconds, 1e-9)
     console.print(
-        f"{escape(str(report.path))} → {escape(str(report.outputs[0].parent))}: {escape(stems)} "
+        f"{shown(report.path)} → {shown(report.outputs[0].parent)}: {stems} "
         f"({clock(report.duration)} of audio in {report.seconds:.1f} s, {speed:.1f}× real time)",
         soft_wrap=True,
     )
     for note in report.notes:
-        make_console(stderr=True).print(f"[yellow]note:[/] {escape(note)}", soft_wrap=True)
+        show_note(note)
 
 
 app.command()(train)

@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from commands.options import Device, Instruments, Overwrite, PluginsDir, Side, split_names
-from core.console import make_console, progress, show_error, start_logging
+from core.console import make_console, show_error, start_logging
 from core.errors import ConfigError, TimbresepError
+from core.progress import progress
 from core.registry import Registry
 
 
@@ -18,6 +19,7 @@ def ablate(
         list[Path],
         typer.Argument(
             metavar="[CHECKPOINT] FOLDER",
+            readable=False,
             help="A trained checkpoint (the registry's separator if left out) and a folder of "
             "tracks: <track>/<instrument>.wav.",
         ),

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 
 from commands.options import (
     Overwrite,
@@ -16,7 +15,8 @@ from commands.options import (
     split_names,
     split_numbers,
 )
-from core.console import clock, make_console, progress
+from core.console import make_console
+from core.progress import clock, progress
 from core.registry import Registry
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ def show_conditions(
         from core.condition.picture import draw_harmonics
 
         draw_harmonics(vectors, png, overwrite)
-        console.print(f"wrote {escape(str(png))}", soft_wrap=True)
+        console.print(f"wrote {png}", soft_wrap=True)
 
 
 @app.command("compare")
@@ -67,7 +67,7 @@ def compare_conditions(
         from core.condition.picture import draw_similarities
 
         draw_similarities(vectors, png, overwrite)
-        console.print(f"wrote {escape(str(png))}", soft_wrap=True)
+        console.print(f"wrote {png}", soft_wrap=True)
 
 
 @app.command("build")
@@ -88,7 +88,8 @@ def build_condition(
 @app.command("from-audio")
 def condition_from_audio(
     notes: Annotated[
-        list[Path], typer.Argument(help="Recordings of solo notes, one note at a time.")
+        list[Path],
+        typer.Argument(readable=False, help="Recordings of solo notes, one note at a time."),
     ],
     name: Annotated[str, typer.Option(help="Of the new instrument, such as oboe.")],
     out: Annotated[
@@ -133,9 +134,9 @@ def condition_from_audio(
         f"{training.steps} steps: {training.first_loss:.2f} → {training.last_loss:.2f}",
         soft_wrap=True,
     )
-    shown.print(f"wrote {escape(str(made.folder))}", soft_wrap=True)
+    shown.print(f"wrote {made.folder}", soft_wrap=True)
     shown.print(
-        f"next: python cli.py separate song.wav -i {name} --plugins-dir {escape(str(out))}",
+        f"next: python cli.py separate song.wav -i {name} --plugins-dir {out}",
         soft_wrap=True,
     )
 

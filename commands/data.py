@@ -17,9 +17,10 @@ from commands.options import (
     split_names,
     split_roots,
 )
-from core.console import make_console, progress, start_logging
+from core.console import make_console, start_logging
 from core.errors import ConfigError
 from core.instrument import Instrument
+from core.progress import progress
 from core.registry import Registry
 
 Folders = Annotated[
@@ -71,10 +72,10 @@ def check_data(
     console.print(check.source_table(listings))
     console.print(check.instrument_table(listings, names))
     for line in [*filter(None, sums), *check.notes(listings, names)]:
-        console.print(line, markup=False, soft_wrap=True)
+        console.print(line, soft_wrap=True)
     for listing in listings:
         for line in check.problem_lines(listing):
-            said.print(line, markup=False, soft_wrap=True)
+            said.print(line, soft_wrap=True)
     if not all(listing.tracks or listing.pending for listing in listings):
         raise typer.Exit(1)
 
@@ -177,8 +178,9 @@ def render_tracks(
     samples: Annotated[
         Path | None,
         typer.Option(
+            readable=False,
             help="Play everything with recorded notes, FOLDER/<instrument>/C#4.ogg; 'all' are "
-            "those with a folder."
+            "those with a folder.",
         ),
     ] = None,
     licence: Annotated[str | None, typer.Option(help="Terms of the recorded notes.")] = None,
@@ -270,7 +272,10 @@ def render_guests(
     real: Annotated[int, typer.Option(min=0, help="Instruments of plugins among them.")] = 0,
     source: Annotated[str, typer.Option(help="Rendered source of those.")] = "orchestra",
     guests: Annotated[
-        Path | None, typer.Option(help="YAML file of guests; those of the program if not given.")
+        Path | None,
+        typer.Option(
+            readable=False, help="YAML file of guests; those of the program if not given."
+        ),
     ] = None,
     workers: Annotated[int | None, typer.Option(min=1, help="Tracks at a time.")] = None,
     seed: Seed = 0,

@@ -9,7 +9,8 @@ from typing import Annotated
 import typer
 
 from commands.options import Overwrite, PluginsDir, Seed, plugin_folder
-from core.console import make_console, progress
+from core.console import make_console
+from core.progress import progress
 
 app = typer.Typer(no_args_is_help=True, help="The DDSP models that the vectors come from.")
 
@@ -36,7 +37,10 @@ def train_ddsp(
     plugin: Plugin,
     solos: Annotated[
         Path | None,
-        typer.Option(help="Folder of recordings, one note at a time; the recipe's if not given."),
+        typer.Option(
+            readable=False,
+            help="Folder of recordings, one note at a time; the recipe's if not given.",
+        ),
     ] = None,
     size: Annotated[
         Size | None, typer.Option(help="That of instrument.yaml if not given; full is Magenta's.")
@@ -95,7 +99,7 @@ def train_ddsp(
 
 @app.command("resynth")
 def resynthesise(
-    audio: Annotated[Path, typer.Argument(help="A recording, one note at a time.")],
+    audio: Annotated[Path, typer.Argument(readable=False, help="A recording, one note at a time.")],
     plugin: Plugin,
     out: Annotated[Path, typer.Option("-o", "--out", help="WAV or FLAC file, mono at 16 kHz.")],
     transpose: Annotated[float, typer.Option(help="Semitones up.")] = 0.0,
@@ -120,12 +124,18 @@ def resynthesise(
 @app.command("import")
 def import_ddsp(
     checkpoint: Annotated[
-        Path, typer.Argument(help="Folder that Magenta's ddsp saved to, or one checkpoint in it.")
+        Path,
+        typer.Argument(
+            readable=False, help="Folder that Magenta's ddsp saved to, or one checkpoint in it."
+        ),
     ],
     plugin: Plugin,
     solos: Annotated[
         Path | None,
-        typer.Option(help="Recordings like those it was trained on, to measure what it has heard."),
+        typer.Option(
+            readable=False,
+            help="Recordings like those it was trained on, to measure what it has heard.",
+        ),
     ] = None,
     overwrite: Overwrite = False,
     plugins_dir: PluginsDir = None,

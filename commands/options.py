@@ -36,7 +36,9 @@ Instruments = Annotated[
     typer.Option("-i", "--instruments", help="Names or aliases with commas between, or 'all'."),
 ]
 SeparatorName = Annotated[str | None, typer.Option("--separator", help="A shipped separator.")]
-CheckpointFile = Annotated[Path | None, typer.Option("--checkpoint", help="A trained checkpoint.")]
+CheckpointFile = Annotated[
+    Path | None, typer.Option("--checkpoint", readable=False, help="A trained checkpoint.")
+]
 Device = Annotated[str, typer.Option(help="cpu, cuda, mps, or auto for the best there is.")]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that are there.")]
 Alone = Annotated[

@@ -30,8 +30,9 @@ from commands.options import (
     split_names,
     split_roots,
 )
-from core.console import make_console, progress
+from core.console import make_console
 from core.errors import ConfigError
+from core.progress import progress
 from core.registry import Registry
 
 if TYPE_CHECKING:
@@ -92,7 +93,7 @@ def train(
     seed: Seed = 0,
     resume: Resume = False,
     start_from: Annotated[
-        Path | None, typer.Option(help="Checkpoint whose weights to start from.")
+        Path | None, typer.Option(readable=False, help="Checkpoint whose weights to start from.")
     ] = None,
     device: Device = "auto",
     precision: Annotated[

@@ -2,58 +2,93 @@
 
 from __future__ import annotations
 
+import functools
 import logging
+import os
 import signal
+import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from typing import TextIO
 
-from rich.console import Console
-from rich.markup import escape
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
+from rich.text import Text
 
-from core.errors import TimbresepError
+from core.encoding import make_printable
+from core.errors import TimbresepError, not_installed
+from core.text import shown
 
 PLAIN_WIDTH = 150
 """Columns of a table that goes to a file or a pipe."""
 
-LINE_EVERY = 5.0
-"""Seconds between two log lines of one operation, away from a terminal."""
-
 INTERNAL = 70
 """Exit code of an unexpected failure (EX_SOFTWARE of sysexits)."""
 
-Update = Callable[[float, str], None]
-"""Takes the share done (0 to 1) and what to show beside it."""
-
-log = logging.getLogger(__name__)
-
 
 def make_console(stderr: bool = False) -> Console:
-    """A console for stdout or stderr that keeps tables whole when nobody watches."""
-    console = Console(stderr=stderr, highlight=False)
-    return (
-        console
-        if console.is_terminal
-        else Console(stderr=stderr, highlight=False, width=PLAIN_WIDTH)
-    )
+    """The console for stdout or stderr; both are one where both lead to the same terminal.
+
+    So what is printed while a progress bar is drawn appears above it, and a stdout that leads
+    elsewhere gets results alone.
+    """
+    return _console(_stream(stderr or one_terminal()))
+
+
+def one_terminal() -> bool:
+    """Whether stdout and stderr are the same terminal."""
+    out, err = _stream(False), _stream(True)
+    try:
+        both = out.isatty() and err.isatty()
+        return both and os.path.sameopenfile(out.fileno(), err.fileno())
+    except (AttributeError, OSError, ValueError):  # none, or none of the system's
+        return False
+
+
+def _stream(stderr: bool) -> TextIO:
+    """stdout or stderr itself, also while rich has put something in its place."""
+    stream = sys.stderr if stderr else sys.stdout
+    real: TextIO = getattr(stream, "rich_proxied_file", stream)
+    return real
+
+
+@functools.lru_cache(maxsize=4)
+def _console(stream: TextIO) -> Console:
+    make_printable(stream)
+    console = _Screen(file=stream, highlight=False, markup=False, emoji=False)
+    if not console.is_terminal:
+        console.width = PLAIN_WIDTH  # keeps tables whole when nobody watches
+    return console
+
+
+class _Screen(Console):
+    """A console that does not obey what is printed: neither markup nor control characters."""
+
+    def render(
+        self, renderable: RenderableType, options: ConsoleOptions | None = None
+    ) -> Iterable[Segment]:
+        """Segments, in which a control character that is not rich's own is escaped."""
+        for part in super().render(renderable, options):
+            text = part.text
+            if part.control or (text.isascii() and text.isprintable()):
+                yield part
+            else:
+                yield part._replace(text="\n".join(shown(line) for line in text.split("\n")))
 
 
 class _Notes(logging.Handler):
     """Log records as single lines: bare on a terminal, with the time elsewhere."""
 
-    def __init__(self) -> None:
-        super().__init__()
-        self.console = make_console(stderr=True)
-
     def emit(self, record: logging.LogRecord) -> None:
-        text = escape(record.getMessage())
-        if record.levelno >= logging.WARNING:
-            text = f"[yellow]note:[/] {text}"
-        if not self.console.is_terminal:
-            text = f"{time.strftime('%H:%M:%S')} {text}"
-        self.console.print(text, soft_wrap=True)
+        console = make_console(stderr=True)
+        message = record.getMessage()
+        text = _note(message) if record.levelno >= logging.WARNING else Text(shown(message))
+        if not console.is_terminal:
+            text = Text.assemble(time.strftime("%H:%M:%S"), " ", text)
+        console.print(text, soft_wrap=True)
 
 
 def start_logging() -> Console:
@@ -61,83 +96,33 @@ def start_logging() -> Console:
     logger = logging.getLogger("core")
     for handler in [h for h in logger.handlers if isinstance(h, _Notes)]:
         logger.removeHandler(handler)
-    notes = _Notes()
-    logger.addHandler(notes)
+    logger.addHandler(_Notes())
     logger.setLevel(logging.INFO)
     logger.propagate = False
-    return notes.console
+    return make_console(stderr=True)
 
 
-@contextmanager
-def progress(title: str) -> Iterator[Update]:
-    """Show how a long operation goes: a bar with ETA on a terminal, log lines elsewhere."""
-    console = start_logging()
-    if not console.is_terminal:
-        yield _lines(title)
-        return
-    from rich.progress import (
-        BarColumn,
-        Progress,
-        TaskProgressColumn,
-        TextColumn,
-        TimeElapsedColumn,
-        TimeRemainingColumn,
-    )
-
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(bar_width=30),
-        TaskProgressColumn(),
-        TimeElapsedColumn(),
-        TextColumn("ETA"),
-        TimeRemainingColumn(),
-        TextColumn("{task.fields[text]}"),
-    )
-    with Progress(*columns, console=console, transient=True) as bars:
-        task = bars.add_task(title, total=1.0, text="")
-
-        def update(share: float, text: str) -> None:
-            bars.update(task, completed=share, text=escape(text))
-
-        yield update
+def show_note(text: str) -> None:
+    """One line that is worth reading and no error."""
+    make_console(stderr=True).print(_note(text), soft_wrap=True)
 
 
-def _lines(title: str) -> Update:
-    began = last = time.monotonic()
-    before: float | None = None  # a resumed operation has done a share of it already
-
-    def update(share: float, text: str) -> None:
-        nonlocal last, before
-        before = share if before is None else before
-        now = time.monotonic()
-        if now - last < LINE_EVERY:
-            return
-        last = now
-        left = (now - began) * (1 - share) / (share - before) if share > before else 0.0
-        log.info("%s %3.0f %%, %s left  %s", title, 100 * share, clock(left), text)
-
-    return update
-
-
-def clock(seconds: float) -> str:
-    """Seconds as m:ss or h:mm:ss."""
-    whole = round(seconds)
-    hours, minutes = divmod(whole // 60, 60)
-    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"
+def _note(text: str) -> Text:
+    return Text.assemble(("note:", "yellow"), " ", shown(text))
 
 
 def show_error(error: BaseException, debug: bool = False) -> None:
     """One red line (and the traceback, when debugging)."""
     console = make_console(stderr=True)
     if debug:
-        console.print("".join(traceback.format_exception(error)), markup=False, soft_wrap=True)
+        console.print("".join(traceback.format_exception(error)), soft_wrap=True)
     if isinstance(error, TimbresepError):
         text = str(error)
     else:
         text = f"internal error: {type(error).__name__}: {error}"
         text += "" if debug else " (run with --debug for the traceback)"
-    line = " ".join(text.split())  # whatever is inside, one line
-    console.print(f"[bold red]error:[/] {escape(line)}", soft_wrap=True)
+    line = shown(" ".join(text.split()))  # whatever is inside, one line
+    console.print(Text.assemble(("error:", "bold red"), " ", line), soft_wrap=True)
 
 
 @contextmanager
@@ -165,6 +150,9 @@ def run(command: Callable[[], object], debug: bool) -> int:
         for an interrupt or SIGTERM (what was being written is left clean, and training can be
         resumed), each told in one line.
     """
+    for stream in (sys.stdout, sys.stderr):
+        make_printable(stream)
+    start_logging()
     try:
         with _terminable():
             command()
@@ -179,7 +167,23 @@ def run(command: Callable[[], object], debug: bool) -> int:
     except TimbresepError as error:
         show_error(error, debug)
         return 1
+    except OSError as error:
+        show_error(_refused(error), debug)
+        return 1
+    except ModuleNotFoundError as error:
+        show_error(not_installed(error), debug)
+        return 1
     except Exception as error:  # noqa: BLE001 — the last stop: told in a line, whole with --debug
         show_error(error, debug)
         return INTERNAL
     return 0
+
+
+def _refused(error: OSError) -> TimbresepError:
+    """What the system refused, as an error: a full disk is no bug of the program."""
+    where = f"{error.filename}: " if error.filename else ""
+    told = TimbresepError(
+        f"{where}{error.strerror or error}", "check the path, its permissions and the free space"
+    )
+    told.__cause__ = error
+    return told

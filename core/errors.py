@@ -6,7 +6,11 @@
 from __future__ import annotations
 
 import difflib
+import sys
 from collections.abc import Iterable
+
+OWN = ("cli", "commands", "core", "plugins")
+"""The program's own modules."""
 
 
 class TimbresepError(Exception):
@@ -64,6 +68,29 @@ class OutputError(TimbresepError):
 
 class MissingToolError(TimbresepError):
     """An optional program or package that this step needs is not installed."""
+
+
+def not_installed(missing: ImportError) -> TimbresepError:
+    """What to do when another Python than the project's own runs the program.
+
+    Args:
+        missing: a package that is not there, or what a Python before 3.11 does not have.
+
+    Raises:
+        ImportError: of anything else, which is a bug.
+    """
+    version = ".".join(map(str, sys.version_info[:2]))
+    package = (missing.name or "").partition(".")[0]
+    if sys.version_info < (3, 11):  # noqa: UP036 (it is such a one that comes here)
+        lacks = "is too old: 3.11 is needed"
+    elif isinstance(missing, ModuleNotFoundError) and package not in OWN:
+        lacks = f"has no {package}"
+    else:
+        raise missing
+    return MissingToolError(
+        f"Python {version} ({sys.executable}) {lacks}",
+        "run `make demo` once, or activate .venv: source .venv/bin/activate",
+    )
 
 
 def nearest(name: str, options: Iterable[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rich.table import Table
+from rich.text import Text
 
 from core.ablation.run import Ablation
 
@@ -20,7 +21,9 @@ def table(result: Ablation, title: str = "") -> Table:
         view.add_column(head, justify="right")
     for row in result.rows:
         cells = [
-            f"[bold]{row.true:.1f}[/]" if name == row.instrument else f"{row.swapped[name]:.1f}"
+            Text(f"{row.true:.1f}", "bold")
+            if name == row.instrument
+            else Text(f"{row.swapped[name]:.1f}")
             for name in result.conditions
         ]
         ends = (f"{value:.1f}" for value in (row.shuffled, row.zero, row.oracle))

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from rich.markup import escape
 from rich.table import Table
 
 from core.data import licences
@@ -16,6 +15,7 @@ from core.data.sources.prepared import read_part, read_sum
 from core.data.track import Split, sides
 from core.data.virtual_stems import strangers
 from core.errors import AudioError
+from core.text import shown
 
 log = logging.getLogger(__name__)
 
@@ -108,12 +108,12 @@ def source_table(listings: Sequence[Listing]) -> Table:
         on = [side[track.found.piece] for track in listing.tracks]
         terms = sorted({track.found.licence for track in listing.tracks})
         view.add_row(
-            escape(listing.source),
-            f"{listing.kind.title}\n{escape(str(listing.place.root))}",
+            shown(listing.source),
+            f"{listing.kind.title}\n{shown(listing.place.root)}",
             *(str(on.count(name)) for name in SIDES),
             f"{sum(track.minutes for track in listing.tracks):.1f}",
             str(listing.skipped),
-            escape("\n".join(terms[:3] + [f"and {len(terms) - 3} more"] * (len(terms) > 3))),
+            "\n".join(map(shown, terms[:3] + [f"and {len(terms) - 3} more"] * (len(terms) > 3))),
         )
     return view
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from rich.table import Table
+from rich.text import Text
 
 from core.evaluation.result import BSS_KEYS, KEYS, METHODS, Evaluation, Method, Scores, mean_of
 from core.evaluation.summary import (
@@ -106,7 +107,7 @@ def swap_table(result: Evaluation) -> Table:
         view.add_column(name, justify="right")
     means = swap_means(result)
     for name, scores in by_instrument(result, "separator").items():
-        own = f"[bold]{_db(scores['si_sdr_improvement'])}[/]"
+        own = Text(_db(scores["si_sdr_improvement"]), "bold")
         others = (_db(means.get((name, condition))) for condition in result.instruments)
         pairs = zip(result.instruments, others, strict=True)
         view.add_row(name, *(own if condition == name else cell for condition, cell in pairs))
