@@ -17,7 +17,7 @@ import pydantic
 import torch
 from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as serialise
+from safetensors.torch import save as to_bytes
 from torch import Tensor
 
 from core import __version__
@@ -139,9 +139,8 @@ def save(
     tensors = {WEIGHTS + name: _pack(tensor, half) for name, tensor in model.state_dict().items()}
     stacked = np.stack([conditions[name] for name in metadata.instruments])
     tensors[CONDITIONS] = torch.from_numpy(stacked)  # (instruments, dim)
-    data = serialise(tensors, {KEY: metadata.model_dump_json()})
     with atomic_write(path, replace) as temporary:
-        temporary.write_bytes(data)
+        temporary.write_bytes(to_bytes(tensors, {KEY: metadata.model_dump_json()}))
 
 
 def export(source: Path, out: Path, find_backbone: Callable[[str], BackboneSpec]) -> str:

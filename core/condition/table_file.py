@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save as serialise
+from safetensors.numpy import save as to_bytes
 
 from core.condition.tone_table import ToneTable
 from core.config import atomic_write
@@ -28,9 +28,10 @@ def write(path: Path, tables: Mapping[str, ToneTable], about: Mapping[str, Any])
         about: where they come from: anything JSON can hold.
     """
     arrays = {f"{name}/{a}": getattr(table, a) for name, table in tables.items() for a in ARRAYS}
-    data = serialise(arrays, {FORMAT: json.dumps({**about, "names": list(tables)})})
     with atomic_write(path) as temporary:
-        temporary.write_bytes(data)
+        temporary.write_bytes(
+            to_bytes(arrays, {FORMAT: json.dumps({**about, "names": list(tables)})})
+        )
 
 
 def names(path: Path) -> list[str]:

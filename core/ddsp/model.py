@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save as serialise
+from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
 from core import __version__
@@ -125,9 +125,8 @@ class DdspModel(nn.Module):
             name: value.detach().cpu().to(torch.half if half else torch.float).contiguous()
             for name, value in self.state_dict().items()
         }
-        data = serialise(tensors, {FORMAT: json.dumps(header, sort_keys=True)})
         with atomic_write(path, replace) as temporary:
-            temporary.write_bytes(data)
+            temporary.write_bytes(to_bytes(tensors, {FORMAT: json.dumps(header, sort_keys=True)}))
 
     @classmethod
     def load(cls, path: Path) -> DdspModel:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.numpy import save as serialise
+from safetensors.numpy import save as to_bytes
 from torch import Tensor
 
 from core.config import atomic_write
@@ -170,7 +170,7 @@ def prepare(
         "seconds": round(len(tensors["f0_hz"]) / FRAME_RATE, 1),
     }
     with atomic_write(out) as temporary:
-        temporary.write_bytes(serialise(tensors, {FORMAT: json.dumps(header)}))
+        temporary.write_bytes(to_bytes(tensors, {FORMAT: json.dumps(header)}))
     log.info("prepared %.1f s of solos in %s", header["seconds"], out)
     return out
 
