@@ -47,6 +47,7 @@ class Registry:
         self.folder = folder
         self.broken: list[PluginRow] = []
         self._deaf: set[str] = set()  # observers that failed
+        self._told: set[str] = set()  # aliases whose choice was told
         self._instruments: Catalogue[Instrument] = Catalogue("instrument")
         self._backbones: Catalogue[BackboneSpec] = Catalogue("backbone")
         self._manager = pluggy.PluginManager(PROJECT)
@@ -161,12 +162,12 @@ class Registry:
             self._instruments.add(instrument.name, owner, instrument)
 
     def _refuse_taken_aliases(self, new: Instrument) -> None:
-        """A newcomer may not answer to what another instrument is called."""
+        """A newcomer may not share an alias; one that is somebody's name means that one alone."""
         for other in self.instruments():
-            shared = {new.name, *new.aliases} & {other.name, *other.aliases}
+            shared = set(new.aliases) & set(other.aliases)
             if shared and new.name != other.name:  # equal names are the catalogue's to judge
                 raise PluginError(
-                    f"its name or alias '{min(shared)}' is taken by '{other.name}' ({other.owner})",
+                    f"its alias '{min(shared)}' is taken by '{other.name}' ({other.owner})",
                     "choose another in its instrument.yaml",
                 )
 
@@ -181,7 +182,7 @@ class Registry:
     def rows(self) -> list[PluginRow]:
         """Every plugin found, working or broken."""
         return [
-            *self._instruments.rows(_describe),
+            *self._instruments.rows(self._describe),
             *self._backbones.rows(lambda spec: spec.summary),
             *self.broken,
         ]
@@ -203,11 +204,30 @@ class Registry:
         if wanted not in self._instruments.items and wanted not in self._instruments.clashes:
             for instrument in self.instruments():
                 if wanted in instrument.aliases:
+                    self._tell_choice(wanted, instrument)
                     return instrument
             for row in self.broken:
                 if row.name == wanted:
                     raise PluginError(f"plugin '{wanted}' ({row.owner}) is broken: {row.detail}")
         return self._instruments.get(wanted)
+
+    def _tell_choice(self, alias: str, chosen: Instrument) -> None:
+        """Say what an alias is taken for where other instruments, too, are called something so."""
+        others = [name for name in self._instruments.items if f"_{alias}_" in f"_{name}_"]
+        others = [f"'{name}'" for name in others if name != chosen.name]
+        if others and alias not in self._told:
+            self._told.add(alias)
+            also = " and ".join(others)
+            log.warning("'%s' is taken for '%s'; there is also %s", alias, chosen.name, also)
+
+    def _describe(self, instrument: Instrument) -> str:
+        """What `list` says of a working instrument; an error when its model was swapped."""
+        instrument.verify_ddsp()
+        span = instrument.f0_range
+        pitch = f"{span[0]:.0f}–{span[1]:.0f} Hz" if span else "unpitched"
+        aliases = [alias for alias in instrument.aliases if alias not in self._instruments.items]
+        also = f"also {', '.join(aliases)}; " if aliases else ""
+        return f"{pitch}; {also}{instrument.config.licences.weights}"
 
     def backbone(self, name: str) -> BackboneSpec:
         """A backbone by name; errors as for `instruments`."""
@@ -290,14 +310,6 @@ class _Isolation:
         )
         self.registry._refuse(self.kind, self.name, self.owner, reason)
         return True
-
-
-def _describe(instrument: Instrument) -> str:
-    """What `list` says of a working instrument; a PluginError when its model was swapped."""
-    instrument.verify_ddsp()
-    span = instrument.f0_range
-    pitch = f"{span[0]:.0f}–{span[1]:.0f} Hz" if span else "unpitched"
-    return f"{pitch}; {instrument.config.licences.weights}"
 
 
 def _import_folder(folder: Path) -> ModuleType:

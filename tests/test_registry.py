@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import logging
 import shutil
 import sys
 from collections.abc import Callable
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from core.data.survey import stem_names
 from core.errors import CheckpointError, ConfigError, PluginError, UnknownNameError
 from core.plugin_files import build_condition
 from core.registry import PLUGINS_VARIABLE, REGISTRY_FILE, Registry
@@ -205,14 +207,42 @@ def test_a_plugin_that_exits_or_comes_twice_hurts_nobody(
 
 
 def test_an_alias_that_is_taken_breaks_the_newcomer_alone(oboe: Path) -> None:
-    text = (oboe / "instrument.yaml").read_text().replace("[hautbois]", "[Tin Whistle, violin]")
+    text = (oboe / "instrument.yaml").read_text().replace("[hautbois]", "[Tin Whistle, fiddle]")
     (oboe / "instrument.yaml").write_text(text)
     registry = Registry.load([oboe.parent])
     (broken,) = [row for row in registry.rows() if row.status == "broken"]
-    assert "'violin' is taken by 'violin'" in broken.detail
+    assert "'fiddle' is taken by 'violin'" in broken.detail
     assert registry.instruments(["violin"])
-    (oboe / "instrument.yaml").write_text(text.replace(", violin", ""))
+    (oboe / "instrument.yaml").write_text(text.replace(", fiddle", ""))
     assert Registry.load([oboe.parent]).instruments(["tin-whistle"])[0].name == "oboe"
+
+
+def test_a_name_beats_an_alias_whoever_comes_first(oboe: Path) -> None:
+    text = (oboe / "instrument.yaml").read_text().replace("[hautbois]", "[violin, hautbois]")
+    (oboe / "instrument.yaml").write_text(text.replace("name: oboe", "name: fiddle"))
+    registry = Registry.load([oboe.parent])
+    assert [item.name for item in registry.instruments(["fiddle", "violin", "hautbois"])] == [
+        "fiddle",
+        "violin",
+    ]
+    names = stem_names(registry.instruments())
+    assert [names[name] for name in ("fiddle", "violin")] == ["fiddle", "violin"]
+    ((_, violin),) = detail(registry, "violin")
+    ((_, fiddle),) = detail(registry, "fiddle")
+    assert "fiddle" not in violin  # what it is called no more is not shown either
+    assert "also hautbois" in fiddle
+
+
+def test_an_alias_with_several_meanings_says_what_it_is_taken_for(
+    registry: Registry, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(logging.getLogger("core"), "propagate", True)
+    monkeypatch.setattr(registry, "_told", set())
+    assert registry.instruments(["guitar"])[0].name == "acoustic_guitar"
+    registry.instruments(["guitar", "fiddle", "bass", "lead guitar"])
+    assert [record.getMessage() for record in caplog.records] == [
+        "'guitar' is taken for 'acoustic_guitar'; there is also 'electric_guitar'"
+    ]
 
 
 def test_a_swapped_model_is_a_broken_row_and_its_condition_is_refused(oboe: Path) -> None:

@@ -104,13 +104,13 @@ def stem_names(instruments: Sequence[InstrumentLike]) -> dict[str, str]:
     """Name or alias that a stem may have → its instrument's name.
 
     Raises:
-        DataError: two instruments claim one name.
+        DataError: two instruments have one alias.
     """
     owners: dict[str, str] = {i.name: i.name for i in instruments}
     for instrument in instruments:
         for alias in instrument.aliases:
             owner = owners.setdefault(alias, instrument.name)
-            if owner != instrument.name:
+            if owner not in (instrument.name, alias):  # a name means its instrument alone
                 raise DataError(
                     f"stems named '{alias}' are claimed by '{owner}' and '{instrument.name}'",
                     "remove the alias from one instrument.yaml",
