@@ -67,6 +67,8 @@ class AudioWriter:
                 file_name(temporary), "w", rate, channels, self.subtype, format=kind
             )
         except soundfile.LibsndfileError as error:
+            with write_errors(path):  # the system says more than libsndfile, which only fails
+                temporary.write_bytes(bytes(BLOCK))
             raise AudioError(
                 f"cannot write {path}: {reason_of(error)}",
                 hint="check the folder's permissions, the sample rate and the channels",

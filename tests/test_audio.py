@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+from disks import full_disk
 
 from core import audio
 from core.audio_writer import AudioWriter
@@ -204,6 +205,12 @@ def test_the_same_sound_is_the_same_bytes_at_any_time(tmp_path: Path, suffix: st
     assert first.read_bytes() == second.read_bytes()
     again, rate = audio.read(second)
     assert (again.shape, rate) == (wave.shape, 44_100)
+
+
+def test_a_disk_without_room_for_a_header_is_told(tmp_path: Path) -> None:
+    with full_disk(0), pytest.raises(AudioError, match=r"a\.wav: File too large"):
+        audio.write(tmp_path / "a.wav", np.zeros((1, 10), np.float32), 8000)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_name_that_is_not_utf8_is_written_and_read(tmp_path: Path) -> None:
