@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from core.condition import conditioner
-from core.config import atomic_write, load_yaml
+from core.config import atomic_writes, load_yaml
 from core.errors import PluginError
 from core.instrument import InstrumentConfig
 
@@ -50,12 +50,11 @@ def build_condition(
     origin = conditioner.provenance(model_file, table, pitches, version)
     text = _filled_in(description, str(origin["ddsp_sha256"]), version)
     path = folder / config.condition.file
-    with atomic_write(path) as temporary, temporary.open("wb") as file:
-        np.save(file, vector, allow_pickle=False)
-    with atomic_write(path.with_suffix(".json")) as temporary:
-        temporary.write_text(json.dumps(origin, indent=2) + "\n", encoding="utf-8")
-    with atomic_write(description) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    with atomic_writes([path, path.with_suffix(".json"), description]) as (first, second, third):
+        with first.open("wb") as file:
+            np.save(file, vector, allow_pickle=False)
+        second.write_text(json.dumps(origin, indent=2) + "\n", encoding="utf-8")
+        third.write_text(text, encoding="utf-8")
     return path
 
 

@@ -194,3 +194,54 @@ def test_what_is_assumed_about_a_header_is_said(capsys: pytest.CaptureFixture[st
     assert said.count("open.wav: its header does not tell its length") == 1
     stems = [audio.read(Path("out") / name / "violin.wav")[0] for name in ("open", "good")]
     np.testing.assert_array_equal(*stems)
+
+
+@pytest.mark.usefixtures("given")
+def test_names_that_are_no_text_are_files_like_any_other(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    odd, out = os.fsdecode(b"caf\xe9.wav"), os.fsdecode(b"out\xff")
+    Path(odd).write_bytes(Path("good.wav").read_bytes())
+    assert separate("low.wav", odd, "mono.flac", "-o", out) == 0
+    assert sorted(Path(out).iterdir()) == [Path(out) / name for name in (odd[:-4], "low", "mono")]
+    assert "caf\\xe9.wav → out\\xff/caf\\xe9: violin.wav" in capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("given")
+def test_a_file_that_may_not_be_read_ends_only_itself(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "access", lambda *_, **__: False)  # asking first is not reading
+        assert separate("good.wav") == 0
+    if os.geteuid() == 0:
+        return  # root may read anything
+    Path("low.wav").chmod(0)
+    assert separate("low.wav", "mono.flac") == 1
+    (line,) = errors(capsys.readouterr().err)
+    assert "low.wav" in line
+    assert Path("out/mono/violin.wav").exists()
+
+
+@pytest.mark.usefixtures("given")
+def test_control_characters_of_names_are_shown_escaped(capsys: pytest.CaptureFixture[str]) -> None:
+    name = "no\x1b]0;PWN\x07\x9b2J\u202e.wav"
+    Path(name).write_bytes(Path("good.wav").read_bytes())
+    assert separate(name, f"x{name}", "-i", "violin") == 1
+    said = capsys.readouterr()
+    escaped = "no\\x1b]0;PWN\\x07\\x9b2J\\u202e"
+    assert f"{escaped}.wav → out/{escaped}: violin.wav" in said.out
+    assert f"x{escaped}.wav: No such file" in said.err
+    assert not set(said.out + said.err) & set("\x1b\x07\x9b\u202e")
+
+
+@pytest.mark.usefixtures("given")
+def test_a_name_of_dots_stays_in_the_output_folder() -> None:
+    Path("in").mkdir()
+    for name in ("...wav", "..wav"):
+        (Path("in") / name).write_bytes(Path("good.wav").read_bytes())
+    assert separate("in/...wav", "in/..wav", "-i", "violin", "-o", "here/out") == 0
+    assert [str(path) for path in sorted(Path("here").rglob("*.wav"))] == [
+        "here/out/_/violin.wav",
+        "here/out/__/violin.wav",
+    ]

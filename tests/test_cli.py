@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -191,7 +192,11 @@ def test_an_interrupt_is_told_and_leaves_nothing(
         signal.raise_signal(number)  # to this very thread: others must not take it first
 
     monkeypatch.setattr(Separator, "_process", stop)
-    assert separate("song.wav") == 130
+    before = signal.signal(number, signal.default_int_handler)  # a shell's & has it ignored
+    try:
+        assert separate("song.wav") == 130
+    finally:
+        signal.signal(number, before)
     assert "interrupted" in capsys.readouterr().err
     assert not Path("out").exists()
 
@@ -232,3 +237,33 @@ def test_list_starts_fast_because_nothing_heavy_is_imported(root: Path) -> None:
     )
     assert done.returncode == 0, done.stderr
     assert "violin" in done.stdout
+
+
+def test_another_python_says_how_to_get_the_right_one(root: Path) -> None:
+    code = (
+        "import runpy, sys; sys.modules['typer'] = None; runpy.run_path('cli.py', {}, '__main__')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=root, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("error: Python 3.")
+    assert "has no typer" in done.stderr
+    assert "source .venv/bin/activate" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+@pytest.mark.usefixtures("given")
+@pytest.mark.parametrize("encoding", ["cp1252", "latin-1", "ascii"])
+def test_output_in_any_encoding(encoding: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    Path("é→.wav").write_bytes(Path("song.wav").read_bytes())
+    for stream in ("stdout", "stderr"):
+        monkeypatch.setattr(sys, stream, io.TextIOWrapper(io.BytesIO(), encoding=encoding))
+    assert separate("song.wav", "é→.wav", "missing→.wav", "-i", "violin") == 1
+    assert sorted(path.name for path in Path("out").iterdir()) == ["song", "é→"]
+    for arguments in (["list"], ["condition", "show", "violin"], ["--help"]):
+        assert cli.main(arguments) == 0
+    sys.stdout.flush()
+    shown = sys.stdout.buffer.getvalue().decode(encoding)
+    assert "song.wav -> out/song: violin.wav" in shown
+    assert "fiddle" in shown
