@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -19,6 +20,8 @@ from core.condition.heard_tones import HARMONICS, RATE, shares
 from core.condition.tone_table import BANDS, ToneTable, band_edges
 from core.config import load_yaml
 from core.data import recipe as recipes
+from core.data.build import players_of
+from core.data.casting import Player
 from core.data.font_tones import tones_of
 from core.data.guests import GuestList, among
 from core.data.mixer import MixConfig, MixtureDataset
@@ -125,11 +128,20 @@ def test_a_soundfont_is_heard_once(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 Render = Callable[..., Result]
 
 
+def with_the_one_soundfont(source: str, known: Mapping[str, recipes.Recipe]) -> dict[str, Player]:
+    """Players as the recipes have them, but for soundfonts that may not be there."""
+    return {
+        name: replace(player, soundfonts=tuple(f for f in player.soundfonts if f.file == FONT))
+        for name, player in players_of(source, known).items()
+    }
+
+
 @pytest.fixture
 def render_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Render:
     """`data guests` for one short track in `made`, with a list of guests and more options."""
     monkeypatch.setenv("TIMBRESEP_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("core.data.scores.chorales", lambda cache: library())
+    monkeypatch.setattr("core.data.stranger_sets.players_of", with_the_one_soundfont)
 
     def render(guests: Path, *options: str) -> Result:
         words = ["data", "guests", "-i", "flute,violin", "--count", "1", "--seconds", "5", "6"]
