@@ -130,11 +130,10 @@ class _Progress:
             with contextlib.suppress(TimbresepError, OSError):  # it is told when its turn comes
                 about = _checked(path, _outputs(folder, instruments, output), output, inputs)
                 self._seconds[path] = about.duration
-        for first in list(chosen)[:1]:
-            self._tell(first, 0.0)
 
     def within(self, path: Path) -> Callable[[float], None]:
-        """What to tell how many seconds of a file are done."""
+        """A file is begun; gives what to tell how many seconds of it are done."""
+        self._tell(path, 0.0)
         return lambda seconds: self._tell(path, min(seconds, self._seconds.get(path, 0.0)))
 
     def finished(self, path: Path) -> None:
