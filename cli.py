@@ -133,7 +133,7 @@ def separate(
         typer.Argument(
             readable=False,
             help="Audio files: WAV, FLAC, Ogg, MP3, AIFF; also M4A, WMA, WebM and others where "
-            "ffmpeg is installed."
+            "ffmpeg is installed.",
         ),
     ],
     instruments: Instruments = None,

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib.metadata
-import logging
 import shutil
 import sys
 from collections.abc import Callable
@@ -11,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from core.console import start_logging
 from core.data.survey import stem_names
 from core.errors import CheckpointError, ConfigError, PluginError, UnknownNameError
 from core.plugin_files import build_condition
@@ -234,15 +234,15 @@ def test_a_name_beats_an_alias_whoever_comes_first(oboe: Path) -> None:
 
 
 def test_an_alias_with_several_meanings_says_what_it_is_taken_for(
-    registry: Registry, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+    registry: Registry, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(logging.getLogger("core"), "propagate", True)
     monkeypatch.setattr(registry, "_told", set())
+    start_logging()
     assert registry.instruments(["guitar"])[0].name == "acoustic_guitar"
     registry.instruments(["guitar", "fiddle", "bass", "lead guitar"])
-    assert [record.getMessage() for record in caplog.records] == [
-        "'guitar' is taken for 'acoustic_guitar'; there is also 'electric_guitar'"
-    ]
+    said = capsys.readouterr().err
+    assert said.count("note:") == 1
+    assert "'guitar' is taken for 'acoustic_guitar'; there is also 'electric_guitar'" in said
 
 
 def test_a_swapped_model_is_a_broken_row_and_its_condition_is_refused(oboe: Path) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import soundfile
 
+from core.audio_writer import file_name
 from core.errors import AudioError
 from core.reading.pieces import Data
 from core.reading.plan import Plan
@@ -59,7 +60,7 @@ def plan(data: Data, path: Path, start: int) -> Plan:
 def _reaches(path: Path, samples: int) -> bool:
     """Whether so many samples can be decoded."""
     try:
-        with soundfile.SoundFile(path) as sound:
+        with soundfile.SoundFile(file_name(path)) as sound:
             sound.seek(samples - 1)
             return len(sound.read(1)) == 1
     except soundfile.LibsndfileError:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
 import re
 from collections.abc import Iterator
 from functools import lru_cache
@@ -14,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from core.audio_writer import BLOCK, reason_of
+from core.audio_writer import BLOCK, file_name, reason_of
 from core.errors import AudioError
 from core.reading import hush, look, program
 from core.reading.pieces import Pieces
@@ -87,7 +86,7 @@ class _Library:
         self._sounds: list[soundfile.SoundFile] = []
         with self._opened, hush.libmpg123():  # which is asked about what nobody else knows, too
             for part in plan.parts or (None,):
-                file: str | Pieces = os.fspath(path)
+                file: str | bytes | Pieces = file_name(path)
                 if part is not None:
                     file = self._opened.enter_context(Pieces(path, part))
                 self._sounds.append(self._opened.enter_context(soundfile.SoundFile(file)))
