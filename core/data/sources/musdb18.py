@@ -3,13 +3,15 @@
 `<root>/<train|test>/<Artist - Title>.stem.mp4` or `<root>/<train|test>/<Artist - Title>/bass.wav`.
 Sources, their order in a STEM file and the validation tracks are those of the musdb package. The
 package itself would probe every file with ffprobe before the first is used, and stop at a bad one;
-here a file is probed when it is its turn.
+here a file is probed when it is its turn. The WAV edition, and folders that are no MUSDB18 at all,
+need no ffmpeg.
 
 Z. Rafii et al., "MUSDB18: a corpus for music separation", 2017.
 """
 
 from __future__ import annotations
 
+import importlib.util
 import shutil
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,6 +19,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 
 import numpy as np
+import yaml
 from numpy.typing import NDArray
 
 from core.audio import AudioInfo
@@ -49,10 +52,18 @@ class Setup:
 
 @cache
 def official() -> Setup:
-    """The settings of the musdb package."""
-    import musdb
+    """The settings of the musdb package, from its own file: to import the package needs ffmpeg.
 
-    setup = musdb.DB(root=".", subsets=[]).setup
+    Raises:
+        MissingToolError: the package is not installed.
+    """
+    package = importlib.util.find_spec("musdb")
+    if package is None or package.origin is None:
+        raise MissingToolError(
+            "MUSDB18 needs the package musdb", "pip install -c constraints.txt musdb"
+        )
+    text = (Path(package.origin).parent / "configs" / "mus.yaml").read_text(encoding="utf-8")
+    setup = yaml.safe_load(text)
     return Setup(
         setup["sources"],
         setup["stem_ids"],
@@ -156,9 +167,9 @@ def read_stream(part: Part, start: int = 0, frames: int | None = None) -> NDArra
         AudioError: it cannot be decoded, or ends more than one AAC frame early.
         MissingToolError: ffmpeg is not installed.
     """
-    import stempeg
-
     streams = stream_info(part.path)
+    import stempeg  # stops where there is no ffmpeg
+
     if part.stream is None or part.stream >= len(streams):
         raise AudioError(f"{part.path}: has {len(streams)} streams, not {part.stream}")
     about = streams[part.stream]
