@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from core.config import atomic_write
-from core.errors import DataError, MissingToolError, OutputExistsError
+from core.errors import DataError, OutputExistsError
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -18,18 +18,13 @@ def new_figure(width: float, height: float, out: Path, overwrite: bool) -> Figur
     Raises:
         DataError: `out` is not called .png.
         OutputExistsError: the file is there and may not be replaced.
-        MissingToolError: matplotlib is not installed.
     """
     if out.suffix.lower() != ".png":
         raise DataError(f"{out}: pictures are written as PNG", "give a name that ends in .png")
     if out.exists() and not overwrite:
         raise OutputExistsError(f"{out} exists", "choose another name, or use --overwrite")
-    try:
-        from matplotlib.figure import Figure
-    except ImportError as error:
-        raise MissingToolError(
-            "drawing pictures needs the package matplotlib", "pip install matplotlib"
-        ) from error
+    from matplotlib.figure import Figure  # slow to import
+
     return Figure(figsize=(width, height), layout="constrained")
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +19,7 @@ from core.ablation.store import matrix
 from core.ablation.table import summary, table
 from core.checkpoint import Checkpoint
 from core.data.stems import StemsSource
-from core.errors import DataError, MissingToolError, OutputExistsError
+from core.errors import DataError, OutputExistsError
 from core.separator import Separator
 
 SAMPLES = 16_000
@@ -118,14 +117,6 @@ def test_files_hold_every_number_and_are_not_replaced(root: Path, tmp_path: Path
     check_output(out, overwrite=True)
     with pytest.raises(OutputExistsError, match="is a file"):
         check_output(out / SCORES, overwrite=True)
-
-
-def test_without_matplotlib_nothing_is_computed(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    with pytest.raises(MissingToolError, match="pip install matplotlib"):
-        check_output(tmp_path / "out", overwrite=False)
 
 
 def test_no_stem_of_the_instruments(root: Path) -> None:

@@ -73,7 +73,6 @@ def is_png(path: Path) -> bool:
 
 
 def test_pictures_are_written_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    pytest.importorskip("matplotlib")
     matrix, lines = tmp_path / "matrix.png", tmp_path / "lines.png"
     assert cli.main(["condition", "compare", "violin", "flute", "--png", str(matrix)]) == 0
     assert "nearest" in capsys.readouterr().out
@@ -91,7 +90,6 @@ def test_pictures_are_written_once(tmp_path: Path, capsys: pytest.CaptureFixture
 
 
 def test_noise_is_drawn_where_there_is_some(tmp_path: Path) -> None:
-    pytest.importorskip("matplotlib")
     from core.condition.picture import draw_harmonics
     from core.condition.view import harmonics_table
 
@@ -102,14 +100,3 @@ def test_noise_is_drawn_where_there_is_some(tmp_path: Path) -> None:
     assert shown.count("noise, 16 bands") == 2
     only = {"violin": vectors["violin"][:164]}  # version 1
     assert "noise, 16 bands" not in harmonics_table(only).columns[1].cells
-
-
-def test_without_matplotlib_there_is_one_clear_line(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    import sys
-
-    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    assert cli.main(["condition", "compare", "--png", str(tmp_path / "a.png")]) == 1
-    assert "pip install matplotlib" in capsys.readouterr().err
-    assert not (tmp_path / "a.png").exists()

@@ -26,7 +26,6 @@ def check_output(out: Path, overwrite: bool) -> None:
 
     Raises:
         OutputExistsError: the folder is a file, or has an ablation that may not be replaced.
-        MissingToolError: matplotlib is not installed.
     """
     if out.exists() and not out.is_dir():
         raise OutputExistsError(f"{out} is a file", "choose another folder with --out")
@@ -52,7 +51,7 @@ def write(
         The files.
 
     Raises:
-        OutputExistsError, MissingToolError: as `check_output`.
+        OutputExistsError: as `check_output`.
     """
     check_output(out, overwrite)
     record = {

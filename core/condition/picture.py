@@ -26,7 +26,6 @@ def draw_harmonics(vectors: Vectors, out: Path, overwrite: bool = False) -> None
     Raises:
         DataError: a vector of no known version.
         OutputExistsError: the file is there and may not be replaced.
-        MissingToolError: matplotlib is not installed.
     """
     noisy = any("noise" in split(vector) for vector in vectors.values())
     figure = new_figure(11 if noisy else 8, 0.6 + 1.9 * len(vectors), out, overwrite)

@@ -122,7 +122,7 @@ def _corpus() -> Any:
     except ImportError as missing:
         raise MissingToolError(
             "rendering needs scores from music21, which is not installed",
-            hint="pip install -e '.[render]'",
+            hint=".venv/bin/python -m pip install -c constraints.txt -e '.[render]'",
         ) from missing
     return corpus
 

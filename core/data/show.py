@@ -69,7 +69,6 @@ def write_examples(
         the files.
     Raises:
         OutputExistsError: one of them is there and may not be replaced.
-        MissingToolError: matplotlib is not installed.
     """
     waves: dict[Path, NDArray[np.float32]] = {}
     for number, example in enumerate(examples, start=1):
