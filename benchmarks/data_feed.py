@@ -23,7 +23,8 @@ from rich.table import Table
 
 from core import audio
 from core.backbone import Backbone
-from core.data.mixer import MixConfig, MixtureDataset
+from core.data.mix_config import MixConfig
+from core.data.mixer import MixtureDataset
 from core.data.reader import StemReader
 from core.data.track import Track
 from core.losses import thresholded_snr_loss

@@ -122,7 +122,7 @@ def show_data(
     """Write what a training batch sounds and looks like: WAV and PNG."""
     from core.data import show
     from core.data.build import build_tracks
-    from core.data.mixer import MixConfig
+    from core.data.mix_config import MixConfig
 
     names, instruments, everyone, sources, roots = _asked(
         folders, plugin, source, data, plugins_dir

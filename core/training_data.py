@@ -11,12 +11,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.utils.data import DataLoader
 
 from core.backbone import Backbone
 from core.condition import conditioner
 from core.data.build import build_tracks
-from core.data.mixer import Conditions, MixConfig, MixtureDataset
+from core.data.feed import feed
+from core.data.mix_config import MixConfig
+from core.data.mixer import Conditions, MixtureDataset
+from core.data.skipped import Skipped
 from core.data.stem_tones import StemTones
 from core.data.virtual_stems import VirtualStems, tables_of
 from core.errors import DataError
@@ -99,6 +101,7 @@ class TrainingData:
     ) -> None:
         self.names = [instrument.name for instrument in instruments]
         self.config, self.batch_size, self.workers, self.seed = config, batch_size, workers, seed
+        self.skipped = Skipped()
         self.canonical = np.stack([conditions[name] for name in self.names])
         tracks = build_tracks(instruments, everyone, sources, dict(roots))
         self.valid = [t for t in tracks if t.split == "valid" and tables_of(t) is None]
@@ -146,14 +149,7 @@ class TrainingData:
             self.virtual,
             self.tones,
         )
-        loader: DataLoader[dict[str, Tensor]] = DataLoader(
-            dataset,
-            batch_size=self.batch_size,
-            sampler=range(first_step * self.batch_size, size),
-            num_workers=self.workers,
-            prefetch_factor=4 if self.workers else None,
-        )
-        return iter(loader)
+        return feed(dataset, self.batch_size, self.skipped, self.workers, first_step)
 
     @torch.inference_mode()
     def validate(
@@ -173,7 +169,7 @@ class TrainingData:
             FixedConditions(self.canonical),
         )
         rows: dict[str, list[tuple[float, float]]] = {name: [] for name in self.names}
-        for batch in DataLoader(dataset, batch_size=8):
+        for batch in feed(dataset, 8, self.skipped):
             with autocast():
                 estimate = model(batch["mixture"].to(device), batch["conditions"].to(device))
             estimate = estimate.float().cpu()  # (batch, instruments, channels, samples)

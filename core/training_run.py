@@ -24,7 +24,7 @@ from core.backbone import Backbone
 from core.checkpoint import Conditioning
 from core.config import parse
 from core.data import licences
-from core.data.mixer import MixConfig
+from core.data.mix_config import MixConfig
 from core.errors import TrainingError
 from core.event_log import without_tensorflow
 from core.processor import Precision, precision, set_up_processor

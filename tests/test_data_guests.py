@@ -24,7 +24,8 @@ from core.data.build import players_of
 from core.data.casting import Player
 from core.data.font_tones import tones_of
 from core.data.guests import GuestList, among
-from core.data.mixer import MixConfig, MixtureDataset
+from core.data.mix_config import MixConfig
+from core.data.mixer import MixtureDataset
 from core.data.stem_tones import TONES, StemTones, write_tones
 from core.data.stems import StemsSource
 from core.data.stranger_sets import GUESTS

@@ -15,7 +15,8 @@ from core import audio
 from core.condition import conditioner, table_file
 from core.condition.tone_table import BANDS, ToneTable
 from core.data.midi import EXPRESSION, Control, Event
-from core.data.mixer import MixConfig, MixtureDataset
+from core.data.mix_config import MixConfig
+from core.data.mixer import MixtureDataset
 from core.data.rendered import plan_tracks
 from core.data.stems import StemsSource
 from core.data.strands import SILENT_DB, Touch, course, strands

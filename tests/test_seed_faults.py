@@ -13,7 +13,8 @@ from safetensors.torch import load_file, save_file
 from core import checkpoint
 from core.checkpoint import KEY, Metadata
 from core.condition import conditioner
-from core.data.mixer import MixConfig, MixtureDataset
+from core.data.mix_config import MixConfig
+from core.data.mixer import MixtureDataset
 from core.data.stems import StemsSource
 from core.errors import AudioError, CheckpointError
 from core.film import FiLM

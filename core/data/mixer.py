@@ -6,100 +6,25 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pydantic
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
 from core import audio
-from core.config import Model
 from core.data.effects import colour, length_for, pan_gains, pitch_shift
+from core.data.mix_config import MixConfig
 from core.data.reader import StemReader
+from core.data.skipped import Skipped
 from core.data.stem_tones import StemTones
 from core.data.track import Track
 from core.data.virtual_stems import VirtualStems
-from core.errors import DataError
+from core.errors import AudioError, DataError
 
 Wave = NDArray[np.float32]
 Conditions = Callable[[int, np.random.Generator], NDArray[np.float32]]
-TRIES = 6
-
-
-class MixConfig(Model):
-    """How mixtures are made. Shares are between 0 and 1.
-
-    Attributes:
-        seconds, rate, channels: format of a mixture (rate in Hz); a track at another rate is
-            resampled.
-        targets: instruments asked of a mixture (fewer when fewer are known).
-        coherent: share of mixtures whose stems are one track's, at the same time; the others
-            combine stems of any tracks and times. A track of one stem only serves those.
-        absent: share of targets that are not in the mixture (their target is silence).
-        virtual_share: share of targets, and of the stems beside them, that are virtual
-            instruments or guests, where tracks have any.
-        matched: share of targets whose condition is measured on the sound that plays them,
-            where it is known, in place of the instrument's own.
-        stems: fewest and most stems of a mixture.
-        thin: share of coherent mixtures that leave out some of the track's stems.
-        gain_db: softest and loudest gain of a stem.
-        pan: farthest place from the middle, 0 to 1; `centred` is the share of mixtures without.
-        pitch_semitones, pitch_share: bound of the pitch shift and how often there is one; in a
-            coherent mixture all stems move together.
-        detune_cents: bound of what each stem is out of tune by itself.
-        eq_db, eq_share: bound of the random equaliser in dB and the share of stems it is used on.
-        formant_semitones, formant_share: bound of the shift of a stem's resonances and the share
-            of stems with one: another specimen of the instrument.
-        room_share: share of stems put in a short random room.
-        active_db: a target counts as present when its RMS in the window is above this (dBFS).
-        memory_mb: decoded audio kept in memory by each process.
-    """
-
-    seconds: pydantic.PositiveFloat = 4.0
-    rate: pydantic.PositiveInt = 44_100
-    channels: int = pydantic.Field(default=2, ge=1, le=2)
-    targets: pydantic.PositiveInt = 2
-    coherent: float = pydantic.Field(default=0.5, ge=0, le=1)
-    absent: float = pydantic.Field(default=0.15, ge=0, le=1)
-    virtual_share: float = pydantic.Field(default=0.25, ge=0, le=1)
-    matched: float = pydantic.Field(default=0.0, ge=0, le=1)
-    stems: tuple[pydantic.PositiveInt, pydantic.PositiveInt] = (2, 5)
-    thin: float = pydantic.Field(default=0.3, ge=0, le=1)
-    gain_db: tuple[float, float] = (-8.0, 4.0)
-    pan: float = pydantic.Field(default=0.8, ge=0, le=1)
-    centred: float = pydantic.Field(default=0.3, ge=0, le=1)
-    pitch_semitones: float = pydantic.Field(default=2.0, ge=0, le=12)
-    pitch_share: float = pydantic.Field(default=0.4, ge=0, le=1)
-    detune_cents: float = pydantic.Field(default=0.0, ge=0, le=50)
-    eq_db: pydantic.NonNegativeFloat = 6.0
-    eq_share: float = pydantic.Field(default=0.5, ge=0, le=1)
-    formant_semitones: float = pydantic.Field(default=5.0, ge=0, le=12)
-    formant_share: float = pydantic.Field(default=0.0, ge=0, le=1)
-    room_share: float = pydantic.Field(default=0.15, ge=0, le=1)
-    active_db: float = -50.0
-    memory_mb: pydantic.NonNegativeFloat = 512.0
-
-    @property
-    def samples(self) -> int:
-        """Samples of a mixture."""
-        return round(self.seconds * self.rate)
-
-    def plain(self) -> MixConfig:
-        """The same format without chance: whole tracks' stems in balance, every target present."""
-        return self.model_copy(
-            update={
-                "coherent": 1.0,
-                "absent": 0.0,
-                "thin": 0.0,
-                "gain_db": (0.0, 0.0),
-                "centred": 1.0,
-                "pitch_share": 0.0,
-                "detune_cents": 0.0,
-                "eq_share": 0.0,
-                "formant_share": 0.0,
-                "room_share": 0.0,
-            }
-        )
+TRIES = 6  # drafts of a mixture, for one in which the instrument asked for sounds
+DRAFTS = 200  # drafts of a mixture whose stem cannot be read, before giving up
 
 
 @dataclass(frozen=True)
@@ -118,7 +43,9 @@ class MixtureDataset(Dataset[dict[str, Tensor]]):
     Each item holds `mixture` (channels, samples), `targets` (targets, channels, samples),
     `instruments` (targets,) indices into `names`, −1 for a virtual instrument, and `conditions`
     (targets, dim). The mixture is the exact sum of its stems; targets are those of its stems whose
-    names are asked for.
+    names are asked for. A stem that cannot be read where it is drawn is left out, and noted in
+    `skipped`; when it is that of the first instrument asked for, the mixture is drawn anew. That,
+    too, follows from the seed, the number and the files alone.
 
     Args:
         tracks: the tracks to mix; stems that are not in `names` accompany.
@@ -148,7 +75,7 @@ class MixtureDataset(Dataset[dict[str, Tensor]]):
         self.tracks, self.names, self.config = list(tracks), list(names), config
         self.size, self.seed, self.conditions = size, seed, conditions
         self.virtual, self.tones = virtual or None, tones
-        self.reader = StemReader(config.memory_mb)
+        self.reader, self.skipped = StemReader(config.memory_mb), Skipped()
         self.n_targets = min(config.targets, len(self.names))
         labels = sorted({label for track in self.tracks for label in track.stems})
         self._with = {label: [t for t in self.tracks if label in t.stems] for label in labels}
@@ -174,13 +101,19 @@ class MixtureDataset(Dataset[dict[str, Tensor]]):
         if not 0 <= index < self.size:
             raise IndexError(index)
         rng = np.random.default_rng([self.seed, index])
-        for _ in range(TRIES):
+        tries = spoiled = 0
+        while True:
             first = self._first(rng)
             present = bool(rng.random() >= self.config.absent)
             picks = self._plan(first, present, rng)
             stems = self._stems(picks, rng)
+            if not stems or (present and first not in stems):
+                spoiled += 1
+                self._check_spoiled(first, spoiled)
+                continue
+            tries += 1
             active = [label for label, wave in stems.items() if self._active(wave)]
-            if (first in active) if present else active:
+            if tries == TRIES or ((first in active) if present else active):
                 break
         asked = self._ask(first, list(stems), active, rng)
         mixture = np.sum(list(stems.values()), axis=0, dtype=np.float32)  # (channels, samples)
@@ -264,8 +197,25 @@ class MixtureDataset(Dataset[dict[str, Tensor]]):
         return picks
 
     def _stems(self, picks: Sequence[Pick], rng: np.random.Generator) -> dict[str, Wave]:
+        """The stems of a mixture; one that cannot be read is left out and noted."""
         centred = bool(rng.random() < self.config.centred)
-        return {pick.label: self._stem(pick, centred, rng) for pick in picks}
+        stems = {}
+        for pick in picks:
+            try:
+                stems[pick.label] = self._stem(pick, centred, rng)
+            except AudioError as error:
+                self.skipped.met(pick.track.stems[pick.label], error.message)
+        return stems
+
+    def _check_spoiled(self, first: str, times: int) -> None:
+        """Raise DataError when so many drafts of one mixture had nothing to begin with."""
+        if times == DRAFTS:
+            met = list(self.skipped.reasons.values())
+            reason = met[-1] if met else "nothing else sounds beside it"
+            raise DataError(
+                f"no mixture for '{first}' could be made, {times} times in a row: {reason}",
+                "`data check --decode` says what cannot be read",
+            )
 
     def _stem(self, pick: Pick, centred: bool, rng: np.random.Generator) -> Wave:
         """Read, shift, colour and place one stem: (channels, samples)."""

@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from core import audio
-from core.data.mixer import MixConfig, MixtureDataset
+from core.data.mix_config import MixConfig
+from core.data.mixer import MixtureDataset
+from core.data.skipped import Skipped
 from core.data.track import Track
 from core.errors import OutputExistsError
 from core.figure import new_figure, save_figure
@@ -50,6 +52,7 @@ def draw_examples(
         asked = [names[k] for k in item["instruments"].tolist()]
         targets = dict(zip(asked, item["targets"].numpy(), strict=True))
         examples.append(Example(item["mixture"].numpy(), targets))
+    Skipped().add(data.skipped)
     return examples
 
 
