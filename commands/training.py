@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from commands.options import (
@@ -206,10 +207,14 @@ def adapt(
 def show_training(result: TrainResult) -> None:
     """The validation scores, and what to do with the checkpoint."""
     view = Table("instrument", "SDR", "SI-SDRi", title="Validation, dB", title_justify="left")
-    for name, scores in result.scores.items():
-        view.add_row(name, f"{scores['sdr']:.1f}", f"{scores['si_sdr_improvement']:.1f}")
+    for name in result.instruments:
+        scores = result.scores.get(name)
+        cells = [f"{scores[key]:.1f}" for key in ("sdr", "si_sdr_improvement")] if scores else "––"
+        view.add_row(name, *cells)
     console = make_console()
     console.print(view)
+    for note in result.notes:
+        make_console(stderr=True).print(f"[yellow]note:[/] {escape(note)}", soft_wrap=True)
     console.print(f"{result.steps} steps; best checkpoint: {result.best}", soft_wrap=True)
     console.print(
         f"next: python cli.py separate song.wav --checkpoint {result.best}", soft_wrap=True

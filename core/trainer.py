@@ -28,12 +28,22 @@ Report = Callable[[float, str], None]  # share of the run done (0 to 1), what to
 
 @dataclass(frozen=True)
 class TrainResult:
-    """Where the results are, and the validation SI-SDR improvement in dB by instrument."""
+    """Where the results are, and what there is to say of them.
+
+    Attributes:
+        best, last: checkpoints.
+        scores: validation SDR and SI-SDR improvement in dB, by instrument that was heard in it.
+        steps: optimizer steps.
+        instruments: all that were trained.
+        notes: what has to be known besides.
+    """
 
     best: Path
     last: Path
     scores: dict[str, dict[str, float]]
     steps: int
+    instruments: list[str]
+    notes: list[str]
 
 
 def fit(registry: Registry, request: TrainRequest, report: Report) -> TrainResult:
@@ -78,7 +88,8 @@ def fit(registry: Registry, request: TrainRequest, report: Report) -> TrainResul
     scores = scores or run.validate()  # a run that was already over when it was resumed
     report(1.0, f"finished at step {progress.step}")
     run.close()
-    return TrainResult(run.file("best"), run.file("last"), scores, progress.step)
+    best, last = run.file("best"), run.file("last")
+    return TrainResult(best, last, scores, progress.step, run.data.names, run.notes())
 
 
 def _guard_output(request: TrainRequest) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
@@ -16,15 +17,19 @@ from core.backbone import Backbone
 from core.condition import conditioner
 from core.data.build import build_tracks
 from core.data.feed import feed
+from core.data.held_out import with_both_sides
 from core.data.mix_config import MixConfig
 from core.data.mixer import Conditions, MixtureDataset
 from core.data.skipped import Skipped
+from core.data.sounding import check_sound
 from core.data.stem_tones import StemTones
 from core.data.virtual_stems import VirtualStems, tables_of
 from core.errors import DataError
 from core.instrument import Instrument
 from core.metrics import si_sdr
 from core.training_labels import FixedConditions
+
+log = logging.getLogger(__name__)
 
 VALIDATION_MIXTURES = 48
 VALIDATION_SEED = 1
@@ -82,7 +87,8 @@ class TrainingData:
             and tracks of virtual stems are left out.
 
     Raises:
-        DataError: no usable track, or an instrument without a stem to train or validate on.
+        DataError: no usable track, or an instrument without a stem that sounds, to train or
+            validate on.
     """
 
     def __init__(
@@ -103,7 +109,14 @@ class TrainingData:
         self.config, self.batch_size, self.workers, self.seed = config, batch_size, workers, seed
         self.skipped = Skipped()
         self.canonical = np.stack([conditions[name] for name in self.names])
-        tracks = build_tracks(instruments, everyone, sources, dict(roots))
+        tracks, said = with_both_sides(
+            build_tracks(instruments, everyone, sources, dict(roots)),
+            self.names,
+            config.seconds,
+            lambda track: tables_of(track) is None,
+        )
+        for line in said:
+            log.warning(line)
         self.valid = [t for t in tracks if t.split == "valid" and tables_of(t) is None]
         self.train = [track for track in tracks if track.split == "train"]
         self.drawn: Conditions = FixedConditions(self.canonical)
@@ -116,13 +129,23 @@ class TrainingData:
             self.drawn = drawn
             self.virtual = VirtualStems(self.train, drawn.version, canonical_share)
             self.tones = StemTones(drawn.version)
-        for side, chosen in (("training", self.train), ("validation", self.valid)):
+        for side, use, chosen in (
+            ("training", "train", self.train),
+            ("validation", "validate", self.valid),
+        ):
             missing = [n for n in self.names if not any(n in track.stems for track in chosen)]
             if missing:
                 raise DataError(
                     f"no {side} track has a stem named {', '.join(missing)}",
                     "add tracks of other pieces, or name another source with --source or --data",
                 )
+            check_sound(chosen, self.names, use, self.skipped)
+        if len({label for track in self.train for label in track.stems}) == 1:
+            log.warning(
+                "no stem but %s: each mixture holds it alone, and nothing is learned from what it "
+                "is mixed with; add --source starter, or other instruments' tracks with --data",
+                self.names[0],
+            )
 
     def ledger(self) -> list[dict[str, str | int | float]]:
         """What the network learns from: sound source, licence, tracks, minutes of stems."""

@@ -231,7 +231,8 @@ class TrainingRun:
         self.fabric.log_dict(
             {"si_sdr_improvement/mean": mean_improvement(scores), **named}, step=self.progress.step
         )
-        improvements = (f"{n} {row['si_sdr_improvement']:.1f}" for n, row in scores.items())
+        improvements = [f"{n} {row['si_sdr_improvement']:.1f}" for n, row in scores.items()]
+        improvements += [f"{n} not heard" for n in self.data.names if n not in scores]
         log.info("step %d: SI-SDRi %s", self.progress.step, "  ".join(improvements))
         return scores
 
@@ -262,10 +263,22 @@ class TrainingRun:
             },
         )
         checkpoint.save(self.file("last"), model, conditions, metadata)
-        if mean_improvement(scores) > self.progress.best:
+        if mean_improvement(scores) > self.progress.best or not self.file("best").exists():
             self.progress.best = mean_improvement(scores)
             checkpoint.save(self.file("best"), model, conditions, metadata)
         self.keep_state()
+
+    def notes(self) -> list[str]:
+        """What has to be known of a run that is over: what was skipped; a best that is no good."""
+        said = [self.data.skipped.summary()]
+        best = checkpoint.read_metadata(self.file("best")).scores
+        sdr = {name: best[name]["sdr"] for name in self.data.names if name in best}
+        if bad := [f"{name} {value:.1f}" for name, value in sdr.items() if value < 0]:
+            said.append(
+                f"the best checkpoint is worse than silence, whose SDR is 0 dB: {', '.join(bad)}; "
+                "train for longer, or with more tracks"
+            )
+        return [line for line in said if line]
 
     def _averaged(self) -> Backbone:
         return cast(Backbone, self.average.module)
@@ -303,5 +316,7 @@ def _provenance(
 
 
 def mean_improvement(scores: Mapping[str, Mapping[str, float]]) -> float:
-    """Mean SI-SDR improvement over the instruments, in dB."""
+    """Mean SI-SDR improvement over the instruments, in dB; of no score, less than any."""
+    if not scores:
+        return float("-inf")
     return float(np.mean([row["si_sdr_improvement"] for row in scores.values()]))

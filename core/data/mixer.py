@@ -222,7 +222,8 @@ class MixtureDataset(Dataset[dict[str, Tensor]]):
         config, track = self.config, pick.track
         length = length_for(config.samples, pick.semitones)
         needed = length if track.rate == config.rate else -(-length * track.rate // config.rate)
-        wave = self.reader.window(track.stems[pick.label], pick.start, needed, track.frames)
+        start, end = track.first + pick.start, track.first + track.frames
+        wave = self.reader.window(track.stems[pick.label], start, needed, end)
         if track.rate != config.rate:
             wave = audio.resample(wave, track.rate, config.rate)
         wave = pitch_shift(wave, pick.semitones, config.samples)

@@ -26,6 +26,8 @@ class Track:
         rate: sample rate of every stem in Hz.
         split: the side of the split.
         mixture: file of the mixture, when there is one beside the stems.
+        first: first sample of the stems' files that belongs to it, where a part is held out.
+        by_chance: nobody stated its side; it follows from its name.
     """
 
     name: str
@@ -37,6 +39,8 @@ class Track:
     rate: int
     split: Split
     mixture: Path | None = None
+    first: int = 0
+    by_chance: bool = False
 
     @property
     def seconds(self) -> float:

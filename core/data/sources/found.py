@@ -42,6 +42,7 @@ class Found:
         mixture: the dataset's own mixture.
         pads: short recordings are padded with silence at their end, as this dataset means them to
             be; elsewhere unequal lengths are a fault.
+        by_chance: nobody stated its side; it follows from its name.
     """
 
     name: str
@@ -52,6 +53,7 @@ class Found:
     stems: Mapping[str, tuple[Part, ...]]
     mixture: Part | None = None
     pads: bool = False
+    by_chance: bool = False
 
     def __post_init__(self) -> None:
         for name in ("name", "piece", "sound_source"):  # text: it goes into files of scores

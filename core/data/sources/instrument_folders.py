@@ -57,6 +57,7 @@ def _track(place: Place, name: str, song: str, members: list[tuple[str, Part]]) 
         sound_source=place.root.name,
         licence=place.licence,
         stems=collect(iter(members)),
+        by_chance=True,
     )
 
 

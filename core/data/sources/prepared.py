@@ -93,6 +93,7 @@ def ready(track: Sized, root: Path) -> Track:
         rate=track.rate,
         split=found.split,
         mixture=mixture,
+        by_chance=found.by_chance,
     )
 
 

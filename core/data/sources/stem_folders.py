@@ -69,6 +69,7 @@ def track_in(folder: Path, place: Place) -> Found | None:
         licence=about.licence or place.licence,
         stems=collect((place.naming(path.stem), Part(path)) for path in stems),
         mixture=Part(mixture) if mixture else None,
+        by_chance=about.split is None,
     )
 
 
