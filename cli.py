@@ -19,12 +19,14 @@ try:
     from commands.condition import app as condition_app
     from commands.data import app as data_app
     from commands.ddsp import app as ddsp_app
+    from commands.numbers import MOST_PROCESSES, whole
     from commands.options import (
         Alone,
         CheckpointFile,
         Device,
         Instruments,
         KeepTuning,
+        Limit,
         Notes,
         Overwrite,
         Passes,
@@ -211,9 +213,11 @@ def evaluate(
         BssEval | None,
         typer.Option(help="Also BSSEval v4, which is slow: of the stems, or of baselines too."),
     ] = None,
-    workers: Annotated[int, typer.Option(min=1, help="Processes, a track each.")] = 1,
+    workers: Annotated[
+        int, whole(help="Processes, a track each.", least=1, most=MOST_PROCESSES)
+    ] = 1,
     split: Annotated[Side | None, typer.Option(help="Only this side of the split.")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only the first tracks.")] = None,
+    limit: Limit = None,
     swaps: Annotated[
         bool, typer.Option("--swaps", help="Also show each pair of swapped conditions.")
     ] = False,

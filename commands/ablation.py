@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from commands.options import Device, Instruments, Overwrite, PluginsDir, Side, split_names
+from commands.options import Device, Instruments, Limit, Overwrite, PluginsDir, Side, split_names
 from core.console import make_console, show_error, start_logging
 from core.errors import ConfigError, TimbresepError
 from core.progress import progress
@@ -29,7 +29,7 @@ def ablate(
     ] = None,
     instruments: Instruments = None,
     split: Annotated[Side | None, typer.Option(help="Only this side of the split.")] = None,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only the first tracks.")] = None,
+    limit: Limit = None,
     overwrite: Overwrite = False,
     device: Device = "auto",
     plugins_dir: PluginsDir = None,

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from commands.numbers import number
 from commands.options import (
     Overwrite,
     PluginsDir,
@@ -95,7 +96,7 @@ def condition_from_audio(
     out: Annotated[
         Path, typer.Option("-o", "--out", help="Folder of plugin folders; makes OUT/<name>.")
     ] = Path("my-plugins"),
-    seconds: Annotated[float, typer.Option(min=0.1, help="Of fine-tuning.")] = 90.0,
+    seconds: Annotated[float, number(help="Of fine-tuning.", least=0.1, most=86_400)] = 90.0,
     plugin: Annotated[
         str | None, typer.Option(help="Instrument to start from; the best fitting if not given.")
     ] = None,

@@ -7,12 +7,16 @@ from typing import Annotated
 
 import typer
 
+from commands.numbers import MANY, number, whole
 from commands.options import (
     Instruments,
     Overwrite,
     PluginsDir,
+    RenderWorkers,
     Seed,
     Side,
+    TrackCount,
+    TrackSeconds,
     plugin_folder,
     split_names,
     split_roots,
@@ -48,7 +52,8 @@ def check_data(
     source: Sources = None,
     data: Data = None,
     listen: Annotated[
-        int, typer.Option(min=0, help="Tracks whose mixture is compared with its stems.")
+        int,
+        whole(help="Tracks whose mixture is compared with its stems.", least=0, most=MANY),
     ] = 20,
     plugins_dir: PluginsDir = None,
 ) -> None:
@@ -114,7 +119,7 @@ def show_data(
     plugin: Plugins = None,
     source: Sources = None,
     data: Data = None,
-    count: Annotated[int, typer.Option(min=1, max=32, help="Mixtures.")] = 8,
+    count: Annotated[int, whole(help="Mixtures.", least=1, most=32)] = 8,
     overwrite: Overwrite = False,
     seed: Seed = 0,
     plugins_dir: PluginsDir = None,
@@ -167,11 +172,8 @@ def render_tracks(
     instruments: Instruments = None,
     source: Annotated[str, typer.Option(help="Rendered source in the recipes.")] = "orchestra",
     split: Annotated[Side, typer.Option(help="Side of the split to play from.")] = Side.test,
-    count: Annotated[int, typer.Option(min=1, help="Tracks.")] = 10,
-    seconds: Annotated[tuple[float, float], typer.Option(help="Shortest and longest track.")] = (
-        20.0,
-        30.0,
-    ),
+    count: TrackCount = 10,
+    seconds: TrackSeconds = (20.0, 30.0),
     soundfont: Annotated[
         str | None, typer.Option(help="Play everything with this one, to compare sound sources.")
     ] = None,
@@ -186,7 +188,7 @@ def render_tracks(
     licence: Annotated[str | None, typer.Option(help="Terms of the recorded notes.")] = None,
     detune: Annotated[
         float,
-        typer.Option(min=0, max=99, help="Most cents that each player is out of tune, at random."),
+        number(help="Most cents that each player is out of tune, at random.", least=0, most=99),
     ] = 0.0,
     seed: Seed = 0,
     plugins_dir: PluginsDir = None,
@@ -226,15 +228,12 @@ def render_tracks(
 def render_virtual(
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the tracks.")],
     instruments: Instruments = None,
-    count: Annotated[int, typer.Option(min=1, help="Tracks.")] = 100,
-    seconds: Annotated[tuple[float, float], typer.Option(help="Shortest and longest track.")] = (
-        20.0,
-        30.0,
-    ),
-    parts: Annotated[int, typer.Option(min=2, help="Players in a track.")] = 4,
-    real: Annotated[int, typer.Option(min=0, help="Real instruments among them.")] = 0,
+    count: TrackCount = 100,
+    seconds: TrackSeconds = (20.0, 30.0),
+    parts: Annotated[int, whole(help="Players in a track.", least=2, most=64)] = 4,
+    real: Annotated[int, whole(help="Real instruments among them.", least=0, most=64)] = 0,
     source: Annotated[str, typer.Option(help="Rendered source of the real ones.")] = "orchestra",
-    workers: Annotated[int | None, typer.Option(min=1, help="Tracks at a time.")] = None,
+    workers: RenderWorkers = None,
     seed: Seed = 0,
     plugins_dir: PluginsDir = None,
 ) -> None:
@@ -263,13 +262,10 @@ def render_virtual(
 def render_guests(
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the tracks.")],
     instruments: Instruments = None,
-    count: Annotated[int, typer.Option(min=1, help="Tracks.")] = 100,
-    seconds: Annotated[tuple[float, float], typer.Option(help="Shortest and longest track.")] = (
-        20.0,
-        30.0,
-    ),
-    parts: Annotated[int, typer.Option(min=2, help="Players in a track.")] = 4,
-    real: Annotated[int, typer.Option(min=0, help="Instruments of plugins among them.")] = 0,
+    count: TrackCount = 100,
+    seconds: TrackSeconds = (20.0, 30.0),
+    parts: Annotated[int, whole(help="Players in a track.", least=2, most=64)] = 4,
+    real: Annotated[int, whole(help="Instruments of plugins among them.", least=0, most=64)] = 0,
     source: Annotated[str, typer.Option(help="Rendered source of those.")] = "orchestra",
     guests: Annotated[
         Path | None,
@@ -277,7 +273,7 @@ def render_guests(
             readable=False, help="YAML file of guests; those of the program if not given."
         ),
     ] = None,
-    workers: Annotated[int | None, typer.Option(min=1, help="Tracks at a time.")] = None,
+    workers: RenderWorkers = None,
     seed: Seed = 0,
     plugins_dir: PluginsDir = None,
 ) -> None:
@@ -308,7 +304,7 @@ def render_solos(
     instrument: Annotated[str, typer.Argument(help="Plugin folder, or an instrument's name.")],
     out: Annotated[Path, typer.Option("-o", "--out", help="Folder for the recordings.")],
     minutes: Annotated[
-        float | None, typer.Option(min=0.1, help="In all; the recipe's if not given.")
+        float | None, number(help="In all; the recipe's if not given.", least=0.1, most=1000)
     ] = None,
     seed: Seed = 0,
     plugins_dir: PluginsDir = None,

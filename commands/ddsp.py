@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from commands.options import Overwrite, PluginsDir, Seed, plugin_folder
+from commands.numbers import MANY, number, whole
+from commands.options import MaxMinutes, Overwrite, PluginsDir, Seed, plugin_folder
 from core.console import make_console
 from core.progress import progress
 
@@ -46,15 +47,15 @@ def train_ddsp(
         Size | None, typer.Option(help="That of instrument.yaml if not given; full is Magenta's.")
     ] = None,
     reverb: Annotated[
-        float | None, typer.Option(min=0.0, max=10.0, help="Seconds of a learned reverb.")
+        float | None, number(help="Seconds of a learned reverb.", least=0, most=10)
     ] = None,
     engine: Annotated[
         Engine, typer.Option(help="magenta: ddsp's own trainer on TensorFlow (make magenta).")
     ] = Engine.torch,
-    steps: Annotated[int, typer.Option(min=1, help="Optimizer steps.")] = 3000,
-    minutes: Annotated[float | None, typer.Option(min=0.01, help="Stop after these.")] = None,
-    batch: Annotated[int, typer.Option(min=1, help="Passages in a step.")] = 8,
-    seconds: Annotated[float, typer.Option(min=0.1, help="Of each passage.")] = 2.0,
+    steps: Annotated[int, whole(help="Optimizer steps.", least=1, most=MANY)] = 3000,
+    minutes: MaxMinutes = None,
+    batch: Annotated[int, whole(help="Passages in a step.", least=1, most=4096)] = 8,
+    seconds: Annotated[float, number(help="Of each passage.", least=0.1, most=600)] = 2.0,
     out: Annotated[
         Path | None, typer.Option(help="Run folder; runs/ddsp-<instrument>[-magenta] if not given.")
     ] = None,
@@ -102,7 +103,7 @@ def resynthesise(
     audio: Annotated[Path, typer.Argument(readable=False, help="A recording, one note at a time.")],
     plugin: Plugin,
     out: Annotated[Path, typer.Option("-o", "--out", help="WAV or FLAC file, mono at 16 kHz.")],
-    transpose: Annotated[float, typer.Option(help="Semitones up.")] = 0.0,
+    transpose: Annotated[float, number(help="Semitones up.", least=-60, most=60)] = 0.0,
     no_reverb: Annotated[bool, typer.Option("--no-reverb", help="Play dry.")] = False,
     overwrite: Overwrite = False,
     plugins_dir: PluginsDir = None,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from commands.numbers import LARGEST_SEED, MANY, MOST_PROCESSES, number, span, whole
 from core.errors import ConfigError
 from core.registry import Registry
 
@@ -51,8 +52,10 @@ Alone = Annotated[
 ]
 Passes = Annotated[
     int,
-    typer.Option(
-        min=1, max=5, help="Over the mixture, each at another pitch: better, and as much slower."
+    whole(
+        help="Over the mixture, each at another pitch: better, and as much slower.",
+        least=1,
+        most=5,
     ),
 ]
 KeepTuning = Annotated[
@@ -69,7 +72,7 @@ Notes = Annotated[
         "recording or a folder of them; repeatable. A name that nobody knows is welcome."
     ),
 ]
-Seed = Annotated[int, typer.Option(min=0, help="Source of chance.")]
+Seed = Annotated[int, whole(help="Source of chance.", least=0, most=LARGEST_SEED)]
 
 Sources = Annotated[
     list[str] | None, typer.Option(help="Recipe sources, in place of each recipe's own choice.")
@@ -78,13 +81,19 @@ DataRoots = Annotated[
     list[str] | None,
     typer.Option(help="[NAME=]FOLDER of tracks, <track>/<instrument>.wav; repeatable."),
 ]
-MaxSteps = Annotated[int | None, typer.Option(min=1, help="Optimizer steps.")]
-MaxMinutes = Annotated[float | None, typer.Option(min=0.01, help="Stop after these.")]
-Batch = Annotated[int | None, typer.Option("--batch-size", min=1, help="Mixtures in a step.")]
-Seconds = Annotated[float | None, typer.Option(min=0.1, help="Of each mixture.")]
-LearningRate = Annotated[float | None, typer.Option(min=1e-9, max=1.0, help="At the peak.")]
-ValidateEvery = Annotated[int | None, typer.Option(min=1, help="Steps.")]
-Workers = Annotated[int | None, typer.Option(min=0, help="Mixing processes.")]
+MaxSteps = Annotated[int | None, whole(help="Optimizer steps.", least=1, most=MANY)]
+MaxMinutes = Annotated[float | None, number(help="Stop after these.", least=0.01, most=MANY)]
+Batch = Annotated[int | None, whole("--batch-size", help="Mixtures in a step.", least=1, most=4096)]
+Seconds = Annotated[float | None, number(help="Of each mixture.", least=0.1, most=600)]
+LearningRate = Annotated[float | None, number(help="At the peak.", least=1e-9, most=1)]
+ValidateEvery = Annotated[int | None, whole(help="Steps.", least=1, most=MANY)]
+Workers = Annotated[int | None, whole(help="Mixing processes.", least=0, most=MOST_PROCESSES)]
+Limit = Annotated[int | None, whole(help="Only the first tracks.", least=1, most=MANY)]
+TrackCount = Annotated[int, whole(help="Tracks.", least=1, most=100_000)]
+TrackSeconds = Annotated[
+    tuple[float, float], span(help="Shortest and longest track.", least=1, most=3600)
+]
+RenderWorkers = Annotated[int | None, whole(help="Tracks at a time.", least=1, most=MOST_PROCESSES)]
 Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")]
 
 
@@ -94,11 +103,14 @@ def split_names(given: list[str]) -> list[str]:
 
 
 def split_numbers(text: str) -> list[float]:
-    """Numbers with commas between."""
+    """MIDI numbers with commas between."""
     try:
-        return [float(part) for part in text.split(",")]
+        numbers = [float(part) for part in text.split(",")]
     except ValueError as error:
         raise ConfigError(f"'{text}' is not a list of numbers", "such as 60,62.5,64") from error
+    if not all(0 <= value <= 127 for value in numbers):
+        raise ConfigError(f"'{text}': MIDI numbers are from 0 to 127", "such as 60,62.5,64")
+    return numbers
 
 
 def split_roots(given: list[str]) -> dict[str, Path]:

@@ -11,6 +11,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
+from commands.numbers import number, whole
 from commands.options import (
     Batch,
     CheckpointFile,
@@ -38,6 +39,10 @@ from core.registry import Registry
 
 if TYPE_CHECKING:
     from core.trainer import TrainResult
+
+
+BAD_VALUE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
+"""What YAML's constructors raise of a value that is not of its tag, such as ``!!int ""``."""
 
 
 class Precision(StrEnum):
@@ -85,7 +90,7 @@ def train(
     max_minutes: MaxMinutes = None,
     batch_size: Batch = None,
     targets: Annotated[
-        int | None, typer.Option(min=1, help="Instruments asked of each mixture.")
+        int | None, whole(help="Instruments asked of each mixture.", least=1, most=1000)
     ] = None,
     seconds: Seconds = None,
     learning_rate: LearningRate = None,
@@ -102,7 +107,7 @@ def train(
     ] = Precision.auto,
     sharing: Annotated[
         float,
-        typer.Option(min=0, max=1, help="Weight of the loss when stems share the mixture."),
+        number(help="Weight of the loss when stems share the mixture.", least=0, most=1),
     ] = 0.0,
     plugins_dir: PluginsDir = None,
 ) -> None:
@@ -231,6 +236,6 @@ def _arguments(given: list[str]) -> dict[str, int | float | bool | str]:
             raise ConfigError(f"'{item}': expected NAME=VALUE", "such as --set hidden=128")
         try:
             arguments[name] = yaml.safe_load(value)
-        except yaml.YAMLError as error:
+        except (yaml.YAMLError, *BAD_VALUE) as error:
             raise ConfigError(f"'{item}': the value is not a number, word or true/false") from error
     return arguments

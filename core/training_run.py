@@ -33,6 +33,7 @@ from core.registry_config import TrainingDefaults
 from core.resume import Progress, load_run, save_run
 from core.training_data import TrainingData
 from core.training_task import make_task
+from core.trial import of_bounded_size, try_step
 
 log = logging.getLogger(__name__)
 
@@ -111,16 +112,20 @@ class TrainingRun:
         torch.manual_seed(request.seed)
         workers = settings.workers if request.workers is None else request.workers
         set_up_processor(workers)
-        self.task = make_task(registry, request)
+        with of_bounded_size():
+            self.task = make_task(registry, request)
         self.model, self.parent = self.task.model, self.task.parent
+        mix = self._mix_config(settings)
+        batch_size = request.batch_size or settings.batch_size
+        try_step(self.task, mix, batch_size, min(mix.targets, len(self.task.instruments)))
         self.data = TrainingData(
             self.task.instruments,
             registry.instruments(),
             self.task.vectors,
-            self._mix_config(settings),
+            mix,
             sources=request.sources,
             roots=request.roots,
-            batch_size=request.batch_size or settings.batch_size,
+            batch_size=batch_size,
             workers=workers,
             seed=request.seed,
             canonical_share=request.canonical if self.task.varied else None,
