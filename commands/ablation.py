@@ -62,7 +62,11 @@ def ablate(
     tracks = tracks_in(root, registry.instruments(), side, skip)
     with progress("ablating") as update:
         result = ablation.ablate(
-            model, tracks[:limit], names, lambda name, done, total: update(done / total, name)
+            model,
+            tracks[:limit],
+            names,
+            lambda name, done, total: update(done / total, name),
+            skip,
         )
     console = make_console()
     console.print(table.table(result, f"{path.name} on {root}"))

@@ -42,6 +42,8 @@ Data = Annotated[
     list[str] | None, typer.Option("--data", help="[NAME=]FOLDER of a dataset; repeatable.")
 ]
 
+ALL = 1000  # problems that are shown when every stem is decoded
+
 app = typer.Typer(no_args_is_help=True, help="Look into datasets, prepare them, and render audio.")
 
 
@@ -55,11 +57,16 @@ def check_data(
         int,
         whole(help="Tracks whose mixture is compared with its stems.", least=0, most=MANY),
     ] = 20,
+    decode: Annotated[
+        bool,
+        typer.Option("--decode", help="Decode every stem to its end: finds cut and damaged files."),
+    ] = False,
     plugins_dir: PluginsDir = None,
 ) -> None:
     """Say what a training run would find: tracks, minutes, faults, licences, what is missing."""
     from core.data import check
-    from core.data.build import list_sources
+    from core.data.build import list_sources, workers
+    from core.data.decoding import decode as decode_all
 
     start_logging()
     names, instruments, everyone, sources, roots = _asked(
@@ -74,14 +81,24 @@ def check_data(
             )
             for listing in listings
         ]
+    damaged, decoded = 0, list[str]()
+    if decode:
+        with progress("decoding") as update:
+            for listing in listings:
+                faults, lines = decode_all(
+                    listing,
+                    workers(),
+                    lambda done, total: update(done / total, f"{done} of {total} stems"),
+                )
+                damaged, decoded = damaged + faults, [*decoded, *lines]
     console.print(check.source_table(listings))
     console.print(check.instrument_table(listings, names))
-    for line in [*filter(None, sums), *check.notes(listings, names)]:
+    for line in [*decoded, *filter(None, sums), *check.notes(listings, names)]:
         console.print(line, soft_wrap=True)
     for listing in listings:
-        for line in check.problem_lines(listing):
+        for line in check.problem_lines(listing, *[ALL] * decode):
             said.print(line, soft_wrap=True)
-    if not all(listing.tracks or listing.pending for listing in listings):
+    if damaged or not all(listing.tracks or listing.pending for listing in listings):
         raise typer.Exit(1)
 
 

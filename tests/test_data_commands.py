@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import soundfile
 
 import cli
 from core import audio
@@ -74,6 +75,25 @@ def test_the_gap_is_what_the_stems_leave(tmp_path: Path) -> None:
     assert gap is not None
     assert gap < -60
     assert check.gap_db(half) == pytest.approx(0.0, abs=0.1)  # as much is left as there is
+
+
+def test_check_decodes_every_stem_when_asked(hq: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    words = ("check", f"musdb={hq}", "-p", "bass", "--source", "musdb", "--listen", "0")
+    assert run(*words, "--decode") == 0
+    whole = hq / "train" / "A - One"
+    bass = audio.read(whole / "bass.wav")[0]
+    bass[:, 1000] = np.nan
+    soundfile.write(whole / "bass.wav", bass.T, 44_100, subtype="FLOAT")
+    audio.write(whole / "drums.wav", np.zeros_like(bass), 44_100, overwrite=True)
+    assert run(*words) == 0
+    assert "bass.wav" not in capsys.readouterr().err
+    assert run(*words, "--decode") == 1
+    said = capsys.readouterr()
+    assert "1 of 20 stems cannot be decoded to their end" in said.out
+    assert "silent stems" in said.out
+    assert "drums.wav" in said.out
+    assert "A - One: " in said.err
+    assert "bass.wav: sample at 0.023 s is not a finite number" in said.err
 
 
 def test_check_of_an_empty_folder_fails(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

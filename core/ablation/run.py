@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from core.data.track import Track
 from core.evaluation import Evaluation, Method, evaluate
 from core.evaluation.result import mean_of
+from core.evaluation.tracks import Skip
 from core.evaluation.workers import Report
 from core.separator import Separator
 
@@ -66,6 +67,7 @@ def ablate(
     tracks: Sequence[Track],
     instruments: Sequence[str] | None = None,
     report: Report | None = None,
+    skip: Skip | None = None,
 ) -> Ablation:
     """Score every instrument with every condition, in one pass over the tracks.
 
@@ -74,9 +76,10 @@ def ablate(
         tracks: multitracks; stems that are no known instrument only accompany.
         instruments: whose conditions to try; all that the separator knows by default.
         report: told the progress.
+        skip: told of tracks that cannot be scored; without it, the first one is an error.
 
     Raises:
-        DataError: no track has a stem of these instruments, or one does not fit together.
+        DataError: no track has a stem of these instruments, or none can be scored.
         AudioError: a stem cannot be read, or has more than two channels.
     """
     names = tuple(instruments or separator.instruments)
@@ -85,7 +88,7 @@ def ablate(
     wrong[ZERO] = np.zeros_like(next(iter(vectors.values())))
     # Neither shuffled values nor zeros bring an adapted instrument's own modulations with them.
     tried = Separator(separator.checkpoint, {**vectors, **wrong}, str(separator.device))
-    result = evaluate(tried, tracks, [*names, *wrong], report)
+    result = evaluate(tried, tracks, [*names, *wrong], report, skip)
     played = {row.instrument for row in result.rows}
     return Ablation(names, tuple(_row(result, name, names) for name in names if name in played))
 

@@ -52,10 +52,7 @@ class StemReader:
             wave, _ = audio.read(path, start, available)
         else:
             wave = np.zeros((1, 0), dtype=np.float32)
-        if wave.size and (peak := float(np.abs(wave).max())) > LOUDEST:
-            raise AudioError(
-                f"{path}: a sample of {peak:.3g} where full scale is 1", "the file is damaged"
-            )
+        check_level(wave, path)
         if wave.shape[1] == length:
             return wave
         return np.pad(wave, ((0, 0), (0, length - wave.shape[1])))
@@ -75,6 +72,14 @@ class StemReader:
         self._room -= 0 if kept is None else kept.nbytes
         self._kept[path] = kept
         return kept
+
+
+def check_level(wave: NDArray[np.float32], path: Path) -> None:
+    """Raise AudioError where a sample is beyond anything that a recording can hold."""
+    if wave.size and (peak := float(np.abs(wave).max())) > LOUDEST:
+        raise AudioError(
+            f"{path}: a sample of {peak:.3g} where full scale is 1", "the file is damaged"
+        )
 
 
 def _smallest(wave: NDArray[np.float32]) -> NDArray[np.int16] | NDArray[np.float32]:

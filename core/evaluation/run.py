@@ -25,6 +25,7 @@ def evaluate(
     tracks: Sequence[Track],
     instruments: Sequence[str] | None = None,
     report: Report | None = None,
+    skip: Skip | None = None,
 ) -> Evaluation:
     """Separate each track's mixture and score the result, in this process and in memory.
 
@@ -33,16 +34,20 @@ def evaluate(
         tracks: multitracks; stems that are no known instrument only accompany.
         instruments: whom to score; all that the separator knows by default.
         report: told the progress.
+        skip: told of tracks that cannot be scored; without it, the first one is an error.
 
     Raises:
-        DataError: no track has a stem of these instruments, or one does not fit together.
+        DataError: no track has a stem of these instruments, or one does not fit together, or none
+            could be scored.
         AudioError: a stem cannot be read, or has more than two channels.
     """
     scorer = Scorer(separator, tuple(instruments or separator.instruments))
     _refuse_strangers(tracks, scorer.names)
     found = [
-        scores for _, (scores, _) in score_here(scorer, tracks, Progress(tracks, report), None)
+        scores for _, (scores, _) in score_here(scorer, tracks, Progress(tracks, report), skip)
     ]
+    if not found:
+        raise DataError(f"none of {len(tracks)} tracks could be scored", "see the errors above")
     return Evaluation(scorer.names, found)
 
 
