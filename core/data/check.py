@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -157,7 +157,7 @@ def notes(listings: Sequence[Listing], names: Sequence[str]) -> list[str]:
     for side, use in uses:
         lacking = [n for n in names if n not in found or not found[n].tracks[side]]
         if lacking:
-            said.append(f"nothing to {use} on: {', '.join(lacking)}")
+            said.append(f"nothing to {use} on: {', '.join(lacking)}{_way_out(lacking, found)}")
     rows = {(t.found.sound_source, t.found.licence) for t in _tracks(listings)}
     ledger = [{"sound_source": source, "licence": terms} for source, terms in sorted(rows)]
     return [line for line in [*said, *licences.warnings(ledger)] if line]
@@ -168,6 +168,12 @@ def problem_lines(listing: Listing, limit: int = SHOWN) -> list[str]:
     lines = [f"{listing.source}: {problem}" for problem in listing.problems[:limit]]
     more = len(listing.problems) - limit
     return [*lines, f"{listing.source}: and {more} more problems"] if more > 0 else lines
+
+
+def _way_out(lacking: Sequence[str], found: Mapping[str, Minutes]) -> str:
+    """What training makes of instruments that lack a side: it holds out a part of what there is."""
+    there = [n for n in lacking if n in found and any(found[n].tracks.values())]
+    return f" (training takes a part of what there is of {', '.join(there)})" if there else ""
 
 
 def _completeness(listing: Listing) -> str:
