@@ -31,6 +31,7 @@ from core.processor import Precision, precision, set_up_processor
 from core.registry import Registry
 from core.registry_config import TrainingDefaults
 from core.resume import Progress, load_run, save_run
+from core.text import shown
 from core.training_data import TrainingData
 from core.training_task import make_task
 from core.trial import of_bounded_size, try_step
@@ -311,7 +312,7 @@ def _provenance(
 ) -> dict[str, str | int | float]:
     on_cuda = fabric.device.type == "cuda"
     return {
-        "command": shlex.join(["python", Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "command": shown(shlex.join(["python", Path(sys.argv[0]).name, *sys.argv[1:]])),
         "seed": request.seed,
         "steps": progress.step,
         "minutes": round(progress.minutes, 2),

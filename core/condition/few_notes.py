@@ -33,6 +33,7 @@ from core.errors import OutputExistsError, PluginError
 from core.instrument import Instrument, InstrumentConfig, plain
 from core.plugin_files import build_condition
 from core.registry import Registry
+from core.text import shown
 
 log = logging.getLogger(__name__)
 
@@ -125,7 +126,7 @@ def from_notes(
                 "instrument": name,
                 "start": chosen.name,
                 "licences": [*chosen.config.licences.data, licence],
-                "command": shlex.join(["python", Path(sys.argv[0]).name, *sys.argv[1:]]),
+                "command": shown(shlex.join(["python", Path(sys.argv[0]).name, *sys.argv[1:]])),
             },
             progress=_follow(report, seconds),
         )

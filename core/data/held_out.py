@@ -104,4 +104,4 @@ def _told(tracks: Sequence[Track]) -> str:
 
 def _shuffled(text: str) -> bytes:
     """A key whose order is random and always the same."""
-    return hashlib.sha256(text.encode(errors="surrogateescape")).digest()
+    return hashlib.sha256(text.encode(errors="surrogatepass")).digest()

@@ -23,6 +23,7 @@ from core.config import atomic_write
 from core.ddsp.features import FRAME_RATE, HOP, SAMPLE_RATE, VOICED, Features, Range, extract
 from core.ddsp.solo_check import QUIETEST, SOUNDING_RANGE, check_notes, check_recording
 from core.errors import AudioError, DataError
+from core.text import shown
 
 log = logging.getLogger(__name__)
 
@@ -166,7 +167,7 @@ def prepare(
         "version": VERSION,
         "key": key,
         "f0_range": list(f0_range) if f0_range else None,
-        "files": [path.name for path in solos],
+        "files": [shown(path.name) for path in solos],
         "seconds": round(len(tensors["f0_hz"]) / FRAME_RATE, 1),
     }
     with atomic_write(out) as temporary:

@@ -20,6 +20,7 @@ from core.data.track import SUFFIXES, Split, Track
 from core.data.user_cache import default_cache
 from core.errors import AudioError, ConfigError, DataError, TimbresepError
 from core.instrument import Instrument
+from core.text import shown
 
 log = logging.getLogger(__name__)
 
@@ -84,7 +85,7 @@ def tracks_in(
             except (AudioError, ConfigError, DataError) as error:
                 if skip is None:
                     raise
-                skip(where.name, error)
+                skip(shown(where.name), error)
                 skipped += 1
                 continue
             if track is not None:

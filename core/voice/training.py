@@ -17,6 +17,7 @@ from core.ddsp.resynthesis import Likeness
 from core.ddsp.training import SIZES, TrainReport, train
 from core.errors import OutputExistsError, TrainingError
 from core.instrument import DdspSettings, InstrumentConfig
+from core.text import shown
 from core.voice.solos import Report, prepare_solos
 
 SAVE_EVERY = 250
@@ -177,7 +178,7 @@ def origin(config: InstrumentConfig, device: str = "cpu") -> dict[str, Any]:
     return {
         "instrument": config.name,
         "licences": config.licences.data,
-        "command": shlex.join(["python", Path(sys.argv[0]).name, *sys.argv[1:]]),
+        "command": shown(shlex.join(["python", Path(sys.argv[0]).name, *sys.argv[1:]])),
         "hardware": hardware(device),
         "date": today(),
     }

@@ -32,6 +32,8 @@ class Part:
 class Found:
     """A multitrack on disk. Its stems may still be several files each, or streams.
 
+    Its texts can be shown and written anywhere, whatever names of files they come from.
+
     Attributes:
         name: name of the track, unique within its source.
         piece: the piece of music, the same in every dataset that has it.
@@ -56,7 +58,7 @@ class Found:
     by_chance: bool = False
 
     def __post_init__(self) -> None:
-        for name in ("name", "piece", "sound_source"):  # text: it goes into files of scores
+        for name in ("name", "piece", "sound_source", "licence"):
             object.__setattr__(self, name, shown(getattr(self, name)))
 
 
