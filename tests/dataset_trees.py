@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import importlib
 import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -28,15 +30,19 @@ def write(path: Path, wave: np.ndarray, rate: int = RATE, subtype: str = "PCM_16
     audio.write(path, wave, rate, subtype, overwrite=True)
 
 
+def needing_ffmpeg(package: str) -> Any:
+    """A package that cannot be imported without ffmpeg; there, the test is skipped."""
+    if shutil.which("ffmpeg") is None:
+        pytest.skip(f"{package} needs ffmpeg")
+    return importlib.import_module(package)
+
+
 def musdb18(root: Path, *names: str, side: str = "train") -> None:
     """MUSDB18: copies of the real STEM file that the stempeg package brings."""
-    if shutil.which("ffmpeg") is None:
-        pytest.skip("STEM files need ffmpeg")
-    import stempeg
-
+    example = needing_ffmpeg("stempeg").example_stem_path()
     for name in names:
         (root / side).mkdir(parents=True, exist_ok=True)
-        shutil.copy(stempeg.example_stem_path(), root / side / f"{name}.stem.mp4")
+        shutil.copy(example, root / side / f"{name}.stem.mp4")
 
 
 def musdb18_hq(root: Path, *names: str, side: str = "train", gain: float = 1.0) -> None:

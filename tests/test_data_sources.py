@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import logging
+import os
+import sys
 from pathlib import Path
 
-import musdb
 import numpy as np
 import pytest
-import stempeg
 
 from core import audio
-from core.data.sources.found import Naming, Place, canonical
+from core.data.sources.found import Found, Naming, Place, canonical
 from core.data.sources.kinds import KINDS, kind_of
 from core.data.sources.listing import Listing, list_tracks
 from core.data.sources.prepared import prepare
@@ -58,7 +58,7 @@ def test_musdb_stem_files_equal_what_musdb_reads(tmp_path: Path) -> None:
     trees.musdb18(root, "Al James - Schoolboy Facination", side="test")
     tracks = tracks_of(look("musdb", root), tmp_path)
     for split, subset, side in (("valid", "train", "valid"), ("test", "test", None)):
-        official = musdb.DB(str(root), subsets=subset, split=side)
+        official = trees.needing_ffmpeg("musdb").DB(str(root), subsets=subset, split=side)
         assert [t.name for t in official] == [n for n, t in tracks.items() if t.split == split]
     theirs, ours = official[0], tracks["Al James - Schoolboy Facination"]
     assert set(ours.stems) == {"bass", "drums", "vocals", "other"}
@@ -93,7 +93,9 @@ def test_musdb_hq_is_read_where_it_lies_and_split_as_musdb_splits_it(tmp_path: P
         "B - Song": "test",
     }
     for split in ("train", "valid"):
-        theirs = musdb.DB(str(tmp_path), is_wav=True, subsets="train", split=split)
+        theirs = trees.needing_ffmpeg("musdb").DB(
+            str(tmp_path), is_wav=True, subsets="train", split=split
+        )
         assert [t.name for t in theirs] == [n for n, t in tracks.items() if t.split == split]
     track = tracks["A - Song"]
     assert track.stems["bass"] == tmp_path / "train" / "A - Song" / "bass.wav"
@@ -105,7 +107,7 @@ def test_half_downloaded_musdb_is_told_and_skipped(tmp_path: Path) -> None:
     (tmp_path / "train" / "No - Bass" / "bass.wav").unlink()
     cut = tmp_path / "train" / "Cut - Short" / "drums.wav"
     cut.write_bytes(cut.read_bytes()[:10_000])
-    real = Path(stempeg.example_stem_path()).read_bytes()
+    real = Path(trees.needing_ffmpeg("stempeg").example_stem_path()).read_bytes()
     (tmp_path / "train" / "Half - Loaded.stem.mp4").write_bytes(real[: len(real) // 2])
     listing = look("musdb", tmp_path)
     assert [track.found.name for track in listing.tracks] == ["Good - One"]
@@ -269,7 +271,7 @@ def test_audio_that_breaks_when_it_is_decoded_becomes_a_problem(tmp_path: Path) 
     """It was whole when it was listed; the others go on."""
     trees.musdb18(tmp_path / "musdb", "a", "b")
     listing = look("musdb", tmp_path / "musdb")
-    real = Path(stempeg.example_stem_path()).read_bytes()
+    real = Path(trees.needing_ffmpeg("stempeg").example_stem_path()).read_bytes()
     middle = len(real) // 2
     broken = tmp_path / "musdb" / "train" / "a.stem.mp4"
     broken.write_bytes(real[:middle] + bytes(64))
@@ -277,3 +279,22 @@ def test_audio_that_breaks_when_it_is_decoded_becomes_a_problem(tmp_path: Path) 
     assert list(tracks) == ["b"]
     assert listing.skipped == 1
     assert "cut short" in listing.problems[0].text
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems refuse such names")
+def test_names_that_are_not_utf_8_become_text(tmp_path: Path) -> None:
+    """What a track is called goes into hashes, JSON, tables and checkpoints."""
+    root = tmp_path / os.fsdecode(b"d\xe9mo")
+    for song in (b"caf\xe9", b"caf\xe8"):
+        folder = root / os.fsdecode(song)
+        folder.mkdir(parents=True)
+        for stem in (b"violin.wav", b"obo\xe9.wav"):
+            (folder / os.fsdecode(stem)).write_bytes(b"")
+    found = list(KINDS["stems"].find(Place(root, Naming({"violin": "violin"}))))
+    assert all(isinstance(item, Found) for item in found)
+    assert [item.name for item in found if isinstance(item, Found)] == [r"caf\xe8", r"caf\xe9"]
+    for item in found:
+        assert isinstance(item, Found)
+        for text in (item.name, item.piece, item.sound_source, item.licence, *item.stems):
+            text.encode()
+        assert item.stems["violin"][0].path.is_file(), "paths stay what they are"
