@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.markup import escape
 from rich.table import Table
 
 from commands.numbers import number, whole
@@ -32,7 +31,7 @@ from commands.options import (
     split_names,
     split_roots,
 )
-from core.console import make_console
+from core.console import make_console, show_note
 from core.errors import ConfigError
 from core.progress import progress
 from core.registry import Registry
@@ -219,7 +218,7 @@ def show_training(result: TrainResult) -> None:
     console = make_console()
     console.print(view)
     for note in result.notes:
-        make_console(stderr=True).print(f"[yellow]note:[/] {escape(note)}", soft_wrap=True)
+        show_note(note)
     console.print(f"{result.steps} steps; best checkpoint: {result.best}", soft_wrap=True)
     console.print(
         f"next: python cli.py separate song.wav --checkpoint {result.best}", soft_wrap=True
