@@ -18,6 +18,7 @@ from core.registry import Registry
 from core.trainer import fit
 from core.training_parent import Parent
 from core.training_run import TrainingRun
+from core.trial import try_step
 
 
 @pytest.fixture(scope="module")
@@ -165,6 +166,17 @@ def test_training_conditions_vary_around_the_plugins_own(
         ({"mix": {"coherrent": 0.9}}, ConfigError, "coherrent.*did you mean 'coherent'"),
         ({"mix": {"absent": 2}}, ConfigError, "absent"),
         ({"arguments": {"films": 7}}, TrainingError, "films must be 1 or 2"),
+        ({"arguments": {"hidden": 30_000}}, TrainingError, "more than 500 million weights"),
+        ({"mix": {"seconds": float("inf")}}, ConfigError, "'seconds': input should be a finite"),
+        ({"mix": {"gain_db": [4, -8]}}, ConfigError, "'gain_db'.*smaller comes first"),
+        ({"mix": {"stems": [5, 2]}}, ConfigError, "'stems'.*smaller comes first"),
+        ({"mix": {"memory_mb": float("nan")}}, ConfigError, "'memory_mb'"),
+        ({"batch_size": 4096, "seconds": 600}, TrainingError, "audio of a step .* 1211 GiB"),
+        (
+            {"batch_size": 1, "instruments": ("bass",)},
+            TrainingError,
+            "1 × 1 targets.*--batch-size 2 is the least",
+        ),
     ],
 )
 def test_impossible_requests_are_one_line(
@@ -177,6 +189,28 @@ def test_impossible_requests_are_one_line(
 ) -> None:
     with pytest.raises(error, match=reason):
         fit(registry, request(tones, tmp_path, **options), silent)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_single_mixture_of_two_instruments_is_a_batch(
+    registry: Registry, tones: Path, tmp_path: Path
+) -> None:
+    result = fit(registry, request(tones, tmp_path, batch_size=1, max_steps=2), silent)
+    assert result.steps == 2
+
+
+def test_a_trial_leaves_network_and_chance_as_they_are(
+    registry: Registry, tones: Path, tmp_path: Path
+) -> None:
+    run = TrainingRun(registry, request(tones, tmp_path, max_steps=1))
+    before = {name: value.clone() for name, value in run.model.state_dict().items()}
+    torch.manual_seed(0)
+    try_step(run.task, run.data.config, 4, 2)
+    chance = torch.rand(1)
+    torch.manual_seed(0)
+    assert torch.equal(chance, torch.rand(1))
+    for name, value in run.model.state_dict().items():
+        assert torch.equal(value, before[name]), name
 
 
 def test_a_cut_state_file_cannot_be_resumed(
