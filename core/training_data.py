@@ -135,9 +135,12 @@ class TrainingData:
         ):
             missing = [n for n in self.names if not any(n in track.stems for track in chosen)]
             if missing:
+                there = ", ".join(sorted({label for track in chosen for label in track.stems}))
                 raise DataError(
-                    f"no {side} track has a stem named {', '.join(missing)}",
-                    "add tracks of other pieces, or name another source with --source or --data",
+                    f"no {side} track has a stem named {', '.join(missing)} (there: "
+                    f"{there or 'nothing'})",
+                    "call files, or a folder of one instrument's recordings, after the instrument; "
+                    "add tracks, or name another source with --source or --data",
                 )
             check_sound(chosen, self.names, use, self.skipped)
         if len({label for track in self.train for label in track.stems}) == 1:
