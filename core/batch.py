@@ -250,7 +250,7 @@ def _fill(
     peak, done = 0.0, 0
     blocks = audio.read_blocks(about.path)
     for mixture, stems in separator.pairs(
-        blocks, about.rate, about.channels, instruments, output.consistent
+        blocks, about.rate, about.channels, instruments, output.consistent, str(about.path)
     ):
         peak = max(peak, float(np.abs(mixture).max()))
         parts = [*stems, mixture - stems.sum(axis=0)] if output.residual else list(stems)

@@ -16,6 +16,7 @@ from core.backbone import Backbone, MaskBackbone
 from core.checkpoint import Checkpoint
 from core.competition import compete
 from core.errors import AudioError, CheckpointError, TimbresepError, UnknownNameError, nearest
+from core.level import gains
 from core.passes import SEMITONES, transpose, transpose_back
 from core.stft import STFT, share
 from core.streaming import Fifo, Pair, Rows, consistent, overlap_add, resampled
@@ -141,8 +142,12 @@ class Separator:
         channels: int,
         instruments: Sequence[str],
         make_consistent: bool = False,
+        name: str = "the mixture",
     ) -> Iterator[Pair]:
-        """As `stream`, but each block of stems comes with its stretch of the mixture."""
+        """As `stream`, but each block of stems comes with its stretch of the mixture.
+
+        Errors call the mixture by its `name`.
+        """
         if not 1 <= channels <= MAX_CHANNELS:
             raise AudioError(
                 f"{channels} channels; mono and stereo are supported",
@@ -158,6 +163,7 @@ class Separator:
                 yield block
 
         def process(window: Rows) -> Rows:
+            _check_loudness(window, name)
             return self._process(window, asked)
 
         slow = resampled(tapped(), rate, model.sample_rate, channels)
@@ -172,7 +178,9 @@ class Separator:
                 if kept.shape[1]:
                     yield mixture, kept.reshape(count, channels, -1)
 
-        return consistent(aligned()) if make_consistent else aligned()
+        for mixture, parts in consistent(aligned()) if make_consistent else aligned():
+            _check_loudness(parts, name)
+            yield mixture, parts
 
     def _ask(self, instruments: Sequence[str], consistent: bool) -> _Asked:
         """The conditions as the network takes them, and those of rivals where some compete."""
@@ -185,8 +193,9 @@ class Separator:
                     hint=nearest(name, self.instruments),
                 )
         vectors = {n: self.checkpoint.addressed(self._conditions[n], n) for n in instruments}
-        known = [n for n in instruments if n in self._rivals]
-        rivals = self._rivals if self.competing and known and not consistent else {}
+        adapted = set(self.checkpoint.metadata.adapted)
+        sharing = [n in self._rivals or n not in adapted for n in instruments]
+        rivals = self._rivals if self.competing and any(sharing) and not consistent else {}
         rest = [n for n in vectors if n not in rivals or (vectors[n] != rivals[n]).any()]
         calls = [[vectors[name] for name in rest]]
         if rivals:  # what else is asked for must not change a bit of what any call gives
@@ -198,6 +207,7 @@ class Separator:
                 for n in instruments
             ],
             torch.tensor([[name == rival for rival in rivals] for name in instruments]),
+            torch.tensor(sharing),
             consistent,
         )
 
@@ -207,6 +217,8 @@ class Separator:
         channels, samples = window.shape
         if not window.any():  # digital silence holds no instrument
             return np.zeros((len(asked.rows) * channels, samples), np.float32)
+        gain = gains(window, self.model.sample_rate)
+        window = (window * gain).astype(np.float32)
         try:
             off = self._off(window)
             passes = [self._pass(window, asked, step - off) for step in self._transpositions]
@@ -223,7 +235,8 @@ class Separator:
             )
         stems = stems.transpose(0, 1)  # (instruments, batch, model channels, n)
         flat: Rows = stems.reshape(-1, samples).float().cpu().numpy()
-        return flat
+        with np.errstate(over="ignore"):  # `pairs` tells it
+            return (flat / gain).astype(np.float32)
 
     def _mixture(self, window: Rows) -> torch.Tensor:
         """(1, channels, n); a mono network hears each channel by itself: (channels, 1, n)."""
@@ -251,8 +264,8 @@ class Separator:
     def _together(self, mixture: torch.Tensor, stems: torch.Tensor, asked: _Asked) -> torch.Tensor:
         """The stems asked for, as what is known of one another makes them.
 
-        Instruments that are no rivals, because the network was not trained on them, stay as they
-        are: those that it was trained on would claim their sound.
+        An adapted instrument that is no rival stays as it is: its claim needs no help, and the
+        others were not trained beside it.
         """
         own, samples = stems[:, asked.rows], mixture.shape[-1]
         if asked.consistent:
@@ -264,8 +277,8 @@ class Separator:
         competed = compete(
             self.stft(mixture), spectra[:, asked.rows], spectra[:, :rivals], asked.same
         )
-        known = asked.same.any(dim=1)[:, None, None].to(own.device)  # (instruments, 1, 1)
-        return torch.where(known, self.stft.inverse(competed, samples), own)
+        shares = asked.shares[:, None, None].to(own.device)  # (instruments, 1, 1)
+        return torch.where(shares, self.stft.inverse(competed, samples), own)
 
 
 @dataclass
@@ -277,13 +290,24 @@ class _Asked:
             of all rivals come first, then each of the others asked for.
         rows: of the instruments asked for, among the rows of all calls.
         same: which rival, in the first rows, is which instrument itself: (instruments, rivals).
+        shares: which instruments share the mixture with the rivals: (instruments,).
         consistent: whether the stems share the mixture instead.
     """
 
     calls: list[torch.Tensor]
     rows: list[int]
     same: torch.Tensor
+    shares: torch.Tensor
     consistent: bool
+
+
+def _check_loudness(rows: Rows, name: str) -> None:
+    """Numbers near the largest float overflow where a signal is filtered."""
+    if not np.isfinite(rows).all():
+        raise AudioError(
+            f"{name} is too loud to be computed with",
+            hint="save it with samples between -1 and 1",
+        )
 
 
 def own_stft(model: Backbone) -> STFT:

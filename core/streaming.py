@@ -16,6 +16,7 @@ from core.audio import resampled_length
 from core.audio_writer import BLOCK
 
 Rows = npt.NDArray[np.float32]
+Energies = npt.NDArray[np.float64]
 Pair = tuple[Rows, Rows]
 """A stretch of the mixture (channels, samples) and its stems (instruments, channels, samples)."""
 
@@ -159,10 +160,10 @@ def consistent(pairs: Iterable[Pair], frame: int = SHARE_FRAME) -> Iterator[Pair
         pairs: mixture and stems, block by block.
         frame: samples in which energy is measured.
     """
-    previous: Rows | None = None
-    current: tuple[Rows, Rows, Rows] | None = None  # mixture, stems, energies
+    previous: Energies | None = None
+    current: tuple[Rows, Rows, Energies] | None = None  # mixture, stems, energies
     for mixture, stems in _reframed(pairs, frame):
-        energy = np.square(stems).mean(axis=(1, 2)) + np.float32(1e-12)  # (instruments,)
+        energy = np.square(stems, dtype=np.float64).mean(axis=(1, 2)) + 1e-30  # (instruments,)
         if current is not None:
             yield _shared(previous, current, energy)
             previous = current[2]
@@ -171,16 +172,19 @@ def consistent(pairs: Iterable[Pair], frame: int = SHARE_FRAME) -> Iterator[Pair
         yield _shared(previous, current, None)
 
 
-def _shared(previous: Rows | None, current: tuple[Rows, Rows, Rows], after: Rows | None) -> Pair:
+def _shared(
+    previous: Energies | None, current: tuple[Rows, Rows, Energies], after: Energies | None
+) -> Pair:
     """One frame made consistent; its shares lead from one of its edges to the other."""
     mixture, stems, energy = current
     left = energy if previous is None else previous + energy
     right = energy if after is None else energy + after
     left, right = (edge / edge.sum() for edge in (left, right))
-    time = ((np.arange(stems.shape[2]) + 0.5) / stems.shape[2]).astype(np.float32)
+    time = (np.arange(stems.shape[2]) + 0.5) / stems.shape[2]
     share = left[:, None] + (right - left)[:, None] * time  # (instruments, samples)
-    missing = mixture - stems.sum(axis=0)  # (channels, samples)
-    return mixture, stems + share[:, None] * missing
+    missing = mixture - stems.sum(axis=0, dtype=np.float64)  # (channels, samples)
+    with np.errstate(over="ignore"):  # the caller tells it
+        return mixture, (stems + share[:, None] * missing).astype(np.float32)
 
 
 def _reframed(pairs: Iterable[Pair], frame: int) -> Iterator[Pair]:
