@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from core.condition import conditioner
+from core.condition.tone_table import ToneTable
 from core.config import atomic_writes, load_yaml
 from core.errors import PluginError
 from core.instrument import InstrumentConfig
@@ -21,8 +22,9 @@ def build_condition(
     folder: Path,
     pitches: Sequence[float] | None = None,
     version: int = conditioner.CONDITION_VERSION,
+    recorded: ToneTable | None = None,
 ) -> Path:
-    """Measure the condition of a plugin's DDSP model.
+    """Measure the condition of a plugin's DDSP model, or of recorded notes of its instrument.
 
     The vector goes to `condition.npy`; where it comes from (hash of the model, notes, levels,
     sample rate, versions) to `condition.json` beside it; the model's hash and the version of the
@@ -32,6 +34,7 @@ def build_condition(
         folder: plugin folder with `instrument.yaml` and the DDSP model that it names.
         pitches: notes as MIDI numbers; every semitone of the f0 range unless given.
         version: of the vector's definition.
+        recorded: tones of recordings, to measure in the model's place.
 
     Returns:
         The condition file.
@@ -45,9 +48,10 @@ def build_condition(
     description = folder / DESCRIPTION
     config = load_yaml(description, InstrumentConfig)
     model_file = folder / config.ddsp.file
-    table = conditioner.build(model_file, config.f0_range)
-    vector = conditioner.condition(table, pitches, version=version)
+    table = recorded or conditioner.build(model_file, config.f0_range)
+    vector = conditioner.condition(table, None if recorded else pitches, version=version)
     origin = conditioner.provenance(model_file, table, pitches, version)
+    origin["measured_on"] = "recorded notes" if recorded else "the DDSP model"
     text = _filled_in(description, str(origin["ddsp_sha256"]), version)
     path = folder / config.condition.file
     with atomic_writes([path, path.with_suffix(".json"), description]) as (first, second, third):

@@ -8,7 +8,7 @@ import torch
 from fakes import RATE, GainBackbone, loaded, vector
 
 from core.checkpoint import Checkpoint
-from core.competition import compete
+from core.competition import NEW_CLAIM, compete
 from core.metrics import sdr
 from core.separator import Separator
 from core.stft import STFT
@@ -72,14 +72,31 @@ def test_a_stem_does_not_depend_on_what_else_is_asked_for(checkpoint: Checkpoint
     assert np.allclose(together["half"], alone / (0.5 + 0.3 + 0.1), rtol=0.04, atol=1e-6)
 
 
-def test_an_instrument_the_network_never_learned_stays_as_its_condition_makes_it(
+def test_an_instrument_the_network_never_learned_shares_with_what_plays(
     checkpoint: Checkpoint,
 ) -> None:
     extra = {"new": vector(0.2)}
     stems = Separator(checkpoint, extra, competing=True).separate(wave(), RATE, ["half", "new"])
-    assert np.allclose(stems["new"], 0.2 * wave(), atol=1e-6)
+    claim = NEW_CLAIM * 0.2  # beside 0.5 and 0.3, which play more or less likely, and nobody's 0.1
+    share = float((stems["new"] * wave()).sum() / np.square(wave()).sum())
+    assert claim / (claim + 0.5 + 0.3 + 0.1) < share < claim / (claim + 0.5 * 0.8 + 0.1)
+    assert np.allclose(stems["new"], share * wave(), rtol=0.01, atol=1e-6)
     known = Separator(checkpoint, competing=True).separate(wave(), RATE, ["half"])["half"]
-    assert np.allclose(stems["half"], known, atol=1e-6), "nor does it claim anything"
+    assert np.allclose(stems["half"], known, atol=1e-6), (
+        "it takes nothing from those that are known"
+    )
+    lone = Separator(checkpoint, extra, competing=True).separate(wave(), RATE, ["new"])["new"]
+    assert np.allclose(stems["new"], lone, atol=1e-6)
+
+
+def test_an_adapted_instrument_that_is_no_rival_stays_as_its_condition_makes_it(
+    checkpoint: Checkpoint,
+) -> None:
+    update = {"rivals": ["half", "third"], "adapted": ["little"]}
+    checkpoint.metadata = checkpoint.metadata.model_copy(update=update)
+    checkpoint.addressed = lambda vector, instrument: vector  # the network is a fake
+    stem = Separator(checkpoint, competing=True).separate(wave(), RATE, ["little"])["little"]
+    assert np.allclose(stem, 0.01 * wave(), atol=1e-6)
 
 
 def test_rivals_are_those_named_and_as_they_were_before_adaptation(checkpoint: Checkpoint) -> None:

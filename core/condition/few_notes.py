@@ -1,7 +1,7 @@
 """An instrument from a few solo notes: a plugin folder, minutes after the recordings.
 
-The bundled voice that resynthesises the notes best is fine-tuned on them, and the condition is
-measured on the notes that were heard.
+The bundled voice that resynthesises the notes best is fine-tuned on them; the condition is measured
+on the notes as they were recorded.
 """
 
 from __future__ import annotations
@@ -20,8 +20,10 @@ import torch
 
 from core import audio
 from core.audio_writer import write_errors
+from core.condition import heard_notes
 from core.condition.new_plugin import NewInstrument, describe
 from core.condition.solo_notes import MOST_SECONDS, SoloNotes, listen
+from core.condition.tone_table import ToneTable
 from core.config import parse
 from core.ddsp import prepared as solos_file
 from core.ddsp.features import FRAME_RATE, SAMPLE_RATE, loudness
@@ -29,7 +31,7 @@ from core.ddsp.model import DdspModel
 from core.ddsp.prepared import Prepared
 from core.ddsp.spectral_loss import multiscale_spectral_loss
 from core.ddsp.training import Passages, train
-from core.errors import OutputExistsError, PluginError
+from core.errors import DataError, OutputExistsError, PluginError
 from core.instrument import Instrument, InstrumentConfig, plain
 from core.plugin_files import build_condition
 from core.registry import Registry
@@ -132,7 +134,7 @@ def from_notes(
         )
         result = NewInstrument(folder, heard, fits, chosen.name, training)
         describe(made, result, chosen, models[chosen.name], licence)
-        build_condition(made, heard.notes)
+        build_condition(made, heard.notes, recorded=_recorded_tones(heard))
         Instrument.from_folder(made, "new").condition()  # complete, or an error now
         report(1.0, "done")
         if folder.exists():
@@ -213,6 +215,15 @@ def compare_voices(models: Mapping[str, DdspModel], data: Prepared) -> dict[str,
             played = model(given.f0_hz, given.loudness_db, noise)
         losses[name] = round(float(multiscale_spectral_loss(given.audio, played)), 3)
     return losses
+
+
+def _recorded_tones(heard: SoloNotes) -> ToneTable | None:
+    """The notes' own tones; None where they are too short, and the voice must tell them."""
+    try:
+        return heard_notes.tones(heard)
+    except DataError as error:
+        log.warning("the condition is measured on the voice: %s", error)
+        return None
 
 
 def _usual_level(models: Sequence[DdspModel]) -> float:
