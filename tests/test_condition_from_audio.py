@@ -188,11 +188,12 @@ def test_it_separates_at_once_also_with_a_later_condition(
     plugins: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     registry = Registry.load([plugins])
+    [reed] = registry.instruments(["reed"])
+    build_condition(reed.folder, NOTES)  # of its voice, as the later one will be
     separator, names = open_separator(registry.separator_path(), registry, ["reed"])
     wave = np.random.default_rng(0).standard_normal((1, 8000)).astype(np.float32) / 20
     stem = separator.separate(wave, 44_100, names)["reed"]
     monkeypatch.setitem(LAYOUTS, 99, (*LAYOUTS[conditioner.CONDITION_VERSION], "spread"))
-    [reed] = registry.instruments(["reed"])
     build_condition(reed.folder, NOTES, version=99)
     registry = Registry.load([plugins])
     [reed] = registry.instruments(["reed"])
