@@ -1,18 +1,17 @@
-"""Typed configuration: YAML in, validated models out; errors point at the key. Atomic writes."""
+"""Typed configuration: YAML in, validated models out; errors point at the key."""
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections.abc import Hashable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
 import pydantic
 import yaml
 
-from core.errors import ConfigError, OutputError, OutputExistsError, nearest
+from core.errors import ConfigError, nearest
+from core.files import atomic_write as atomic_write  # where most of the code looks for it
+from core.files import atomic_writes as atomic_writes
 
 
 class Model(pydantic.BaseModel):
@@ -109,89 +108,3 @@ def _model_in(annotation: object) -> type[pydantic.BaseModel] | None:
         if found is not None:
             return found
     return None
-
-
-@contextmanager
-def atomic_write(path: Path, replace: bool = True) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; rename it into place on success, remove it on failure.
-
-    A reader sees either the old file or the whole new one, never half of it. Arguments and errors
-    are those of `atomic_writes`.
-    """
-    with atomic_writes([path], replace) as (temporary,):
-        yield temporary
-
-
-@contextmanager
-def atomic_writes(paths: Sequence[Path], replace: bool = True) -> Iterator[list[Path]]:
-    """As `atomic_write`, for several files that appear together: when all are complete.
-
-    Args:
-        paths: the files.
-        replace: whether files that are there, or that appear meanwhile, are replaced. Where not,
-            and one is there, none is written.
-
-    Raises:
-        OutputExistsError: a file is there, and may not be replaced.
-        OutputError: the file system refuses it (disk full, no permission...).
-    """
-    temporaries: list[Path] = []
-    path = paths[0] if paths else Path()  # the one at work, for the message
-    try:
-        for path in paths:
-            temporaries.append(_temporary(path))
-        yield temporaries
-        placed: list[Path] = []
-        try:
-            for temporary, path in zip(temporaries, paths, strict=True):
-                _place(temporary, path, replace)
-                placed.append(path)
-        except BaseException:
-            for path in () if replace else placed:  # those that were not there before
-                path.unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise OutputError(
-            f"cannot write {path}: {error.strerror or error}",
-            "check the folder's permissions and the free space",
-        ) from error
-    finally:
-        for temporary in temporaries:
-            temporary.unlink(missing_ok=True)
-
-
-def _temporary(path: Path) -> Path:
-    """A new file beside `path`; its name is short, as that of `path` may be as long as can be."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    prefix, suffix = f".{path.stem[:24]}-", path.suffix[:24]
-    handle, name = tempfile.mkstemp(prefix=prefix, suffix=suffix, dir=path.parent)
-    os.close(handle)
-    return Path(name)
-
-
-def _place(temporary: Path, path: Path, replace: bool) -> None:
-    """Give a finished file its name."""
-    mode = path.stat().st_mode & 0o777 if replace and path.exists() else 0o666 & ~_umask()
-    temporary.chmod(mode)
-    if replace:
-        temporary.replace(path)
-        return
-    try:
-        try:
-            os.link(temporary, path, follow_symlinks=False)  # unlike renaming, never replaces
-        except FileExistsError:
-            raise
-        except OSError:  # a file system without links: first take the name, then put it there
-            path.open("xb").close()
-            temporary.replace(path)
-    except FileExistsError as error:
-        raise OutputExistsError(
-            f"{path} is there: it appeared meanwhile",
-            "use --overwrite to replace it, or choose another name",
-        ) from error
-
-
-def _umask() -> int:
-    current = os.umask(0)
-    os.umask(current)
-    return current
