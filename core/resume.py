@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
@@ -57,7 +57,7 @@ def save_run(
     packed = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
     header = json.dumps({"progress": asdict(progress), "identity": identity})
     with atomic_write(path) as temporary:
-        save_file(packed, temporary, {KEY: header})
+        temporary.write_bytes(to_bytes(packed, {KEY: header}))
 
 
 def load_run(

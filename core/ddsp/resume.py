@@ -7,7 +7,8 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
+from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
 from core.config import atomic_write
@@ -48,7 +49,9 @@ def save(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, done: D
     tensors["seconds"] = torch.tensor(done.seconds, dtype=torch.float64)
     tensors["losses"] = torch.tensor(done.losses, dtype=torch.float64)
     with atomic_write(path) as temporary:
-        save_file({name: value.contiguous() for name, value in tensors.items()}, temporary)
+        temporary.write_bytes(
+            to_bytes({name: value.contiguous() for name, value in tensors.items()})
+        )
 
 
 def load(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> Done:
