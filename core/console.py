@@ -5,13 +5,11 @@ from __future__ import annotations
 import functools
 import logging
 import os
-import signal
 import sys
-import threading
 import time
 import traceback
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import TextIO
 
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -19,7 +17,8 @@ from rich.segment import Segment
 from rich.text import Text
 
 from core.encoding import make_printable
-from core.errors import TimbresepError, not_installed
+from core.errors import InterruptedRunError, TimbresepError, not_installed
+from core.interrupts import as_interrupts
 from core.text import shown
 
 PLAIN_WIDTH = 150
@@ -125,58 +124,43 @@ def show_error(error: BaseException, debug: bool = False) -> None:
     console.print(Text.assemble(("error:", "bold red"), " ", line), soft_wrap=True)
 
 
-@contextmanager
-def _terminable() -> Iterator[None]:
-    """Make SIGTERM, which batch systems send, an interrupt; only the main thread may."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-
-    def interrupt(*_: object) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
-
-
 def run(command: Callable[[], object], debug: bool) -> int:
     """Run a command and turn how it ends into an exit code.
 
     Returns:
         What the command exits with; 1 for an expected error, 70 for an unexpected one and 130
-        for an interrupt or SIGTERM (what was being written is left clean, and training can be
-        resumed), each told in one line.
+        for an interrupt, SIGTERM or SIGHUP (what was being written is left clean, and training can
+        be resumed), each told in one line.
     """
     for stream in (sys.stdout, sys.stderr):
         make_printable(stream)
     start_logging()
-    try:
-        with _terminable():
+    with as_interrupts():
+        try:
             command()
-    except SystemExit as stop:
-        code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
-        if code == 130:
-            show_error(TimbresepError("interrupted"))
-        return code
-    except KeyboardInterrupt:
-        show_error(TimbresepError("interrupted"))
-        return 130
-    except TimbresepError as error:
-        show_error(error, debug)
-        return 1
-    except OSError as error:
-        show_error(_refused(error), debug)
-        return 1
-    except ModuleNotFoundError as error:
-        show_error(not_installed(error), debug)
-        return 1
-    except Exception as error:  # noqa: BLE001 — the last stop: told in a line, whole with --debug
-        show_error(error, debug)
-        return INTERNAL
-    return 0
+        except SystemExit as stop:
+            code = stop.code if isinstance(stop.code, int) else int(stop.code is not None)
+            return _end(code, InterruptedRunError("interrupted") if code == 130 else None)
+        except KeyboardInterrupt:
+            return _end(130, InterruptedRunError("interrupted"))
+        except InterruptedRunError as error:
+            return _end(130, error)
+        except TimbresepError as error:
+            return _end(1, error, debug)
+        except OSError as error:
+            return _end(1, _refused(error), debug)
+        except ModuleNotFoundError as error:
+            return _end(1, not_installed(error), debug)
+        except Exception as error:  # noqa: BLE001 — the last stop: told in a line, whole with --debug
+            return _end(INTERNAL, error, debug)
+        return 0
+
+
+def _end(code: int, error: BaseException | None, debug: bool = False) -> int:
+    if error is not None:
+        with suppress(OSError):  # nobody is there to be told: the terminal is gone
+            show_error(error, debug)
+    return code
 
 
 def _refused(error: OSError) -> TimbresepError:

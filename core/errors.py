@@ -58,6 +58,10 @@ class TrainingError(TimbresepError):
     """Training cannot start or go on (for example a loss that is no longer finite)."""
 
 
+class InterruptedRunError(TimbresepError):
+    """A run was interrupted and can go on; `cli.py` exits with code 130."""
+
+
 class OutputExistsError(TimbresepError):
     """An output is already there and `--overwrite` was not given."""
 
