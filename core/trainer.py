@@ -78,7 +78,7 @@ def fit(registry: Registry, request: TrainRequest, report: Report) -> TrainResul
         if progress.step % LOG_EVERY == 0 and losses:
             scalars = {"loss": float(np.mean(losses)), "learning_rate": rate}
             losses.clear()
-            run.fabric.log_dict(scalars, step=progress.step)
+            run.log.scalars(scalars, progress.step)
             registry.notify_step(progress.step, scalars)
             report(done, f"step {progress.step}  loss {scalars['loss']:6.2f} dB")
         if progress.step % every == 0 or done >= 1:
@@ -87,7 +87,7 @@ def fit(registry: Registry, request: TrainRequest, report: Report) -> TrainResul
             report(done, f"step {progress.step}  valid SI-SDRi {mean_improvement(scores):5.2f} dB")
     scores = scores or run.validate()  # a run that was already over when it was resumed
     report(1.0, f"finished at step {progress.step}")
-    run.close()
+    run.log.close()
     best, last = run.file("best"), run.file("last")
     return TrainResult(best, last, scores, progress.step, run.data.names, run.notes())
 

@@ -15,7 +15,6 @@ from typing import cast
 import numpy as np
 import torch
 from lightning_fabric import Fabric
-from lightning_fabric.loggers.tensorboard import TensorBoardLogger
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
@@ -26,7 +25,7 @@ from core.config import parse
 from core.data import licences
 from core.data.mix_config import MixConfig
 from core.errors import TrainingError
-from core.event_log import without_tensorflow
+from core.event_log import EventLog
 from core.processor import Precision, precision, set_up_processor
 from core.registry import Registry
 from core.registry_config import TrainingDefaults
@@ -133,13 +132,11 @@ class TrainingRun:
         )
         for warning in licences.warnings(self.ledger()):
             log.warning(warning)
-        without_tensorflow()
         try:
             self.fabric = Fabric(
                 accelerator=request.device,
                 devices=1,
                 precision=precision(request.device, request.precision),
-                loggers=TensorBoardLogger(request.out, name="log", version=""),
             )
         except (ValueError, RuntimeError) as error:
             raise TrainingError(
@@ -168,6 +165,7 @@ class TrainingRun:
                 self.file("resume"), self.model, self.average, self.optimizer, self.identity
             )
             log.info("resumed at step %d", self.progress.step)
+        self.log = EventLog(request.out / "log", self.progress.step or None)
 
     def _mix_config(self, settings: TrainingDefaults) -> MixConfig:
         request = self.request
@@ -234,9 +232,8 @@ class TrainingRun:
         """Scores in dB of the averaged network, by instrument."""
         scores = self.data.validate(self._averaged(), self.fabric.device, self.fabric.autocast)
         named = {f"{key}/{name}": x for name, row in scores.items() for key, x in row.items()}
-        self.fabric.log_dict(
-            {"si_sdr_improvement/mean": mean_improvement(scores), **named}, step=self.progress.step
-        )
+        named["si_sdr_improvement/mean"] = mean_improvement(scores)
+        self.log.scalars(named, self.progress.step)
         improvements = [f"{n} {row['si_sdr_improvement']:.1f}" for n, row in scores.items()]
         improvements += [f"{n} not heard" for n in self.data.names if n not in scores]
         log.info("step %d: SI-SDRi %s", self.progress.step, "  ".join(improvements))
@@ -288,11 +285,6 @@ class TrainingRun:
 
     def _averaged(self) -> Backbone:
         return cast(Backbone, self.average.module)
-
-    def close(self) -> None:
-        """Flush the log."""
-        for logger in self.fabric.loggers:
-            logger.finalize("success")
 
 
 def _moving_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Tensor]:

@@ -10,7 +10,9 @@ import torch
 
 from core.registry import Registry
 
-torch.set_num_threads(1)  # tests run in parallel; one thread each is fastest
+# Tests run in parallel; one thread each is fastest, in training too (`core.processor`).
+torch.set_num_threads(1)
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.pop("TIMBRESEP_PLUGINS", None)
 
 

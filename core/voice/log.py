@@ -13,7 +13,7 @@ from core.ddsp.picture import compare
 from core.ddsp.prepared import Prepared
 from core.ddsp.resynthesis import play
 from core.ddsp.spectral_loss import multiscale_spectral_loss
-from core.event_log import without_tensorflow
+from core.event_log import EventLog
 
 PASSAGE = 6 * FRAME_RATE
 """Frames of the passage."""
@@ -29,10 +29,7 @@ class VoiceLog:
     """
 
     def __init__(self, folder: Path, data: Prepared, steps: int = 0) -> None:
-        without_tensorflow()
-        from torch.utils.tensorboard import SummaryWriter
-
-        self._writer = SummaryWriter(str(folder), purge_step=steps + 1 if steps else None)
+        self._events = EventLog(folder, steps or None)
         self.passage = passage(data)
         audio = data.audio[self.passage.start * HOP : self.passage.stop * HOP]
         self._original = audio.float() / 32767
@@ -48,25 +45,24 @@ class VoiceLog:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._writer.close()
+        self._events.close()
 
     def loss(self, step: int, value: float) -> None:
         """Log the loss of a training step."""
-        self._writer.add_scalar("loss/train", value, step)
+        self._events.scalars({"loss/train": value}, step)
 
     def listen(self, model: DdspModel, step: int) -> None:
         """Log the held-out passage as the model plays it: loss, audio, spectrograms."""
         audio = play(model, self._f0, self._loudness)
         loss = float(multiscale_spectral_loss(self._original[None], audio[None]))
-        self._writer.add_scalar("loss/held_out", loss, step)
+        self._events.scalars({"loss/held_out": loss}, step)
         self._audio("resynthesis", audio, step)
         picture = compare(self._original, audio)
-        self._writer.add_image("original, resynthesis", picture, step, dataformats="HWC")
-        self._writer.flush()
+        self._events.image("original, resynthesis", picture, step)
 
     def _audio(self, name: str, audio: torch.Tensor, step: int) -> None:
         loud = (audio / audio.abs().max().clamp_min(1e-5) * 0.9)[None]
-        self._writer.add_audio(name, loud, step, SAMPLE_RATE)
+        self._events.audio(name, loud, step, SAMPLE_RATE)
 
 
 def passage(data: Prepared) -> slice:
