@@ -94,7 +94,14 @@ TrackSeconds = Annotated[
     tuple[float, float], span(help="Shortest and longest track.", least=1, most=3600)
 ]
 RenderWorkers = Annotated[int | None, whole(help="Tracks at a time.", least=1, most=MOST_PROCESSES)]
-Resume = Annotated[bool, typer.Option("--resume", help="Go on with the run in --out.")]
+Resume = Annotated[
+    bool,
+    typer.Option(
+        "--resume",
+        help="Go on with the run in --out. Only --max-steps, --max-minutes, --validate-every, "
+        "--workers and --device may differ from what it was started with.",
+    ),
+]
 
 
 def split_names(given: list[str]) -> list[str]:

@@ -98,7 +98,12 @@ def train(
     seed: Seed = 0,
     resume: Resume = False,
     start_from: Annotated[
-        Path | None, typer.Option(readable=False, help="Checkpoint whose weights to start from.")
+        Path | None,
+        typer.Option(
+            readable=False,
+            help="Checkpoint whose weights to start from: with other data, mixtures or learning "
+            "rate than it had.",
+        ),
     ] = None,
     device: Device = "auto",
     precision: Annotated[

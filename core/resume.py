@@ -17,6 +17,9 @@ from core.config import atomic_write
 from core.errors import CheckpointError, TrainingError
 
 KEY = "timbresep_run"
+FREE = "--max-steps, --max-minutes, --validate-every, --workers and --device"
+"""The options that may differ when a run goes on."""
+
 MODEL, AVERAGE, OPTIMIZER = "model.", "average.", "optimizer."
 
 
@@ -28,11 +31,13 @@ class Progress:
         step: optimizer steps done.
         minutes: training time spent.
         best: best validation score so far, in dB.
+        kept: the step of which there are checkpoints.
     """
 
     step: int = 0
     minutes: float = 0.0
     best: float = float("-inf")
+    kept: int = 0
 
 
 def save_run(
@@ -79,8 +84,9 @@ def load_run(
         before = header["identity"].get(key, value)
         if before != value:
             raise TrainingError(
-                f"{path}: the run to resume was started with {key} = {before}, not {value}",
-                "use the same options, or another --out",
+                f"{path}: the run to resume was started with {_differing(key, before, value)}",
+                f"use the same options: all but {FREE} make the run what it is; to change them, "
+                "start another one from its weights (train --start-from, another --out)",
             )
     tensors = read_tensors(path)
     load_strictly(model, _within(tensors, MODEL), str(path))
@@ -99,6 +105,16 @@ def load_run(
             state["step"] = state["step"].cpu()
         optimizer.state[parameter] = state
     return Progress(**header["progress"])
+
+
+def _differing(key: str, before: object, now: object) -> str:
+    """What differs, by its name; a hash tells nobody more."""
+    hashes = {
+        "conditions": "other vectors of the instruments",
+        "tracks": "other tracks",
+        "start_from": "another checkpoint to start from",
+    }
+    return hashes.get(key, f"{key} = {before}, not {now}")
 
 
 def _within(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, torch.Tensor]:

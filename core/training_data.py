@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -162,6 +163,18 @@ class TrainingData:
             for (source, licence), (n, minutes) in sorted(rows.items())
         ]
 
+    def identity(self) -> dict[str, object]:
+        """What must be the same in a run that goes on, for its batches to be those to come."""
+        tracks = [(track.name, track.frames, track.rate, [*track.stems]) for track in self.train]
+        mix = self.config.model_dump(mode="json", exclude={"rate", "memory_mb"})
+        return {
+            "seed": self.seed,
+            "batch_size": self.batch_size,
+            "conditions": _digest(self.canonical.tobytes()),
+            **mix,
+            "tracks": _digest(repr(tracks).encode()),
+        }
+
     def batches(self, first_step: int, steps: int) -> Iterator[dict[str, Tensor]]:
         """Batches from step `first_step` on: a resumed run sees what it would have seen."""
         size = steps * self.batch_size
@@ -217,3 +230,7 @@ class TrainingData:
             for name, values in rows.items()
             if values
         }
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:16]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import shlex
@@ -153,10 +152,13 @@ class TrainingRun:
             "backbone": self.task.spec.name,
             "arguments": self.task.arguments,
             "instruments": list(self.task.vectors),
-            "seed": request.seed,
-            "batch_size": self.data.batch_size,
-            "conditions": hashlib.sha256(self.data.canonical.tobytes()).hexdigest()[:16],
             "start_from": self.parent.sha256[:16] if self.parent else None,
+            "learning_rate": self.peak,
+            "precision": request.precision,
+            "canonical": request.canonical,
+            "sharing": request.sharing,
+            "ema": request.ema,
+            **self.data.identity(),
         }
         self.bad_steps = 0
         self.progress = Progress()
