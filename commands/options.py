@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -9,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from commands.numbers import LARGEST_SEED, MANY, MOST_PROCESSES, number, span, whole
-from core.errors import ConfigError
+from core.errors import ConfigError, InterruptedRunError
 from core.registry import Registry
 
 if TYPE_CHECKING:
@@ -159,3 +163,33 @@ def checkpoint_path(registry: Registry, separator: str | None, checkpoint: Path 
     if separator and checkpoint:
         raise ConfigError("--separator and --checkpoint exclude each other", "give one of them")
     return checkpoint or registry.separator_path(separator)
+
+
+@contextmanager
+def resumable(run: Path, state: str) -> Iterator[None]:
+    """Tell with an interrupt where the run is and how it goes on.
+
+    Args:
+        run: its folder.
+        state: pattern of the files in it that it can go on from.
+
+    Raises:
+        InterruptedRunError: in place of a `KeyboardInterrupt`, if there is such a file.
+    """
+    try:
+        yield
+    except KeyboardInterrupt as interrupt:
+        if not any(run.glob(state)):
+            raise
+        raise InterruptedRunError(
+            f"interrupted, the run is kept in {run}", f"go on with: {_again(run)}"
+        ) from interrupt
+
+
+def _again(run: Path) -> str:
+    """The command at work, so that it goes on with a run."""
+    program, *given = sys.argv
+    start = ["python", program] if program.endswith(".py") else [Path(program).name]
+    out = [] if any(word.split("=")[0] == "--out" for word in given) else ["--out", str(run)]
+    resume = [] if "--resume" in given else ["--resume"]
+    return shlex.join([*start, *given, *out, *resume])

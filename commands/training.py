@@ -28,6 +28,7 @@ from commands.options import (
     ValidateEvery,
     Workers,
     checkpoint_path,
+    resumable,
     split_names,
     split_roots,
 )
@@ -42,6 +43,8 @@ if TYPE_CHECKING:
 
 BAD_VALUE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
 """What YAML's constructors raise of a value that is not of its tag, such as ``!!int ""``."""
+
+STATE = "resume.safetensors"
 
 
 class Precision(StrEnum):
@@ -153,7 +156,7 @@ def train(
         precision=precision.value,
         sharing=sharing,
     )
-    with progress(f"training {label}") as update:
+    with resumable(request.out, STATE), progress(f"training {label}") as update:
         result = trainer.fit(registry, request, update)
     show_training(result)
 
@@ -208,7 +211,7 @@ def adapt(
         resume=resume,
         device=device,
     )
-    with progress(f"adapting {', '.join(names)}") as update:
+    with resumable(request.out, STATE), progress(f"adapting {', '.join(names)}") as update:
         result = trainer.fit(registry, request, update)
     show_training(result)
 

@@ -25,6 +25,7 @@ from core.data import licences
 from core.data.mix_config import MixConfig
 from core.errors import TrainingError
 from core.event_log import EventLog
+from core.interrupts import held
 from core.processor import Precision, precision, set_up_processor
 from core.registry import Registry
 from core.registry_config import TrainingDefaults
@@ -161,6 +162,7 @@ class TrainingRun:
             **self.data.identity(),
         }
         self.bad_steps = 0
+        self.between_steps = True
         self.progress = Progress()
         if request.resume:
             self.progress = load_run(
@@ -188,7 +190,15 @@ class TrainingRun:
         """One optimizer step and its loss in dB.
 
         Audio, a loss or a gradient that is not finite is skipped (None); many in a row end it.
+        Signals wait until the step is over: the run is `between_steps` when they interrupt it.
         """
+        with held():
+            self.between_steps = False
+            loss = self._step(batch, learning_rate)
+            self.between_steps = True
+        return loss
+
+    def _step(self, batch: dict[str, Tensor], learning_rate: float) -> float | None:
         batch = {name: tensor.to(self.fabric.device) for name, tensor in batch.items()}
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate
@@ -253,7 +263,10 @@ class TrainingRun:
         )
 
     def keep(self, scores: dict[str, dict[str, float]]) -> None:
-        """Write the last checkpoint, the best if this is it, and the state to resume from."""
+        """Write the last checkpoint, the best if this is it, and the state to resume from.
+
+        Whatever comes between, the state is of before or of after: before, all of it is done again.
+        """
         model, conditions = self.task.deployed(self._averaged())
         metadata = checkpoint.Metadata(
             backbone=self.task.spec.name,
@@ -269,8 +282,9 @@ class TrainingRun:
         )
         checkpoint.save(self.file("last"), model, conditions, metadata)
         if mean_improvement(scores) > self.progress.best or not self.file("best").exists():
-            self.progress.best = mean_improvement(scores)
             checkpoint.save(self.file("best"), model, conditions, metadata)
+            self.progress.best = mean_improvement(scores)
+        self.progress.kept = self.progress.step
         self.keep_state()
 
     def notes(self) -> list[str]:

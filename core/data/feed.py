@@ -12,6 +12,7 @@ from torch.utils.data import DataLoader, Dataset, default_collate
 from core.data.mixer import MixtureDataset
 from core.data.skipped import Skipped
 from core.errors import TimbresepError
+from core.interrupts import leave_to_parent, starting_workers
 
 Batch = dict[str, Tensor]
 
@@ -66,8 +67,11 @@ def feed(
         num_workers=workers,
         prefetch_factor=4 if workers else None,
         collate_fn=_as_it_is,
+        worker_init_fn=leave_to_parent,
     )
-    for fed in loader:
+    with starting_workers():
+        batches = iter(loader)
+    for fed in batches:
         skipped.add(fed.skipped)
         if isinstance(fed.made, TimbresepError):
             raise fed.made

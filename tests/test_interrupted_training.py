@@ -1,0 +1,268 @@
+"""Wherever a training is stopped, it goes on to the very same weights, or is begun again."""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from tiny_runs import TINY, request, silent, write_tones
+from torch.optim.swa_utils import AveragedModel
+
+from core import checkpoint, files, trainer, training_data
+from core.checkpoint import read_json
+from core.errors import OutputError, OutputExistsError, TrainingError
+from core.files import claim
+from core.registry import Registry
+from core.resume import KEY
+from core.trainer import fit
+from core.training_data import TrainingData
+from core.training_run import TrainingRun
+
+STEPS = {
+    **{"max_steps": 4, "validate_every": 2, "batch_size": 2, "seconds": 0.2},
+    **{"conditioning": "onehot", "arguments": {**TINY, "bands": 8, "width": 4, "hidden": 4}},
+}
+
+
+@pytest.fixture(scope="module")
+def tones(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_tones(tmp_path_factory.mktemp("tones"))
+
+
+@pytest.fixture(autouse=True)
+def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Few validation mixtures; Python's own handler of Ctrl-C, also behind a shell's `&`."""
+    monkeypatch.setattr(training_data, "VALIDATION_MIXTURES", 2)
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.fixture(scope="module")
+def whole(
+    registry: Registry, tones: Path, tmp_path_factory: pytest.TempPathFactory
+) -> dict[str, dict[str, torch.Tensor]]:
+    """What an uninterrupted run leaves."""
+    out = tmp_path_factory.mktemp("whole")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training_data, "VALIDATION_MIXTURES", 2)
+        fit(registry, request(tones, out, **STEPS), silent)
+    return kept(out)
+
+
+def kept(out: Path) -> dict[str, dict[str, torch.Tensor]]:
+    return {name: load_file(out / f"{name}.safetensors") for name in ("best", "last", "resume")}
+
+
+def same(one: dict[str, dict[str, torch.Tensor]], two: dict[str, dict[str, torch.Tensor]]) -> bool:
+    return all(
+        one[file].keys() == two[file].keys()
+        and all(torch.equal(tensor, two[file][name]) for name, tensor in one[file].items())
+        for file in one
+    )
+
+
+POINTS: dict[str, tuple[object, str, int]] = {
+    "mixing": (TrainingData, "batches", 1),
+    "before the loss": (TrainingRun, "_step", 3),
+    "before the weights move": (torch.optim.AdamW, "step", 3),
+    "before the average follows": (AveragedModel, "update_parameters", 3),
+    "in a validation": (TrainingData, "validate", 1),
+    "before the last checkpoint": (checkpoint, "save", 1),
+    "before the best checkpoint": (checkpoint, "save", 2),
+    "before the state": (trainer.TrainingRun, "keep_state", 2),
+}
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_an_interrupted_run_goes_on_to_the_very_same_weights(
+    registry: Registry,
+    tones: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    whole: dict[str, dict[str, torch.Tensor]],
+    point: str,
+) -> None:
+    owner, name, time = POINTS[point]
+    with monkeypatch.context() as patch:
+        stop(patch, owner, name, time, lambda: signal.raise_signal(signal.SIGINT))
+        with pytest.raises(KeyboardInterrupt):
+            fit(registry, request(tones, tmp_path, **STEPS), silent)
+    fit(registry, request(tones, tmp_path, resume=True, **STEPS), silent)
+    assert same(kept(tmp_path), whole)
+    assert {path.name for path in tmp_path.iterdir()} == {
+        *(f"{name}.safetensors" for name in whole),
+        "log",
+    }
+
+
+def stop(
+    patch: pytest.MonkeyPatch, owner: object, name: str, time: int, how: Callable[[], object]
+) -> None:
+    """Have something happen just before the given call of a function."""
+    original, calls = getattr(owner, name), []
+
+    def stopped(*given: object, **options: object) -> object:
+        calls.append(name)
+        if len(calls) == time:
+            how()
+        return original(*given, **options)
+
+    patch.setattr(owner, name, stopped)
+
+
+def test_whenever_a_run_is_killed_one_of_the_two_commands_goes_on(
+    registry: Registry,
+    tones: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    whole: dict[str, dict[str, torch.Tensor]],
+) -> None:
+    """A kill leaves the folder as it is between the placing of two files."""
+    out, place = tmp_path / "run", files._place
+    left: list[Path] = []
+
+    def placed(temporary: Path, path: Path, replace: bool) -> None:
+        left.append(tmp_path / f"{len(left)} before {path.name}")
+        shutil.copytree(out, left[-1])
+        place(temporary, path, replace)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(files, "_place", placed)
+        fit(registry, request(tones, out, **STEPS), silent)
+    assert len(left) >= 6
+    for folder in left:
+        resume = (folder / "resume.safetensors").exists()
+        fit(registry, request(tones, folder, resume=resume, **STEPS), silent)
+        assert same(kept(folder), whole), folder.name
+        assert not list(folder.glob(".*")), folder.name
+
+
+def test_a_hidden_file_of_a_dead_run_blocks_no_new_one(
+    registry: Registry, tones: Path, tmp_path: Path
+) -> None:
+    (tmp_path / ".last-abc.safetensors").write_text("half")
+    (tmp_path / "mine.safetensors").write_text("precious")
+    fit(registry, request(tones, tmp_path, **STEPS), silent)
+    names = {"best.safetensors", "last.safetensors", "resume.safetensors", "log"}
+    assert {path.name for path in tmp_path.iterdir()} == {*names, "mine.safetensors"}
+    (tmp_path / "resume.safetensors").unlink()
+    with pytest.raises(OutputExistsError, match="already holds a run — choose another --out"):
+        fit(registry, request(tones, tmp_path, **STEPS), silent)
+    with pytest.raises(TrainingError, match=r"--start-from .*best\.safetensors"):
+        fit(registry, request(tones, tmp_path, resume=True, **STEPS), silent)
+
+
+def test_a_folder_has_one_run_at_a_time(registry: Registry, tones: Path, tmp_path: Path) -> None:
+    with claim(tmp_path / "run"), pytest.raises(OutputError, match="at work in another run"):
+        fit(registry, request(tones, tmp_path / "run", **STEPS), silent)
+    with pytest.raises(TrainingError, match="nothing to resume"):
+        fit(registry, request(tones, tmp_path / "run", resume=True, **STEPS), silent)
+    assert list(tmp_path.iterdir()) == [], "what was made for nothing is gone"
+
+
+@pytest.fixture(scope="module")
+def started(
+    registry: Registry, tones: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[Path, dict[str, object]]:
+    """A run of one step, and its settings."""
+    out = tmp_path_factory.mktemp("started")
+    settings = {**STEPS, "conditioning": "harmonic", "max_steps": 1}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(training_data, "VALIDATION_MIXTURES", 2)
+        fit(registry, request(tones, out, **settings), silent)
+    return out, settings
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        ({"seconds": 0.3}, r"seconds = 0\.2, not 0\.3"),
+        ({"learning_rate": 0.01}, r"learning_rate = 0\.005, not 0\.01"),
+        ({"batch_size": 3}, "batch_size = 2, not 3"),
+        ({"targets": 1}, "targets = 2, not 1"),
+        ({"seed": 1}, "seed = 0, not 1"),
+        ({"mix": {"coherent": 0.9}}, r"coherent = 0\.5, not 0\.9"),
+        ({"mix": {"gain_db": [-4, 4]}}, "gain_db = "),
+        ({"sharing": 0.5}, r"sharing = 0\.0, not 0\.5"),
+        ({"canonical": 1.0}, r"canonical = 0\.5, not 1\.0"),
+        ({"precision": "bf16"}, "precision = auto, not bf16"),
+        ({"instruments": ("bass",)}, "instruments = "),
+        ({"conditioning": "onehot"}, "conditioning = harmonic, not onehot"),
+    ],
+)
+def test_settings_that_make_a_run_what_it_is_do_not_change(
+    registry: Registry,
+    tones: Path,
+    started: tuple[Path, dict[str, object]],
+    changed: dict[str, object],
+    named: str,
+) -> None:
+    out, settings = started
+    before = kept(out)
+    with pytest.raises(TrainingError, match=f"started with {named}.*--start-from"):
+        fit(registry, request(tones, out, resume=True, **{**settings, **changed}), silent)
+    assert same(kept(out), before)
+
+
+def test_neither_do_the_tracks_wherever_they_are(
+    registry: Registry, tones: Path, tmp_path: Path, started: tuple[Path, dict[str, object]]
+) -> None:
+    out, settings = tmp_path / "run", {**started[1], "max_steps": 2}
+    shutil.copytree(started[0], out)
+    moved = tmp_path / "tones"
+    shutil.copytree(tones, moved)
+    shutil.copytree(moved / "track0", moved / "track9")
+    with pytest.raises(TrainingError, match="started with other tracks"):
+        fit(registry, request(moved, out, resume=True, **settings), silent)
+    shutil.rmtree(moved / "track9")
+    free = {"validate_every": 7, "max_minutes": 60.0, "mix": {"memory_mb": 1}}
+    fit(registry, request(moved, out, resume=True, **{**settings, **free}), silent)
+
+
+def test_an_error_between_two_steps_keeps_the_state_and_one_within_does_not(
+    registry: Registry, tones: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail() -> None:
+        raise RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed. ")
+
+    for point, kept_step in (("in a validation", 2), ("before the average follows", 2)):
+        out = tmp_path / point
+        owner, name, _ = POINTS[point]
+        with monkeypatch.context() as patch:
+            stop(patch, owner, name, 3 if "average" in point else 1, fail)
+            with pytest.raises(TrainingError, match=r"mixing process ended.*--resume and fewer"):
+                fit(registry, request(tones, out, **STEPS), silent)
+        assert read_json(out / "resume.safetensors", KEY)["progress"]["step"] == kept_step
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limit on the size of files")
+def test_a_full_disk_is_one_error_and_leaves_the_old_files_whole(
+    registry: Registry, tones: Path, tmp_path: Path, started: tuple[Path, dict[str, object]]
+) -> None:
+    import resource
+
+    out = tmp_path / "run"
+    shutil.copytree(started[0], out)
+    before = kept(out)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        for size in (10, 1000, 10_000):  # the claim; the log; a checkpoint
+            resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+            with pytest.raises(OutputError, match=f"cannot write {out}"):
+                fit(registry, request(tones, out, resume=True, **{**started[1], **more(2)}), silent)
+            assert same(kept(out), before)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+
+
+def more(steps: int) -> dict[str, object]:
+    return {"max_steps": steps, "validate_every": 1}
