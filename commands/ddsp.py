@@ -9,8 +9,10 @@ from typing import Annotated
 import typer
 
 from commands.numbers import MANY, number, whole
-from commands.options import MaxMinutes, Overwrite, PluginsDir, Seed, plugin_folder
+from commands.options import MaxMinutes, Overwrite, PluginsDir, Seed, plugin_folder, resumable
+from core.config import load_yaml
 from core.console import make_console
+from core.instrument import InstrumentConfig
 from core.progress import progress
 
 app = typer.Typer(no_args_is_help=True, help="The DDSP models that the vectors come from.")
@@ -68,19 +70,21 @@ def train_ddsp(
     plugins_dir: PluginsDir = None,
 ) -> None:
     """Train an instrument's DDSP model on solo recordings and write its model card."""
-    from core.voice.training import VoiceSettings, train_voice
+    from core.voice.training import STATE, VoiceSettings, run_folder, train_voice
 
     settings = VoiceSettings(
         steps, minutes, batch, seconds, seed, size.value if size else None, reverb
     )
     folder = plugin_folder(plugin, plugins_dir)
-    common = {"run": out, "overwrite": overwrite, "resume": resume}
-    with progress("training") as update:
-        if engine is Engine.magenta:
-            from core.voice.magenta import train_with_magenta
+    run = out or run_folder(load_yaml(folder / "instrument.yaml", InstrumentConfig), engine.value)
+    common = {"run": run, "overwrite": overwrite, "resume": resume}
+    if engine is Engine.magenta:
+        from core.voice.magenta import train_with_magenta
 
+        with resumable(run, "ckpt-*.index"), progress("training") as update:
             result = train_with_magenta(folder, solos, settings, report=update, **common)
-        else:
+    else:
+        with resumable(run, STATE), progress("training") as update:
             result = train_voice(folder, solos, settings, device=device, report=update, **common)
     report, likeness = result.report, result.likeness
     pitch = "" if likeness.f0_cents is None else f"pitch {likeness.f0_cents:.1f} cents, "

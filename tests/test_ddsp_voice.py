@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import signal
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,9 @@ import torch
 import cli
 from core.ddsp import prepared
 from core.ddsp.model import DdspModel
+from core.ddsp.resume import steps_done
 from core.ddsp.resynthesis import play
+from core.files import claim
 from core.voice import training as voice
 from core.voice.card import BEGIN, END, merge
 from core.voice.solos import recordings
@@ -159,6 +163,61 @@ def test_an_interrupted_run_goes_on_exactly(
     assert all(torch.equal(whole[name], resumed[name]) for name in whole)
     assert train("--resume", "--out", "runs/other") == 1
     assert "no run to go on with" in the_error(capsys.readouterr().err)
+
+
+def test_a_signal_waits_for_the_end_of_a_step(
+    plugin: Path, solos: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    del solos
+    assert train() == 0
+    whole = DdspModel.load(plugin / "ddsp.safetensors").state_dict()
+    before = (plugin / "ddsp.safetensors").read_bytes()
+    capsys.readouterr()
+    run, move, calls = Path("runs/ddsp-whistle"), torch.optim.Adam.step, []
+
+    def interrupted(*given: object) -> object:
+        calls.append(given)
+        if len(calls) == 3:
+            signal.raise_signal(signal.SIGTERM)  # the gradients are there, the weights unmoved
+        return move(*given)  # type: ignore[arg-type]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(torch.optim.Adam, "step", interrupted)
+        patch.setattr("sys.argv", ["cli.py", "ddsp", "train", "--plugin", "whistle"])
+        assert train("--overwrite") == 130
+    told = the_error(capsys.readouterr().err)
+    assert told.startswith(f"error: interrupted, the run is kept in {run} — go on with: python cli")
+    assert told.endswith(f"ddsp train --plugin whistle --out {run} --resume")
+    assert steps_done(run / "state.safetensors") == 3
+    assert (plugin / "ddsp.safetensors").read_bytes() == before
+    with claim(run):
+        assert train("--resume") == 1
+    assert "at work in another run" in the_error(capsys.readouterr().err)
+    assert train("--resume") == 0
+    resumed = DdspModel.load(plugin / "ddsp.safetensors").state_dict()
+    assert all(torch.equal(whole[name], resumed[name]) for name in whole)
+    assert not list(run.glob(".*"))
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="no limit on the size of files")
+@pytest.mark.parametrize("size", [50, 3000, 30_000])
+def test_a_full_disk_is_one_error(
+    plugin: Path, solos: Path, capsys: pytest.CaptureFixture[str], size: int
+) -> None:
+    import resource
+
+    prepared.prepare(recordings(solos), (100.0, 1000.0), Path("cache/solos/whistle.safetensors"))
+    (plugin / "ddsp.safetensors").write_text("old")
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+        assert train("--overwrite") == 1
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert "cannot write runs/ddsp-whistle" in the_error(capsys.readouterr().err)
+    assert (plugin / "ddsp.safetensors").read_text() == "old"
 
 
 def test_a_drum_has_a_voice_of_noise(

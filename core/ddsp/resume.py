@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +15,7 @@ from torch import Tensor, nn
 
 from core.config import atomic_write
 from core.errors import CheckpointError
+from core.interrupts import held
 
 MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 
@@ -25,11 +28,13 @@ class Done:
         steps: optimiser steps.
         seconds: time they took.
         losses: of every step, so that a resumed run reports the whole.
+        between_steps: whether the model is of these steps: not while another one is made.
     """
 
     steps: int = 0
     seconds: float = 0.0
     losses: list[float] = field(default_factory=list)
+    between_steps: bool = True
 
 
 def save(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, done: Done) -> None:
@@ -52,6 +57,20 @@ def save(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer, done: D
         temporary.write_bytes(
             to_bytes({name: value.contiguous() for name, value in tensors.items()})
         )
+
+
+@contextmanager
+def kept(
+    path: Path | None, model: nn.Module, optimizer: torch.optim.Optimizer, done: Done
+) -> Iterator[None]:
+    """Save the state when an interrupt or an error ends the block, unless within a step."""
+    try:
+        yield
+    except BaseException:
+        if path is not None and done.between_steps:
+            with held():
+                save(path, model, optimizer, done)
+        raise
 
 
 def load(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> Done:

@@ -22,6 +22,7 @@ from core.ddsp.prepared import Prepared
 from core.ddsp.resume import Done
 from core.ddsp.spectral_loss import multiscale_spectral_loss
 from core.errors import DataError, TrainingError
+from core.interrupts import held
 
 log = logging.getLogger(__name__)
 
@@ -172,6 +173,7 @@ def train(
     progress: Progress | None = None,
     start_from: Path | None = None,
     hold_out: bool = True,
+    replace: bool = True,
     resume_from: Path | None = None,
     state: Path | None = None,
     save_every: int = 500,
@@ -198,9 +200,11 @@ def train(
         progress: called after each step.
         start_from: a trained model whose weights (and sizes) are the first ones of this one.
         hold_out: keep some of the solos from training, to judge the model on.
+        replace: whether ``out`` may be there in the end.
         resume_from: state file of an interrupted run to go on from.
         state: where to keep that state (weights, Adam's moments, progress).
-        save_every: steps between two writes of it; it is also written at the end.
+        save_every: steps between two writes of it; it is also written at the end, and when
+            something interrupts the run, which waits for the end of a step.
         listen: called with the model every ``save_every`` steps, and at the end.
 
     Returns:
@@ -210,6 +214,7 @@ def train(
         DataError: the prepared file is unusable or has no pitched passages.
         CheckpointError: ``resume_from`` does not fit, or ``start_from`` cannot be read.
         TrainingError: the loss is no longer finite.
+        OutputExistsError: ``out`` is there, and may not be replaced.
     """
     if steps < 1 or batch < 1 or seconds <= 0:
         raise TrainingError("steps, batch and seconds must be positive")
@@ -225,31 +230,36 @@ def train(
     done = resume.load(resume_from, model, optimizer) if resume_from else Done()
 
     began, earlier = time.monotonic(), done.seconds
-    while done.steps < steps:
-        share = max(done.steps / steps, done.seconds / 60 / minutes if minutes else 0.0)
-        if share >= 1:
-            break
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate * (0.525 + 0.475 * math.cos(math.pi * share))
-        chance = torch.Generator().manual_seed(seed * 1_000_003 + done.steps)
-        chosen = torch.randint(len(passages.train), (batch,), generator=chance)
-        noise = torch.Generator(place).manual_seed(seed * 1_000_003 + done.steps)
-        loss = _step(model, optimizer, passages.batch(passages.train[chosen]), noise)
-        done.steps += 1
-        done.seconds = earlier + time.monotonic() - began
-        done.losses.append(loss)
-        if not math.isfinite(loss):
-            raise TrainingError(
-                f"the loss is no longer finite at step {done.steps}", "lower the learning rate"
-            )
-        if done.steps % save_every == 0 and done.steps < steps:
-            if state:
-                resume.save(state, model, optimizer, done)
-            if listen:
-                listen(model, done.steps)
-                model.train()
-        if progress:
-            progress(done.steps, steps, loss)
+    with resume.kept(state, model, optimizer, done):
+        while done.steps < steps:
+            share = max(done.steps / steps, done.seconds / 60 / minutes if minutes else 0.0)
+            if share >= 1:
+                break
+            for group in optimizer.param_groups:
+                group["lr"] = learning_rate * (0.525 + 0.475 * math.cos(math.pi * share))
+            chance = torch.Generator().manual_seed(seed * 1_000_003 + done.steps)
+            chosen = torch.randint(len(passages.train), (batch,), generator=chance)
+            noise = torch.Generator(place).manual_seed(seed * 1_000_003 + done.steps)
+            with held():
+                done.between_steps = False
+                loss = _step(model, optimizer, passages.batch(passages.train[chosen]), noise)
+                done.steps += 1
+                done.seconds = earlier + time.monotonic() - began
+                done.losses.append(loss)
+                if not math.isfinite(loss):
+                    raise TrainingError(
+                        f"the loss is no longer finite at step {done.steps}",
+                        "lower the learning rate",
+                    )
+                done.between_steps = True
+            if done.steps % save_every == 0 and done.steps < steps:
+                if state:
+                    resume.save(state, model, optimizer, done)
+                if listen:
+                    listen(model, done.steps)
+                    model.train()
+            if progress:
+                progress(done.steps, steps, loss)
 
     if state:
         resume.save(state, model, optimizer, done)
@@ -269,7 +279,7 @@ def train(
     )
     settings = {"batch": batch, "passage_seconds": seconds, "lr": learning_rate, "seed": seed}
     trained = {"training": {**asdict(report), **settings}, "solos": data.metadata}
-    model.save(out, {**(metadata or {}), **trained})
+    model.save(out, {**(metadata or {}), **trained}, replace=replace)
     log.info("%s: %d steps, held-out loss %.3f", out, done.steps, valid_loss)
     return report
 

@@ -19,6 +19,7 @@ from core.ddsp.decoder import DecoderConfig
 from core.ddsp.features import FRAME_RATE
 from core.ddsp.training import Passages, Progress, TrainReport, evaluate, heard
 from core.errors import OutputExistsError, TrainingError
+from core.interrupts import held
 from core.magenta import checkpoint, environment, records
 
 if TYPE_CHECKING:
@@ -177,7 +178,8 @@ def _run(work: Path, seed: int, follow: Callable[[int, float], None]) -> int:
     take_step = trainer.train_step
 
     def followed(batches: object) -> dict[str, tf.Tensor]:
-        losses: dict[str, tf.Tensor] = take_step(batches)
+        with held():
+            losses: dict[str, tf.Tensor] = take_step(batches)
         follow(int(trainer.step.numpy()), float(losses["total_loss"]))
         return losses
 
@@ -192,6 +194,10 @@ def _run(work: Path, seed: int, follow: Callable[[int, float], None]) -> int:
             )
     except _OutOfTimeError:
         trainer.save(str(work))
+    except KeyboardInterrupt:
+        with held():
+            trainer.save(str(work))
+        raise
     return int(trainer.step.numpy())
 
 

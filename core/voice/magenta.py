@@ -10,10 +10,11 @@ from core.ddsp import prepared as solos_file
 from core.ddsp.model import DdspModel, Heard
 from core.ddsp.training import heard
 from core.errors import OutputExistsError
+from core.files import claim
 from core.instrument import InstrumentConfig
 from core.magenta import checkpoint, environment, training
 from core.voice.solos import Report, prepare_solos
-from core.voice.training import VoiceResult, VoiceSettings, model_sizes, origin
+from core.voice.training import VoiceResult, VoiceSettings, model_sizes, origin, run_folder
 
 
 @dataclass(frozen=True)
@@ -64,28 +65,29 @@ def train_with_magenta(
     environment.load()
     config = load_yaml(folder / "instrument.yaml", InstrumentConfig)
     out = folder / config.ddsp.file
-    run = run or Path("runs") / f"ddsp-{config.name}-magenta"
+    run = run or run_folder(config, "magenta")
     if out.exists() and not (overwrite or resume):
         raise OutputExistsError(f"{out} exists", "use --overwrite to train it anew")
-    if overwrite and not resume:
-        training.forget(run)
-    ready = prepare_solos(folder, config, solos, report)
-    trained = training.train(
-        ready,
-        out,
-        run,
-        config=model_sizes(settings, config.ddsp),
-        steps=settings.steps,
-        minutes=settings.minutes,
-        batch=settings.batch,
-        seconds=settings.seconds,
-        seed=settings.seed,
-        resume=resume,
-        metadata=origin(config),
-        progress=lambda step, total, loss: report(
-            0.1 + 0.9 * step / total, f"step {step}  loss {loss:.3f}"
-        ),
-    )
+    with claim(run):
+        if overwrite and not resume:
+            training.forget(run)
+        ready = prepare_solos(folder, config, solos, report)
+        trained = training.train(
+            ready,
+            out,
+            run,
+            config=model_sizes(settings, config.ddsp),
+            steps=settings.steps,
+            minutes=settings.minutes,
+            batch=settings.batch,
+            seconds=settings.seconds,
+            seed=settings.seed,
+            resume=resume,
+            metadata=origin(config),
+            progress=lambda step, total, loss: report(
+                0.1 + 0.9 * step / total, f"step {step}  loss {loss:.3f}"
+            ),
+        )
     return VoiceResult(trained, write_card(folder, config, solos_file.load(ready)), run)
 
 

@@ -16,9 +16,13 @@ from core.ddsp.resume import steps_done
 from core.ddsp.resynthesis import Likeness
 from core.ddsp.training import SIZES, TrainReport, train
 from core.errors import OutputExistsError, TrainingError
+from core.files import claim
 from core.instrument import DdspSettings, InstrumentConfig
 from core.text import shown
 from core.voice.solos import Report, prepare_solos
+
+STATE, RECORD = "state.safetensors", "settings.json"
+"""Files of a run: what it goes on from, and the settings that it began with."""
 
 SAVE_EVERY = 250
 """Steps between two savings of a run's state, and between two listenings."""
@@ -90,20 +94,42 @@ def train_voice(
         MissingToolError: the solos cannot be rendered here.
         OutputExistsError: there is a model or a run, and it may not be replaced.
         TrainingError: the run to go on with is not there, or has other settings.
+        OutputError: another run writes into the folder, or the disk refuses it.
+        KeyboardInterrupt: as it came, once the state to go on from is kept.
     """
+    config = load_yaml(folder / "instrument.yaml", InstrumentConfig)
+    run = run or run_folder(config)
+    with claim(run, [STATE, RECORD]):
+        return _train_voice(folder, config, solos, settings, run, device, overwrite, resume, report)
+
+
+def run_folder(config: InstrumentConfig, engine: str = "torch") -> Path:
+    """Where a voice is trained unless told otherwise."""
+    return Path("runs") / (f"ddsp-{config.name}" + ("" if engine == "torch" else f"-{engine}"))
+
+
+def _train_voice(
+    folder: Path,
+    config: InstrumentConfig,
+    solos: Path | None,
+    settings: VoiceSettings,
+    run: Path,
+    device: str,
+    overwrite: bool,
+    resume: bool,
+    report: Report,
+) -> VoiceResult:
+    """`train_voice` in a run folder that nobody else has."""
     from core.voice.card import write_card
     from core.voice.log import VoiceLog
 
-    config = load_yaml(folder / "instrument.yaml", InstrumentConfig)
-    out = folder / config.ddsp.file
-    run = run or Path("runs") / f"ddsp-{config.name}"
-    state, record = run / "state.safetensors", run / "settings.json"
-    if out.exists() and not (overwrite or resume):
-        raise OutputExistsError(f"{out} exists", "use --overwrite to train it anew")
+    out, state, record = folder / config.ddsp.file, run / STATE, run / RECORD
     if state.exists() and not (overwrite or resume):
         raise OutputExistsError(
             f"{run} holds an unfinished run", "use --resume to go on, --overwrite to begin anew"
         )
+    if out.exists() and not (overwrite or resume):
+        raise OutputExistsError(f"{out} exists", "use --overwrite to train it anew")
     if resume and not state.exists():
         raise TrainingError(
             f"{run} holds no run to go on with", "leave out --resume, or give --out"
@@ -137,6 +163,7 @@ def train_voice(
             seed=settings.seed,
             metadata=origin(config, device),
             progress=progress,
+            replace=overwrite or resume,
             resume_from=state if resume else None,
             state=state,
             save_every=SAVE_EVERY,
