@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
+import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -24,9 +27,10 @@ from core.trainer import fit
 from core.training_data import TrainingData
 from core.training_run import TrainingRun
 
+SMALL = {**TINY, "bands": 8, "width": 4, "hidden": 4}
 STEPS = {
     **{"max_steps": 4, "validate_every": 2, "batch_size": 2, "seconds": 0.2},
-    **{"conditioning": "onehot", "arguments": {**TINY, "bands": 8, "width": 4, "hidden": 4}},
+    **{"conditioning": "onehot", "arguments": SMALL},
 }
 
 
@@ -89,9 +93,9 @@ def test_an_interrupted_run_goes_on_to_the_very_same_weights(
     whole: dict[str, dict[str, torch.Tensor]],
     point: str,
 ) -> None:
-    owner, name, time = POINTS[point]
+    owner, name, call = POINTS[point]
     with monkeypatch.context() as patch:
-        stop(patch, owner, name, time, lambda: signal.raise_signal(signal.SIGINT))
+        stop(patch, owner, name, call, lambda: signal.raise_signal(signal.SIGINT))
         with pytest.raises(KeyboardInterrupt):
             fit(registry, request(tones, tmp_path, **STEPS), silent)
     fit(registry, request(tones, tmp_path, resume=True, **STEPS), silent)
@@ -103,14 +107,14 @@ def test_an_interrupted_run_goes_on_to_the_very_same_weights(
 
 
 def stop(
-    patch: pytest.MonkeyPatch, owner: object, name: str, time: int, how: Callable[[], object]
+    patch: pytest.MonkeyPatch, owner: object, name: str, call: int, how: Callable[[], object]
 ) -> None:
     """Have something happen just before the given call of a function."""
     original, calls = getattr(owner, name), []
 
     def stopped(*given: object, **options: object) -> object:
         calls.append(name)
-        if len(calls) == time:
+        if len(calls) == call:
             how()
         return original(*given, **options)
 
@@ -266,3 +270,33 @@ def test_a_full_disk_is_one_error_and_leaves_the_old_files_whole(
 
 def more(steps: int) -> dict[str, object]:
     return {"max_steps": steps, "validate_every": 1}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere SIGTERM ends workers")
+def test_a_signal_to_the_whole_group_is_one_line_and_the_way_on(
+    tones: Path, tmp_path: Path
+) -> None:
+    """As batch systems, `systemctl stop`, Ctrl-C and closed terminals do, workers included."""
+    root, out = Path(__file__).parents[1], tmp_path / "run"
+    command = ["train", "--plugin", "bass,flute", "--data", f"tones={tones}", "--out", str(out)]
+    command += ["--max-steps", "1000", "--workers", "2", "--device", "cpu", "--seconds", "0.2"]
+    command += ["--conditioning", "onehot", "--batch-size", "2"]
+    command += [word for pair in SMALL.items() for word in ("--set", "=".join(map(str, pair)))]
+    process = subprocess.Popen(
+        [sys.executable, root / "cli.py", *command],
+        stderr=subprocess.PIPE,
+        text=True,
+        start_new_session=True,
+    )
+    deadline = time.monotonic() + 120
+    while not list((out / "log").glob("events*")) and time.monotonic() < deadline:
+        time.sleep(0.05)  # until twenty steps are logged
+    os.killpg(process.pid, signal.SIGTERM)
+    os.killpg(process.pid, signal.SIGHUP)
+    _, told = process.communicate(timeout=60)
+    assert process.returncode == 130
+    lines = [line for line in told.splitlines() if " left  " not in line]
+    assert len(lines) == 1, "no traceback, from no process"
+    assert lines[0].startswith(f"error: interrupted, the run is kept in {out} — go on with: python")
+    assert lines[0].endswith(" --resume")
+    assert read_json(out / "resume.safetensors", KEY)["progress"]["step"] >= 20
