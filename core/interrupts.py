@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from types import FrameType
+from types import FrameType, TracebackType
 
 STOPS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 """Ctrl-C; batch systems and `kill`; a terminal or connection that is closed."""
@@ -123,14 +123,23 @@ def leave_to_parent(*_: object) -> None:
     """Have a worker process end when its parent wants it or is no more, and for nothing else.
 
     Terminals and batch systems signal all processes of a group. The parent alone can tell what is
-    to be finished first, and it needs its workers for that.
+    to be finished first, and it needs its workers for that. That it stops listening when it is
+    interrupted, while it is handed a tensor, is no error to tell.
     """
+    sys.excepthook = _tell_unless_unheard
     for number in STOPS:
         if number != signal.SIGTERM:
             signal.signal(number, signal.SIG_IGN)
     if sys.platform == "linux":  # elsewhere nobody says who sent a SIGTERM
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
         threading.Thread(target=_heed_parent, args=[os.getppid()], daemon=True).start()
+
+
+def _tell_unless_unheard(
+    kind: type[BaseException], error: BaseException, trace: TracebackType | None
+) -> None:
+    if not issubclass(kind, (EOFError, ConnectionError)):
+        sys.__excepthook__(kind, error, trace)
 
 
 def _heed_parent(began_under: int) -> None:
