@@ -7,8 +7,8 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
-from multiprocessing import get_context
+from contextlib import ExitStack, contextmanager
+from multiprocessing import active_children, get_context
 
 import torch
 
@@ -19,6 +19,7 @@ from core.evaluation.plan import Plan
 from core.evaluation.result import Method, TrackScores
 from core.evaluation.score import Scorer
 from core.evaluation.tracks import Skip
+from core.interrupts import leave_to_parent, starting_workers
 
 Report = Callable[[str, int, int], None]
 """Told the track, how many frames of all tracks are done, and how many there are."""
@@ -81,12 +82,15 @@ def score_in_workers(
 ) -> Iterator[tuple[Track, Outcome]]:
     """As many tracks at a time as there are workers, in the order in which they end."""
     threads = max(1, (os.cpu_count() or 1) // workers)
-    with (
-        _math_threads(threads),
-        ProcessPoolExecutor(workers, get_context("spawn"), _begin, (plan, threads)) as pool,
-    ):
-        futures: dict[Future[Outcome], Track] = {pool.submit(_work, t): t for t in tracks}
+    before = active_children()
+    with _math_threads(threads), ExitStack() as stack:
+        with starting_workers():
+            pool = ProcessPoolExecutor(workers, get_context("spawn"), _begin, (plan, threads))
+        stack.enter_context(pool)
+        futures: dict[Future[Outcome], Track] = {}
         try:
+            with starting_workers():
+                futures |= {pool.submit(_work, track): track for track in tracks}
             for future in as_completed(futures):
                 track = futures[future]
                 try:
@@ -101,6 +105,11 @@ def score_in_workers(
                 "a worker process ended, perhaps for want of memory",
                 "use fewer --workers; finished tracks are kept in OUT",
             ) from error
+        except BaseException:
+            for worker in active_children():  # nobody waits for the tracks at work
+                if worker not in before:
+                    worker.terminate()
+            raise
         finally:
             pool.shutdown(wait=False, cancel_futures=True)
 
@@ -112,6 +121,7 @@ _scorer: Scorer | None = None
 def _begin(plan: Plan, threads: int) -> None:
     """Open the separators of a worker; the first process has told the notices."""
     global _scorer
+    leave_to_parent()
     logging.getLogger("core").setLevel(logging.ERROR)
     torch.set_num_threads(threads)
     _scorer = plan.open()
