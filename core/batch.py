@@ -13,6 +13,7 @@ import numpy as np
 from core import audio
 from core.audio_writer import AudioWriter, checked_subtype
 from core.errors import AudioError, TimbresepError
+from core.files import sweep
 from core.separator import MAX_CHANNELS, Separator
 from core.stem_files import folders, guard, new_files, real
 
@@ -84,6 +85,7 @@ def separate_batch(
         TimbresepError: when the output cannot be as asked for, whatever the files.
     """
     check(output, instruments)
+    sweep(output.folder, below=True)
     batch = BatchReport()
     inputs = {real(path) for path in files}
     chosen = folders(files, output.folder)

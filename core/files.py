@@ -98,22 +98,36 @@ def _of_writing(error: OSError, folder: Path) -> bool:
     return not isinstance(error, ConnectionError)
 
 
-def sweep(folder: Path) -> None:
+def sweep(folder: Path, below: bool = False) -> None:
     """Remove the temporary files of writers that are no more.
 
     On the machine where they wrote, the lock tells. Another machine's lock does not reach
     everywhere (a network file system may keep locks local): there it must also be days old.
+
+    Args:
+        folder: where to look.
+        below: look into its folders too, and remove those that held nothing else.
     """
     try:
         with os.scandir(folder) as entries:
-            names = [entry.name for entry in entries if entry.name.startswith(".")]
+            found = [
+                (entry.name, below and entry.is_dir(follow_symlinks=False)) for entry in entries
+            ]
     except OSError:
         return
-    for name in names:
-        found = _TEMPORARY.fullmatch(name)
-        if found is not None:
+    for name, is_folder in found:
+        if is_folder:
+            _sweep_folder(folder / name)
+        elif match := _TEMPORARY.fullmatch(name):
             with contextlib.suppress(OSError):  # gone meanwhile, or another user's
-                _remove_if_dead(folder / name, found["host"] == _HOST)
+                _remove_if_dead(folder / name, match["host"] == _HOST)
+
+
+def _sweep_folder(folder: Path) -> None:
+    with contextlib.suppress(OSError):
+        if any(_TEMPORARY.fullmatch(name) for name in os.listdir(folder)):  # noqa: PTH208
+            sweep(folder)
+            folder.rmdir()  # unless something else is in it
 
 
 def _remove_if_dead(path: Path, ours: bool) -> None:

@@ -171,6 +171,19 @@ def test_the_next_write_sweeps_and_leaves_everything_else(tmp_path: Path) -> Non
     assert sorted(tmp_path.iterdir()) == sorted([*others, tmp_path / "other.wav"])
 
 
+def test_folders_that_held_nothing_else_are_swept_away(tmp_path: Path) -> None:
+    for name in ("dead", "kept"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / f".some-{files._HOST}-abcdefgh.part.wav").touch()
+    (tmp_path / "kept" / "some.wav").touch()
+    (tmp_path / "empty").mkdir()
+    sweep(tmp_path)
+    assert len(list(tmp_path.glob("*/*"))) == 3
+    sweep(tmp_path, below=True)
+    found = sorted(str(path.relative_to(tmp_path)) for path in tmp_path.rglob("*"))
+    assert found == ["empty", "kept", "kept/some.wav"]
+
+
 def test_another_machines_file_is_left_until_it_is_old(tmp_path: Path) -> None:
     path = tmp_path / ".some-0123abcd-abcdefgh.part.txt"
     path.write_text("half")
