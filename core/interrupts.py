@@ -38,9 +38,7 @@ def as_interrupts() -> Iterator[None]:
     def interrupt(number: int, _: FrameType | None) -> None:
         nonlocal first
         now = time.monotonic()
-        if first is None:
-            atexit.register(_ignore)
-        elif number != signal.SIGINT or now - first < PATIENCE:
+        if first is not None and (number != signal.SIGINT or now - first < PATIENCE):
             return
         first = now
         raise KeyboardInterrupt
@@ -54,10 +52,12 @@ def as_interrupts() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+        atexit.unregister(_ignore)
+        atexit.register(_ignore)  # now, to come first
 
 
 def _ignore() -> None:
-    """An interrupted program that is about to end is not killed on its last steps."""
+    """What was done is done and told: a program on its way out is not killed on it."""
     for number in STOPS:
         signal.signal(number, signal.SIG_IGN)
 

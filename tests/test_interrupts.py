@@ -110,6 +110,22 @@ def test_an_impatient_ctrl_c_acts_at_once(monkeypatch: pytest.MonkeyPatch) -> No
     assert reached == [0, 1]
 
 
+def test_a_program_on_its_way_out_is_not_killed_on_it() -> None:
+    code = (
+        "import atexit, os, signal, sys; from core.console import run; "
+        "atexit.register(lambda: [os.kill(os.getpid(), number) for number in (1, 2, 15)]); "
+        "sys.exit(run(lambda: print('done'), debug=False))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=Path(__file__).parents[1],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "done\n", "")
+
+
 GROUP = """
 import multiprocessing, os, signal, sys, time
 from core.console import run
