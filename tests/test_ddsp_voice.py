@@ -78,6 +78,7 @@ def solos(tmp_path: Path) -> Path:
     melody(tmp_path / "solos" / "a.wav", 220, 330, 440)
     melody(tmp_path / "solos" / "b.wav", 275, 247)
     melody(tmp_path / "solos" / "c.wav", 495, 660, rate=44_100)
+    (tmp_path / "solos" / ".a-0123abcd-abcdefgh.part.wav").write_bytes(b"half")
     return tmp_path / "solos"
 
 

@@ -53,7 +53,8 @@ def recordings(folder: Path) -> list[Path]:
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder of solos", "name a folder of recordings")
-    files = sorted(p for p in folder.rglob("*") if p.is_file() and p.suffix.lower() in SUFFIXES)
+    visible = (p for p in folder.rglob("*") if p.name[0] != ".")  # hidden: half written
+    files = sorted(p for p in visible if p.is_file() and p.suffix.lower() in SUFFIXES)
     if not files:
         raise DataError(f"{folder}: no recordings in it", f"put {', '.join(SUFFIXES)} files there")
     return files
