@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import signal
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import soundfile
 import torch
+from disks import full_disk
 
 import cli
 from core.ddsp import prepared
@@ -200,23 +200,14 @@ def test_a_signal_waits_for_the_end_of_a_step(
     assert not list(run.glob(".*"))
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="no limit on the size of files")
 @pytest.mark.parametrize("size", [50, 3000, 30_000])
 def test_a_full_disk_is_one_error(
     plugin: Path, solos: Path, capsys: pytest.CaptureFixture[str], size: int
 ) -> None:
-    import resource
-
     prepared.prepare(recordings(solos), (100.0, 1000.0), Path("cache/solos/whistle.safetensors"))
     (plugin / "ddsp.safetensors").write_text("old")
-    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
-    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
-    try:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+    with full_disk(size):
         assert train("--overwrite") == 1
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
-        signal.signal(signal.SIGXFSZ, handler)
     assert "cannot write runs/ddsp-whistle" in the_error(capsys.readouterr().err)
     assert (plugin / "ddsp.safetensors").read_text() == "old"
 
