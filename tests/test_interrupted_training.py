@@ -18,7 +18,7 @@ from safetensors.torch import load_file
 from tiny_runs import TINY, request, silent, write_tones
 from torch.optim.swa_utils import AveragedModel
 
-from core import checkpoint, files, trainer, training_data
+from core import checkpoint, files, training_data
 from core.checkpoint import read_json
 from core.errors import OutputError, OutputExistsError, TrainingError
 from core.files import claim
@@ -73,15 +73,15 @@ def same(one: dict[str, dict[str, torch.Tensor]], two: dict[str, dict[str, torch
     )
 
 
-POINTS: dict[str, tuple[object, str, int]] = {
-    "mixing": (TrainingData, "batches", 1),
-    "before the loss": (TrainingRun, "_step", 3),
-    "before the weights move": (torch.optim.AdamW, "step", 3),
-    "before the average follows": (AveragedModel, "update_parameters", 3),
-    "in a validation": (TrainingData, "validate", 1),
-    "before the last checkpoint": (checkpoint, "save", 1),
-    "before the best checkpoint": (checkpoint, "save", 2),
-    "before the state": (trainer.TrainingRun, "keep_state", 2),
+POINTS: dict[str, tuple[object, str, int, int]] = {  # a function, which call of it, steps by then
+    "mixing": (TrainingData, "batches", 1, 0),
+    "before the loss": (TrainingRun, "_step", 3, 3),
+    "before the weights move": (torch.optim.AdamW, "step", 3, 3),
+    "before the average follows": (AveragedModel, "update_parameters", 3, 3),
+    "in a validation": (TrainingData, "validate", 1, 2),
+    "before the last checkpoint": (checkpoint, "save", 1, 2),
+    "before the best checkpoint": (checkpoint, "save", 2, 2),
+    "before the state": (TrainingRun, "keep_state", 2, 2),
 }
 
 
@@ -94,11 +94,12 @@ def test_an_interrupted_run_goes_on_to_the_very_same_weights(
     whole: dict[str, dict[str, torch.Tensor]],
     point: str,
 ) -> None:
-    owner, name, call = POINTS[point]
+    owner, name, call, steps = POINTS[point]
     with monkeypatch.context() as patch:
         stop(patch, owner, name, call, lambda: signal.raise_signal(signal.SIGINT))
         with pytest.raises(KeyboardInterrupt):
             fit(registry, request(tones, tmp_path, **STEPS), silent)
+    assert read_json(tmp_path / "resume.safetensors", KEY)["progress"]["step"] == steps
     fit(registry, request(tones, tmp_path, resume=True, **STEPS), silent)
     assert same(kept(tmp_path), whole)
     assert {path.name for path in tmp_path.iterdir()} == {
@@ -239,7 +240,7 @@ def test_an_error_between_two_steps_keeps_the_state_and_one_within_does_not(
 
     for point, kept_step in (("in a validation", 2), ("before the average follows", 2)):
         out = tmp_path / point
-        owner, name, _ = POINTS[point]
+        owner, name, *_ = POINTS[point]
         with monkeypatch.context() as patch:
             stop(patch, owner, name, 3 if "average" in point else 1, fail)
             with pytest.raises(TrainingError, match=r"mixing process ended.*--resume and fewer"):
