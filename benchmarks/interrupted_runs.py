@@ -55,6 +55,8 @@ def stopped(given: list[str], name: str, group: bool, after: float) -> dict[str,
         send = os.killpg if group else os.kill
         send(process.pid, getattr(signal, name))
         _, said = process.communicate(timeout=120)
+    if process.returncode == 0:  # on its way out: what it had to do was done
+        name = "none"
     errors = [line for line in said.splitlines() if "error: " in line]
     return {
         **{"signal": name, "group": group, "after": round(after, 2), "code": process.returncode},
