@@ -18,7 +18,8 @@ from core.files import claim
 from core.interrupts import held
 from core.registry import Registry
 from core.resume import Progress
-from core.training_run import MAX_BAD_STEPS, TrainingRun, TrainRequest, mean_improvement
+from core.training_request import TrainRequest
+from core.training_run import MAX_BAD_STEPS, TrainingRun, mean_improvement
 
 __all__ = ["TrainRequest", "TrainResult", "fit"]
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -25,9 +25,7 @@ from core.instrument import Instrument
 from core.registry import Registry
 from core.training_labels import LearnedConditions, labels, mean_size
 from core.training_parent import Parent
-
-if TYPE_CHECKING:
-    from core.training_run import Arguments, TrainRequest
+from core.training_request import Arguments, TrainRequest
 
 log = logging.getLogger(__name__)
 
