@@ -69,13 +69,15 @@ def feed(
         collate_fn=_as_it_is,
         worker_init_fn=leave_to_parent,
     )
-    with starting_workers():
-        batches = iter(loader)
-    for fed in batches:
+
+    def opened(fed: Fed) -> Batch:
         skipped.add(fed.skipped)
         if isinstance(fed.made, TimbresepError):
             raise fed.made
-        yield fed.made
+        return fed.made
+
+    with starting_workers():
+        return map(opened, loader)  # no generator, which an interrupt would end
 
 
 def _as_it_is(fed: Any) -> Any:
