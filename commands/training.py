@@ -34,15 +34,13 @@ from commands.options import (
 )
 from core.console import make_console, show_note
 from core.errors import ConfigError
+from core.notation import parse_yaml
 from core.progress import progress
 from core.registry import Registry
 
 if TYPE_CHECKING:
     from core.trainer import TrainResult
 
-
-BAD_VALUE = (ValueError, TypeError, LookupError, AttributeError, ArithmeticError, RecursionError)
-"""What YAML's constructors raise of a value that is not of its tag, such as ``!!int ""``."""
 
 STATE = "resume.safetensors"
 
@@ -234,15 +232,13 @@ def show_training(result: TrainResult) -> None:
 
 
 def _arguments(given: list[str]) -> dict[str, int | float | bool | str]:
-    import yaml
-
     arguments = {}
     for item in given:
-        name, sign, value = item.partition("=")
+        name, sign, text = item.partition("=")
         if not sign:
             raise ConfigError(f"'{item}': expected NAME=VALUE", "such as --set hidden=128")
-        try:
-            arguments[name] = yaml.safe_load(value)
-        except (yaml.YAMLError, *BAD_VALUE) as error:
-            raise ConfigError(f"'{item}': the value is not a number, word or true/false") from error
+        value = parse_yaml(text, f"'{item}'")
+        if not isinstance(value, int | float | str):
+            raise ConfigError(f"'{item}': the value is not a number, word or true/false")
+        arguments[name] = value
     return arguments

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar, get_args
+from typing import TypeVar, get_args
 
 import pydantic
-import yaml
 
 from core.errors import ConfigError, nearest
 from core.files import atomic_write as atomic_write  # where most of the code looks for it
 from core.files import atomic_writes as atomic_writes
+from core.notation import parse_yaml
 
 
 class Model(pydantic.BaseModel):
@@ -20,21 +20,8 @@ class Model(pydantic.BaseModel):
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
 
-class UniqueKeyLoader(yaml.SafeLoader):
-    """YAML's safe loader, which would otherwise let the last of two equal keys win silently."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
-        """Build a mapping; a key that is there twice is a syntax error at its line."""
-        seen = set[Hashable]()
-        for key_node, _ in node.value:
-            key = self.construct_object(key_node, deep=True)
-            if isinstance(key, Hashable) and key in seen:
-                raise yaml.constructor.ConstructorError(
-                    None, None, f"key '{key}' is there twice", key_node.start_mark
-                )
-            seen |= {key} if isinstance(key, Hashable) else set()
-        return super().construct_mapping(node, deep)
-
+LARGEST = 250_000
+"""Bytes of a YAML file at most: a larger one takes seconds to be found wrong."""
 
 ModelType = TypeVar("ModelType", bound=Model)
 
@@ -51,18 +38,12 @@ def load_yaml(path: Path, model: type[ModelType]) -> ModelType:
             key (with the nearest known one), wrong type or value.
     """
     try:
+        if path.stat().st_size > LARGEST:
+            raise ConfigError(f"{path}: too large for a description (over {LARGEST // 1000} kB)")
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot read {path}: {error}") from error
-    try:
-        data = yaml.load(text, Loader=UniqueKeyLoader)  # noqa: S506 (it is a SafeLoader)
-    except (ValueError, RecursionError) as error:  # an impossible date; a thousand brackets
-        raise ConfigError(f"{path}: not valid YAML: {error}") from error
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = f"{path}:{mark.line + 1}" if mark else str(path)
-        problem = getattr(error, "problem", None) or "syntax error"
-        raise ConfigError(f"{where}: not valid YAML: {problem}") from error
+    data = parse_yaml(text, str(path))
     if not isinstance(data, Mapping):
         raise ConfigError(f"{path}: expected a mapping of keys to values at the top level")
     return parse(data, model, str(path))

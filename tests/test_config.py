@@ -8,6 +8,7 @@ import pytest
 
 from core.config import Model, load_yaml
 from core.errors import ConfigError
+from core.notation import parse_json
 
 
 class Inner(Model):
@@ -53,3 +54,36 @@ def test_errors_say_where(tmp_path: Path, text: str, expected: str) -> None:
 def test_missing_file_is_one_line(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"cannot read .*absent\.yaml"):
         load_yaml(tmp_path / "absent.yaml", Outer)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        '!!int ""',
+        "!!bool maybe",
+        "!!timestamp hello",
+        "2026-99-99",
+        '"\\UFFFFFFFF"',
+        "!!map x",
+        "9" * 5000,
+        "1" + ":59" * 80_000,
+        "[" * 5000,
+        "\x1b",
+    ],
+)
+def test_values_that_the_loader_cannot_make_are_errors_at_their_line(
+    tmp_path: Path, value: str
+) -> None:
+    with pytest.raises(ConfigError, match=r"some\.yaml:2: not valid YAML"):
+        load_yaml(write(tmp_path, f"stft: {{hop: 4}}\nmany: {value}"), Outer)
+
+
+def test_a_file_that_would_take_minutes_to_read_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="too large"):
+        load_yaml(write(tmp_path, "stft: {hop: 4}\n" * 100_000), Outer)
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "9" * 5000, "{", "\ufeff1"])
+def test_json_that_cannot_be_read_is_an_error(text: str) -> None:
+    with pytest.raises(ConfigError, match=r"^data: not valid JSON"):
+        parse_json(text, "data")
