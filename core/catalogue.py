@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from core.errors import PluginError, UnknownNameError, nearest
+from core.errors import PluginError, TimbresepError, UnknownNameError, nearest
 from core.hookspecs import BackboneSpec
 from core.instrument import Instrument
 
@@ -64,7 +64,7 @@ class Catalogue(Generic[Item]):
         for name, (owner, item) in self.items.items():
             try:
                 yield PluginRow(self.kind, name, owner, "ok", detail(item))
-            except PluginError as error:
+            except TimbresepError as error:
                 yield PluginRow(self.kind, name, owner, "broken", str(error))
         for name, owners in self.clashes.items():
             reason = "defined twice: by " + " and ".join(owners)

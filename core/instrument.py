@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import pydantic
 
 from core.config import Model, load_yaml
-from core.errors import ConfigError, PluginError
+from core.errors import ConfigError, DataError, PluginError
+from core.npy import read_vector
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
+LARGEST_DDSP = 1 << 28  # bytes; the largest size that is trained has 24 MB
 RESERVED = ("all", "residual")  # what `-i` and the outputs mean something else by
 
 
@@ -192,13 +194,29 @@ class Instrument:
             raise PluginError(f"plugin '{self.name}' ({self.folder}): '{name}' leaves its folder")
         return path
 
+    def verify(self) -> None:
+        """Check model and condition, which needs neither NumPy nor torch; errors as `condition`."""
+        self._vector()
+
     def verify_ddsp(self) -> None:
         """Check the DDSP file against the hash in `instrument.yaml`.
 
         Raises:
-            PluginError: it was cut or replaced, so the stored condition is not its own.
+            PluginError: it cannot be read; or it was cut or replaced, so the stored condition is
+                not its own.
         """
-        found = hashlib.sha256(self.ddsp_file.read_bytes()).hexdigest()
+        try:
+            if self.ddsp_file.stat().st_size > LARGEST_DDSP:
+                raise PluginError(
+                    f"plugin '{self.name}': {self.ddsp_file} is too large for a DDSP model",
+                    f"at most {LARGEST_DDSP >> 20} MiB",
+                )
+            with self.ddsp_file.open("rb") as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise PluginError(
+                f"plugin '{self.name}': cannot read {self.ddsp_file}: {error.strerror}"
+            ) from error
         if found != self.config.ddsp.sha256:
             raise PluginError(
                 f"plugin '{self.name}': {self.ddsp_file} does not match its sha256 in "
@@ -215,19 +233,14 @@ class Instrument:
         """
         import numpy as np
 
-        self.verify_ddsp()
+        return np.array(self._vector(), dtype=np.float32)
 
+    def _vector(self) -> list[float]:
+        """The values of `condition`."""
+        self.verify_ddsp()
         try:
-            vector = np.load(self.condition_file, allow_pickle=False)
-        except (OSError, ValueError, EOFError, MemoryError) as error:
+            return read_vector(self.condition_file)
+        except DataError as error:
             raise PluginError(
-                f"plugin '{self.name}': cannot read {self.condition_file}: {error}",
-                f"rebuild it with `condition build {self.name}`",
+                f"plugin '{self.name}': {error}", f"rebuild it with `condition build {self.name}`"
             ) from error
-        if vector.ndim != 1 or vector.dtype.kind != "f" or not np.isfinite(vector).all():
-            raise PluginError(
-                f"plugin '{self.name}': {self.condition_file} must hold one finite float vector, "
-                f"not {vector.dtype} of shape {vector.shape}",
-                f"rebuild it with `condition build {self.name}`",
-            )
-        return np.asarray(vector, dtype=np.float32)

@@ -23,6 +23,7 @@ import pluggy
 from core import hookspecs
 from core.catalogue import Catalogue, PluginRow
 from core.config import load_yaml
+from core.data.recipe import load as load_recipe
 from core.errors import CheckpointError, PluginError, TimbresepError, UnknownNameError, nearest
 from core.hookspecs import PROJECT, BackboneSpec, hookimpl
 from core.instrument import NAME, Instrument, plain
@@ -90,14 +91,20 @@ class Registry:
     # Arrival: each way in ends in one pluggy registration.
 
     def _register_directory(self, directory: Path) -> None:
-        if not directory.is_dir():
+        try:
+            folders = sorted(path for path in directory.iterdir() if path.name[0] not in "._")
+        except (FileNotFoundError, NotADirectoryError) as error:
             raise PluginError(
                 f"plugins folder {directory} does not exist",
                 f"create it, or correct --plugins-dir / {PLUGINS_VARIABLE}",
-            )
-        for path in sorted(directory.iterdir()):
-            if path.is_dir() and not path.name.startswith((".", "_")):
-                self._register_folder(path, str(path), "plugin")
+            ) from error
+        except OSError as error:
+            self._refuse("plugin", directory.name, str(directory), _reason(error))
+            return
+        for path in folders:
+            with self._isolated("plugin", path.name, str(path)):
+                if path.is_dir():
+                    self._register_folder(path, str(path), "plugin")
 
     def _register_folder(self, folder: Path, owner: str, kind: str) -> None:
         has_instrument = (folder / "instrument.yaml").is_file()
@@ -158,6 +165,7 @@ class Registry:
     def _collect_instrument(self, folder: Path, owner: str) -> None:
         with self._isolated("instrument", folder.name, owner):
             instrument = Instrument.from_folder(folder, owner)
+            load_recipe(instrument.recipe_file)  # or training would meet what is wrong with it
             self._refuse_taken_aliases(instrument)
             self._instruments.add(instrument.name, owner, instrument)
 
@@ -221,8 +229,8 @@ class Registry:
             log.warning("'%s' is taken for '%s'; there is also %s", alias, chosen.name, also)
 
     def _describe(self, instrument: Instrument) -> str:
-        """What `list` says of a working instrument; an error when its model was swapped."""
-        instrument.verify_ddsp()
+        """What `list` says of a working instrument; an error when a file of it is unusable."""
+        instrument.verify()
         span = instrument.f0_range
         pitch = f"{span[0]:.0f}–{span[1]:.0f} Hz" if span else "unpitched"
         aliases = [alias for alias in instrument.aliases if alias not in self._instruments.items]
@@ -303,13 +311,17 @@ class _Isolation:
     def __exit__(self, kind: type[BaseException] | None, error: Any, _: object) -> bool:
         if not isinstance(error, Exception | SystemExit):
             return False
-        reason = (
-            str(error)
-            if isinstance(error, TimbresepError)
-            else (f"{type(error).__name__}: {error}")
-        )
-        self.registry._refuse(self.kind, self.name, self.owner, reason)
+        self.registry._refuse(self.kind, self.name, self.owner, _reason(error))
         return True
+
+
+def _reason(error: Exception | SystemExit) -> str:
+    """Why a plugin is broken, in words."""
+    if isinstance(error, TimbresepError):
+        return str(error)
+    if isinstance(error, OSError) and error.strerror:
+        return f"cannot read {error.filename or 'it'}: {error.strerror}"
+    return f"{type(error).__name__}: {error}"
 
 
 def _import_folder(folder: Path) -> ModuleType:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -46,6 +47,23 @@ def test_list_shows_what_works_and_what_does_not(
     assert "rnn_mask" in shown
     horn = next(line for line in shown.splitlines() if " horn " in line)
     assert "broken" in horn
+
+
+def test_list_shows_foreign_text_escaped(
+    root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "strangers" / "horn\x1b[2J"
+    shutil.copytree(root / "plugins/instruments/flute", folder)
+    text = (folder / "instrument.yaml").read_text()
+    text = text.replace("name: flute", "name: horn").replace("aliases: [", "aliases: [] # [")
+    changed = text.replace("weights: MIT", 'weights: "\\e[31mMIT\\u202e"')
+    assert changed != text
+    (folder / "instrument.yaml").write_text(changed)
+    assert cli.main(["list", "--plugins-dir", str(folder.parent)]) == 0
+    out = capsys.readouterr().out
+    assert r"\x1b[31mMIT\u202e" in out
+    assert "\x1b" not in out
+    assert "\u202e" not in out
 
 
 def test_separate_writes_stems(given: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -105,6 +105,8 @@ def with_text(name: str, text: str) -> Callable[[Path], None]:
         (without_file("recipe.yaml"), "recipe.yaml is missing"),
         (without_file("instrument.yaml"), "neither instrument.yaml nor __init__.py"),
         (with_text("instrument.yaml", "name: oboe\nf0_rnage: [1, 2]\n"), "f0_rnage"),
+        (with_text("recipe.yaml", "use: [a]\nvoice: !!int ''\n"), "recipe.yaml:2: not valid YAML"),
+        (with_text("condition.npy", "PK\x03\x04"), "condition.npy is no .npy file of a vector"),
         (with_text("__init__.py", "1 / 0"), "ZeroDivisionError: division by zero"),
         (
             with_text(
@@ -296,3 +298,25 @@ def test_observers_hear_of_steps(tmp_path: Path) -> None:
         m for n, m in sys.modules.items() if n.endswith("watcher") and hasattr(m, "heard")
     )
     assert module.heard == [(7, {"loss": 1.0})]
+
+
+@pytest.mark.parametrize("which", ["a plugin", "the folder of all", "a model"])
+def test_what_may_not_be_read_is_a_broken_row(
+    oboe: Path, monkeypatch: pytest.MonkeyPatch, which: str
+) -> None:
+    if which == "the folder of all":
+        name, where = "iterdir", oboe.parent
+    else:
+        name, where = "stat", oboe if which == "a plugin" else oboe / "ddsp.safetensors"
+    allowed = getattr(Path, name)
+
+    def refuse(path: Path, **given: bool) -> object:
+        if path == where or (which == "a plugin" and where in path.parents):
+            raise PermissionError(13, "Permission denied", str(path))
+        return allowed(path, **given)
+
+    monkeypatch.setattr(Path, name, refuse)
+    registry = Registry.load([oboe.parent])
+    (broken,) = [row for row in registry.rows() if row.status == "broken"]
+    assert "Permission denied" in broken.detail
+    assert registry.instruments(["violin"])

@@ -106,7 +106,7 @@ def source_table(listings: Sequence[Listing]) -> Table:
     side = _sides(listings)
     for listing in listings:
         on = [side[track.found.piece] for track in listing.tracks]
-        terms = sorted({track.found.licence for track in listing.tracks})
+        terms = sorted({shown(track.found.licence) for track in listing.tracks})
         view.add_row(
             shown(listing.source),
             f"{listing.kind.title}\n{shown(listing.place.root)}",
