@@ -33,6 +33,7 @@ try:
         PluginsDir,
         SeparatorName,
         Side,
+        Trust,
         checkpoint_path,
         hear,
         split_names,
@@ -112,9 +113,9 @@ def options(
 
 
 @app.command("list")
-def list_plugins(plugins_dir: PluginsDir = None) -> None:
+def list_plugins(plugins_dir: PluginsDir = None, trust: Trust = False) -> None:
     """Show every plugin and separator, and what is wrong with the broken ones."""
-    registry = Registry.load(plugins_dir or ())
+    registry = Registry.load(plugins_dir or (), trust=trust)
     view = Table("kind", "name", "status", "from", "about")
     for row in registry.rows():
         status = Text(row.status, "green" if row.status == "ok" else "red")
@@ -162,6 +163,7 @@ def separate(
     overwrite: Overwrite = False,
     device: Device = "auto",
     plugins_dir: PluginsDir = None,
+    trust: Trust = False,
 ) -> None:
     """Separate files into instruments: several of both in one run, the model loaded once."""
     from core.batch import Output, check, separate_batch
@@ -170,7 +172,16 @@ def separate(
     output = Output(out, format.value, subtype, residual, consistent, overwrite)
     start_logging()
     model, names = _open(
-        separator, checkpoint, instruments, device, plugins_dir, alone, passes, keep_tuning, notes
+        separator,
+        checkpoint,
+        instruments,
+        device,
+        plugins_dir,
+        trust,
+        alone,
+        passes,
+        keep_tuning,
+        notes,
     )
     check(output, names)
     with progress("separating") as update:
@@ -228,6 +239,7 @@ def evaluate(
     overwrite: Overwrite = False,
     device: Device = "auto",
     plugins_dir: PluginsDir = None,
+    trust: Trust = False,
 ) -> None:
     """Score a separator on multitracks, beside silence, the mixture and an oracle."""
     from core import evaluation
@@ -235,7 +247,7 @@ def evaluate(
 
     start_logging()
     source, root = evaluation.named_folder(tracks)
-    registry = Registry.load(plugins_dir or ())
+    registry = Registry.load(plugins_dir or (), trust=trust)
     plan = evaluation.Plan(
         checkpoint=checkpoint_path(registry, separator, checkpoint),
         instruments=tuple(split_names(instruments or ["all"])),
@@ -246,6 +258,7 @@ def evaluate(
         passes=passes,
         tuned=not keep_tuning,
         plugins=tuple(plugins_dir or ()),
+        trust=trust,
         heard=hear(notes or []),
     )
     with progress("evaluating") as update:
@@ -284,11 +297,14 @@ def export(
         Path, typer.Argument(help="File to write, such as separators/NAME.safetensors.")
     ],
     plugins_dir: PluginsDir = None,
+    trust: Trust = False,
 ) -> None:
     """Write a checkpoint in half precision, to ship it as a separator."""
     from core.checkpoint import export as export_checkpoint
 
-    digest = export_checkpoint(checkpoint, out, Registry.load(plugins_dir or ()).backbone)
+    digest = export_checkpoint(
+        checkpoint, out, Registry.load(plugins_dir or (), trust=trust).backbone
+    )
     console = make_console()
     console.print(f"wrote {out}; for the separators in registry.yaml:", soft_wrap=True)
     console.print(f"  {out.stem}: {{file: {out}, sha256: {digest}}}", soft_wrap=True)
@@ -300,6 +316,7 @@ def _open(
     instruments: list[str] | None,
     device: str,
     plugins_dir: list[Path] | None,
+    trust: bool,
     alone: bool,
     passes: int,
     keep_tuning: bool,
@@ -308,7 +325,7 @@ def _open(
     """The separator asked for, and the instruments as it calls them."""
     from core.opening import open_separator
 
-    registry = Registry.load(plugins_dir or ())
+    registry = Registry.load(plugins_dir or (), trust=trust)
     path = checkpoint_path(registry, separator, checkpoint)
     names = split_names(instruments or ["all"])
     how = device, not alone, passes, not keep_tuning

@@ -7,7 +7,16 @@ from typing import Annotated
 
 import typer
 
-from commands.options import Device, Instruments, Limit, Overwrite, PluginsDir, Side, split_names
+from commands.options import (
+    Device,
+    Instruments,
+    Limit,
+    Overwrite,
+    PluginsDir,
+    Side,
+    Trust,
+    split_names,
+)
 from core.console import make_console, show_error, start_logging
 from core.errors import ConfigError, TimbresepError
 from core.progress import progress
@@ -33,6 +42,7 @@ def ablate(
     overwrite: Overwrite = False,
     device: Device = "auto",
     plugins_dir: PluginsDir = None,
+    trust: Trust = False,
 ) -> None:
     """Score each instrument with true, swapped, shuffled and zero conditions."""
     from core import ablation
@@ -49,7 +59,7 @@ def ablate(
         )
     if out is not None:
         ablation.check_output(out, overwrite)
-    registry = Registry.load(plugins_dir or ())
+    registry = Registry.load(plugins_dir or (), trust=trust)
     path = given[0] if given else registry.separator_path()
     model, names = open_separator(path, registry, split_names(instruments or ["all"]), device)
     skipped: list[str] = []

@@ -12,6 +12,7 @@ from commands.options import (
     Overwrite,
     PluginsDir,
     Seed,
+    Trust,
     plugin_folder,
     split_names,
     split_numbers,
@@ -35,11 +36,12 @@ def show_conditions(
     png: Picture = None,
     overwrite: Overwrite = False,
     plugins_dir: PluginsDir = None,
+    trust: Trust = False,
 ) -> None:
     """Draw instruments' harmonics and tell how alike they are."""
     from core.condition import view
 
-    vectors = _vectors(names, plugins_dir)
+    vectors = _vectors(names, plugins_dir, trust)
     console = make_console()
     console.print(view.harmonics_table(vectors))
     if len(vectors) > 1:
@@ -57,11 +59,12 @@ def compare_conditions(
     png: Picture = None,
     overwrite: Overwrite = False,
     plugins_dir: PluginsDir = None,
+    trust: Trust = False,
 ) -> None:
     """Tell how near instruments' conditions are to each other."""
     from core.condition import view
 
-    vectors = _vectors(names or ["all"], plugins_dir)
+    vectors = _vectors(names or ["all"], plugins_dir, trust)
     console = make_console()
     console.print(view.similarity_table(vectors))
     if png:
@@ -78,11 +81,12 @@ def build_condition(
         str | None, typer.Option(help="MIDI numbers with commas between; all semitones if not.")
     ] = None,
     plugins_dir: PluginsDir = None,
+    trust: Trust = False,
 ) -> None:
     """Measure an instrument's condition on its DDSP model."""
     from core.plugin_files import build_condition as build
 
-    path = build(plugin_folder(plugin, plugins_dir), split_numbers(notes) if notes else None)
+    path = build(plugin_folder(plugin, plugins_dir, trust), split_numbers(notes) if notes else None)
     make_console().print(f"wrote {path}", soft_wrap=True)
 
 
@@ -104,10 +108,11 @@ def condition_from_audio(
     seed: Seed = 0,
     overwrite: Overwrite = False,
     plugins_dir: PluginsDir = None,
+    trust: Trust = False,
 ) -> None:
     """Make an instrument out of a few solo notes: voice, condition and plugin folder."""
     console = make_console(stderr=True)
-    registry = Registry.load(plugins_dir or ())
+    registry = Registry.load(plugins_dir or (), trust=trust)
     from core.condition.few_notes import expected_seconds, from_notes
 
     wait = expected_seconds(notes, seconds, len(registry.instruments()))
@@ -142,9 +147,9 @@ def condition_from_audio(
     )
 
 
-def _vectors(names: list[str], plugins_dir: list[Path] | None) -> Vectors:
+def _vectors(names: list[str], plugins_dir: list[Path] | None, trust: bool) -> Vectors:
     """Conditions of the instruments named."""
-    registry = Registry.load(plugins_dir or ())
+    registry = Registry.load(plugins_dir or (), trust=trust)
     wanted = split_names(names)
     chosen = registry.instruments(None if wanted == ["all"] else wanted)
     return {item.name: item.condition() for item in chosen}

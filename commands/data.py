@@ -17,6 +17,7 @@ from commands.options import (
     Side,
     TrackCount,
     TrackSeconds,
+    Trust,
     plugin_folder,
     split_names,
     split_roots,
@@ -62,6 +63,7 @@ def check_data(
         typer.Option("--decode", help="Decode every stem to its end: finds cut and damaged files."),
     ] = False,
     plugins_dir: PluginsDir = None,
+    trust: Trust = False,
 ) -> None:
     """Say what a training run would find: tracks, minutes, faults, licences, what is missing."""
     from core.data import check
@@ -70,7 +72,7 @@ def check_data(
 
     start_logging()
     names, instruments, everyone, sources, roots = _asked(
-        folders, plugin, source, data, plugins_dir
+        folders, plugin, source, data, plugins_dir, trust
     )
     listings = list_sources(instruments, everyone, sources, roots)
     console, said = make_console(), make_console(stderr=True)
@@ -109,12 +111,15 @@ def prepare_data(
     source: Sources = None,
     data: Data = None,
     plugins_dir: PluginsDir = None,
+    trust: Trust = False,
 ) -> None:
     """Render, decode and sum now what training would otherwise do when it starts."""
     from core.data.build import build_tracks
     from core.data.user_cache import default_cache
 
-    _, instruments, everyone, sources, roots = _asked(folders, plugin, source, data, plugins_dir)
+    _, instruments, everyone, sources, roots = _asked(
+        folders, plugin, source, data, plugins_dir, trust
+    )
     with progress("preparing") as update:
         tracks = build_tracks(
             instruments,
@@ -140,6 +145,7 @@ def show_data(
     overwrite: Overwrite = False,
     seed: Seed = 0,
     plugins_dir: PluginsDir = None,
+    trust: Trust = False,
 ) -> None:
     """Write what a training batch sounds and looks like: WAV and PNG."""
     from core.data import show
@@ -147,9 +153,9 @@ def show_data(
     from core.data.mix_config import MixConfig
 
     names, instruments, everyone, sources, roots = _asked(
-        folders, plugin, source, data, plugins_dir
+        folders, plugin, source, data, plugins_dir, trust
     )
-    settings = Registry.load(plugins_dir or ()).config.training
+    settings = Registry.load(plugins_dir or (), trust=trust).config.training
     config = MixConfig(
         seconds=settings.seconds, channels=settings.channels, targets=settings.targets
     )
@@ -172,9 +178,10 @@ def _asked(
     source: list[str] | None,
     data: list[str] | None,
     plugins_dir: list[Path] | None,
+    trust: bool,
 ) -> tuple[list[str], list[Instrument], list[Instrument], list[str] | None, dict[str, Path]]:
     """Names, instruments, all instruments, sources and folders that a command is about."""
-    registry = Registry.load(plugins_dir or ())
+    registry = Registry.load(plugins_dir or (), trust=trust)
     wanted = split_names(plugin or ["all"])
     instruments = registry.instruments(None if wanted == ["all"] else wanted)
     names = [instrument.name for instrument in instruments]
@@ -209,6 +216,7 @@ def render_tracks(
     ] = 0.0,
     seed: Seed = 0,
     plugins_dir: PluginsDir = None,
+    trust: Trust = False,
 ) -> None:
     """Render multitracks from scores with soundfonts, or with recorded notes."""
     from core.data.build import render_set
@@ -220,7 +228,9 @@ def render_tracks(
     if licence and not samples:
         raise ConfigError("--licence states the terms of --samples", "give both, or neither")
     names = split_names(instruments or ["all"])
-    chosen = Registry.load(plugins_dir or ()).instruments(None if names == ["all"] else names)
+    chosen = Registry.load(plugins_dir or (), trust=trust).instruments(
+        None if names == ["all"] else names
+    )
     if samples and names == ["all"]:
         chosen = [item for item in chosen if (samples / item.name).is_dir()] or chosen
     with progress("rendering") as update:
@@ -253,12 +263,15 @@ def render_virtual(
     workers: RenderWorkers = None,
     seed: Seed = 0,
     plugins_dir: PluginsDir = None,
+    trust: Trust = False,
 ) -> None:
     """Render multitracks of virtual instruments, blended of two each, to train on."""
     from core.data.stranger_sets import render_virtual_set
 
     names = split_names(instruments or ["all"])
-    chosen = Registry.load(plugins_dir or ()).instruments(None if names == ["all"] else names)
+    chosen = Registry.load(plugins_dir or (), trust=trust).instruments(
+        None if names == ["all"] else names
+    )
     with progress("rendering") as update:
         folders = render_virtual_set(
             chosen,
@@ -293,12 +306,15 @@ def render_guests(
     workers: RenderWorkers = None,
     seed: Seed = 0,
     plugins_dir: PluginsDir = None,
+    trust: Trust = False,
 ) -> None:
     """Render multitracks of instruments that no plugin is for, to train on."""
     from core.data.stranger_sets import GUESTS, render_guest_set
 
     names = split_names(instruments or ["all"])
-    chosen = Registry.load(plugins_dir or ()).instruments(None if names == ["all"] else names)
+    chosen = Registry.load(plugins_dir or (), trust=trust).instruments(
+        None if names == ["all"] else names
+    )
     with progress("rendering") as update:
         folders = render_guest_set(
             chosen,
@@ -325,12 +341,13 @@ def render_solos(
     ] = None,
     seed: Seed = 0,
     plugins_dir: PluginsDir = None,
+    trust: Trust = False,
 ) -> None:
     """Render the solos that an instrument's recipe describes, for `ddsp train`."""
     from core.voice.solos import render_voice_solos
 
     start_logging()
     files = render_voice_solos(
-        plugin_folder(instrument, plugins_dir) / "recipe.yaml", out, seed, minutes
+        plugin_folder(instrument, plugins_dir, trust) / "recipe.yaml", out, seed, minutes
     )
     make_console().print(f"{len(files)} files in {out}", soft_wrap=True)

@@ -9,7 +9,15 @@ from typing import Annotated
 import typer
 
 from commands.numbers import MANY, number, whole
-from commands.options import MaxMinutes, Overwrite, PluginsDir, Seed, plugin_folder, resumable
+from commands.options import (
+    MaxMinutes,
+    Overwrite,
+    PluginsDir,
+    Seed,
+    Trust,
+    plugin_folder,
+    resumable,
+)
 from core.config import load_yaml
 from core.console import make_console
 from core.instrument import InstrumentConfig
@@ -68,6 +76,7 @@ def train_ddsp(
     device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
     overwrite: Overwrite = False,
     plugins_dir: PluginsDir = None,
+    trust: Trust = False,
 ) -> None:
     """Train an instrument's DDSP model on solo recordings and write its model card."""
     from core.voice.training import STATE, VoiceSettings, run_folder, train_voice
@@ -75,7 +84,7 @@ def train_ddsp(
     settings = VoiceSettings(
         steps, minutes, batch, seconds, seed, size.value if size else None, reverb
     )
-    folder = plugin_folder(plugin, plugins_dir)
+    folder = plugin_folder(plugin, plugins_dir, trust)
     run = out or run_folder(load_yaml(folder / "instrument.yaml", InstrumentConfig), engine.value)
     common = {"run": run, "overwrite": overwrite, "resume": resume}
     if engine is Engine.magenta:
@@ -111,12 +120,13 @@ def resynthesise(
     no_reverb: Annotated[bool, typer.Option("--no-reverb", help="Play dry.")] = False,
     overwrite: Overwrite = False,
     plugins_dir: PluginsDir = None,
+    trust: Trust = False,
 ) -> None:
     """Play the pitch and loudness of a recording with an instrument's voice."""
     from core.voice.resynthesis import resynthesise_file
 
     seconds = resynthesise_file(
-        plugin_folder(plugin, plugins_dir),
+        plugin_folder(plugin, plugins_dir, trust),
         audio,
         out,
         semitones=transpose,
@@ -144,11 +154,12 @@ def import_ddsp(
     ] = None,
     overwrite: Overwrite = False,
     plugins_dir: PluginsDir = None,
+    trust: Trust = False,
 ) -> None:
     """Make a TensorFlow checkpoint of Magenta's solo_instrument an instrument's voice."""
     from core.voice.magenta import import_voice
 
-    folder = plugin_folder(plugin, plugins_dir)
+    folder = plugin_folder(plugin, plugins_dir, trust)
     with progress("importing") as update:
         made = import_voice(checkpoint, folder, solos=solos, overwrite=overwrite, report=update)
     console = make_console()
@@ -170,9 +181,10 @@ def export_ddsp(
     out: Annotated[Path, typer.Argument(help="New folder for the checkpoint and its gin file.")],
     plugin: Plugin,
     plugins_dir: PluginsDir = None,
+    trust: Trust = False,
 ) -> None:
     """Write an instrument's voice as a TensorFlow checkpoint that Magenta's ddsp goes on from."""
     from core.voice.magenta import export_voice
 
-    path = export_voice(plugin_folder(plugin, plugins_dir), out)
+    path = export_voice(plugin_folder(plugin, plugins_dir, trust), out)
     make_console().print(f"wrote {path}.index and operative_config-0.gin", soft_wrap=True)

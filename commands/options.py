@@ -33,7 +33,13 @@ PluginsDir = Annotated[
     list[Path] | None,
     typer.Option(
         help="Folder of plugin folders, besides the bundled ones and those in $TIMBRESEP_PLUGINS; "
-        "repeatable."
+        "repeatable. Python in them runs with --trust alone."
+    ),
+]
+Trust = Annotated[
+    bool,
+    typer.Option(
+        "--trust", help="Run the Python in folders of plugins: it can do whatever you can."
     ),
 ]
 Instruments = Annotated[
@@ -151,11 +157,11 @@ def hear(given: list[str]) -> dict[str, NDArray[np.float32]]:
     return {name: heard_notes.from_files(paths) for name, paths in files.items()}
 
 
-def plugin_folder(plugin: str, plugins_dir: list[Path] | None) -> Path:
+def plugin_folder(plugin: str, plugins_dir: list[Path] | None, trust: bool = False) -> Path:
     """A plugin's folder, by path or name; a path may lead to one that is not complete yet."""
     if (Path(plugin) / "instrument.yaml").is_file():
         return Path(plugin)
-    return Registry.load(plugins_dir or ()).instruments([plugin])[0].folder
+    return Registry.load(plugins_dir or (), trust=trust).instruments([plugin])[0].folder
 
 
 def checkpoint_path(registry: Registry, separator: str | None, checkpoint: Path | None) -> Path:

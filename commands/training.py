@@ -25,6 +25,7 @@ from commands.options import (
     Seed,
     SeparatorName,
     Sources,
+    Trust,
     ValidateEvery,
     Workers,
     checkpoint_path,
@@ -115,11 +116,12 @@ def train(
         number(help="Weight of the loss when stems share the mixture.", least=0, most=1),
     ] = 0.0,
     plugins_dir: PluginsDir = None,
+    trust: Trust = False,
 ) -> None:
     """Train a separator for one instrument, or one for many."""
     from core import trainer
 
-    registry = Registry.load(plugins_dir or ())
+    registry = Registry.load(plugins_dir or (), trust=trust)
     names = split_names(plugin)
     if not names:
         raise ConfigError("--plugin names no instrument", "such as --plugin violin, or all")
@@ -179,6 +181,7 @@ def adapt(
     resume: Resume = False,
     device: Device = "auto",
     plugins_dir: PluginsDir = None,
+    trust: Trust = False,
 ) -> None:
     """Make a trained separator better at one instrument, known or new; all others stay as they are.
 
@@ -186,7 +189,7 @@ def adapt(
     """
     from core import trainer
 
-    registry = Registry.load(plugins_dir or ())
+    registry = Registry.load(plugins_dir or (), trust=trust)
     names = [item.name for item in registry.instruments(split_names([plugin]))]
     if resume and out is None:
         raise ConfigError("--resume needs --out", "name the run folder to go on with")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
@@ -13,13 +14,31 @@ from core.instrument import Instrument
 
 @dataclass(frozen=True)
 class PluginRow:
-    """One line of `list`: `status` is "ok" or "broken", and `detail` says why or what."""
+    """One line of `list`: `status` is "ok", "broken" or "not run"; `detail` says why or what."""
 
     kind: str
     name: str
     owner: str
     status: str
     detail: str
+
+
+@contextmanager
+def isolated(rows: list[PluginRow], kind: str, name: str, owner: str) -> Iterator[None]:
+    """Turn whatever a plugin raises into a broken row, added to `rows`, that keeps the reason."""
+    try:
+        yield
+    except (Exception, SystemExit) as error:  # noqa: BLE001 — a stranger's code may raise anything
+        rows.append(PluginRow(kind, name, owner, "broken", reason(error)))
+
+
+def reason(error: Exception | SystemExit) -> str:
+    """Why a plugin is broken, in words."""
+    if isinstance(error, TimbresepError):
+        return str(error)
+    if isinstance(error, OSError) and error.strerror:
+        return f"cannot read {error.filename or 'it'}: {error.strerror}"
+    return f"{type(error).__name__}: {error}"
 
 
 Item = TypeVar("Item", Instrument, BackboneSpec)

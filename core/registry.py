@@ -9,24 +9,24 @@ from __future__ import annotations
 
 import hashlib
 import importlib.metadata
-import importlib.util
 import logging
 import os
-import sys
 from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
-from types import ModuleType
-from typing import Any, cast
+from typing import cast
 
 import pluggy
 
 from core import hookspecs
-from core.catalogue import Catalogue, PluginRow
+from core.catalogue import Catalogue, Item, PluginRow, isolated, reason
 from core.config import load_yaml
 from core.data.recipe import load as load_recipe
-from core.errors import CheckpointError, PluginError, TimbresepError, UnknownNameError, nearest
-from core.hookspecs import PROJECT, BackboneSpec, hookimpl
+from core.errors import CheckpointError, PluginError, UnknownNameError, nearest
+from core.hookspecs import PROJECT, BackboneSpec
 from core.instrument import NAME, Instrument, plain
+from core.plugin_import import PYTHON, InstrumentFolder, import_folder
 from core.registry_config import RegistryConfig
 
 log = logging.getLogger(__name__)
@@ -34,6 +34,8 @@ log = logging.getLogger(__name__)
 ROOT = Path(__file__).resolve().parents[1]
 REGISTRY_FILE = ROOT / "registry.yaml"
 PLUGINS_VARIABLE = "TIMBRESEP_PLUGINS"
+NOT_RUN = "not run"
+TRUST = "--trust runs it, and so does its folder under 'trusted' in registry.yaml"
 ENTRY_POINT_GROUPS = ("timbresep.instruments", "timbresep.backbones")
 
 
@@ -43,10 +45,12 @@ class Registry:
     Use `Registry.load`.
     """
 
-    def __init__(self, config: RegistryConfig, folder: Path) -> None:
+    def __init__(self, config: RegistryConfig, folder: Path, trust: bool = False) -> None:
         self.config = config
         self.folder = folder
+        self._trust_all = trust
         self.broken: list[PluginRow] = []
+        self._python: list[PluginRow] = []  # of others than the bundled plugins
         self._deaf: set[str] = set()  # observers that failed
         self._told: set[str] = set()  # aliases whose choice was told
         self._instruments: Catalogue[Instrument] = Catalogue("instrument")
@@ -56,20 +60,28 @@ class Registry:
 
     @classmethod
     def load(
-        cls, plugins_dirs: Sequence[Path] = (), registry_file: Path = REGISTRY_FILE
+        cls,
+        plugins_dirs: Sequence[Path] = (),
+        registry_file: Path = REGISTRY_FILE,
+        trust: bool = False,
     ) -> Registry:
         """Read the registry file and gather plugins.
+
+        Folders that are data run nothing. Python in `plugins_dirs` and the variable's folders is
+        a row until it is trusted; bundled and installed plugins are.
 
         Args:
             plugins_dirs: folders of plugin folders, besides those in the environment variable
                 `TIMBRESEP_PLUGINS` (separated as in PATH).
             registry_file: the index.
+            trust: run the Python in all of these folders, and not only in those that the index
+                trusts.
 
         Raises:
             ConfigError: the registry file is invalid.
             PluginError: a plugins folder does not exist.
         """
-        registry = cls(load_yaml(registry_file, RegistryConfig), registry_file.parent)
+        registry = cls(load_yaml(registry_file, RegistryConfig), registry_file.parent, trust)
         for kind, shelf in (
             ("instrument", registry.config.instruments),
             ("backbone", registry.config.backbones),
@@ -77,7 +89,9 @@ class Registry:
             for name in shelf.enabled:
                 if NAME.fullmatch(name):
                     path = registry.folder / shelf.folder / name
-                    registry._register_folder(path, f"bundled {shelf.folder / name}", kind)
+                    with registry._isolated(kind, name, str(path)):
+                        owner = f"bundled {shelf.folder / name}"
+                        registry._register_folder(path, owner, kind, trusted=True)
                 else:
                     registry._refuse(kind, name, str(registry_file), "not a valid plugin name")
         variable = os.environ.get(PLUGINS_VARIABLE, "")
@@ -99,16 +113,16 @@ class Registry:
                 f"create it, or correct --plugins-dir / {PLUGINS_VARIABLE}",
             ) from error
         except OSError as error:
-            self._refuse("plugin", directory.name, str(directory), _reason(error))
+            self._refuse("plugin", directory.name, str(directory), reason(error))
             return
         for path in folders:
             with self._isolated("plugin", path.name, str(path)):
                 if path.is_dir():
-                    self._register_folder(path, str(path), "plugin")
+                    self._register_folder(path, str(path), "plugin", self._trusted(path))
 
-    def _register_folder(self, folder: Path, owner: str, kind: str) -> None:
+    def _register_folder(self, folder: Path, owner: str, kind: str, trusted: bool) -> None:
         has_instrument = (folder / "instrument.yaml").is_file()
-        has_python = (folder / "__init__.py").is_file()
+        has_python = (folder / PYTHON).is_file()
         if not has_instrument and not has_python:
             reason = (
                 "no such folder"
@@ -119,11 +133,22 @@ class Registry:
             return
         if has_instrument:
             with self._isolated(kind, folder.name, owner):
-                self._manager.register(_InstrumentFolder(folder), owner)
+                self._manager.register(InstrumentFolder(folder), owner)
         if has_python:
+            python = f"{owner} (Python)" if has_instrument else owner
+            row = partial(PluginRow, kind, folder.name, python)
+            if not trusted:
+                self._python.append(row(NOT_RUN, "Python, not run: --trust"))
+                return
             with self._isolated(kind, folder.name, owner):
-                module = _import_folder(folder)
-                self._register_object(module, f"{owner} (Python)" if has_instrument else owner)
+                self._register_object(import_folder(folder), python)
+                if kind == "plugin":
+                    self._python.append(row("ok", "Python, trusted"))
+
+    def _trusted(self, folder: Path) -> bool:
+        """Whether the Python in a folder of somebody's may run."""
+        known = ((self.folder / path).resolve() for path in self.config.trusted)
+        return self._trust_all or any(folder.resolve().is_relative_to(path) for path in known)
 
     def _register_entry_points(self) -> None:
         for group in ENTRY_POINT_GROUPS:
@@ -135,7 +160,7 @@ class Registry:
                     location = getattr(plugin, "__file__", None)
                     folder = Path(location).parent if location else None
                     if folder and (folder / "instrument.yaml").is_file():
-                        self._manager.register(_InstrumentFolder(folder), owner)
+                        self._manager.register(InstrumentFolder(folder), owner)
                         owner += " (Python)"
                     self._register_object(plugin, owner)
 
@@ -179,19 +204,44 @@ class Registry:
                     "choose another in its instrument.yaml",
                 )
 
-    def _isolated(self, kind: str, name: str, owner: str) -> _Isolation:
-        return _Isolation(self, kind, name, owner)
+    def _isolated(self, kind: str, name: str, owner: str) -> AbstractContextManager[None]:
+        return isolated(self.broken, kind, name, owner)
 
     def _refuse(self, kind: str, name: str, owner: str, reason: str) -> None:
         self.broken.append(PluginRow(kind, name, owner, "broken", reason))
 
+    def _why(self, name: str) -> None:
+        """Raise PluginError when a plugin of that name is of no use."""
+        for row in self.broken:
+            if row.name == name:
+                raise PluginError(f"plugin '{name}' ({row.owner}) is broken: {row.detail}")
+        for row in self._not_run:
+            if row.name == name:
+                raise PluginError(
+                    f"plugin '{name}' ({row.owner}) is Python that was not run", TRUST
+                )
+
+    @property
+    def _not_run(self) -> list[PluginRow]:
+        return [row for row in self._python if row.status == NOT_RUN]
+
+    def _find(self, catalogue: Catalogue[Item], name: str) -> Item:
+        """As `Catalogue.get`; the message tells of Python that was not run."""
+        try:
+            return catalogue.get(name)
+        except UnknownNameError as error:
+            folders = ", ".join(row.owner for row in self._not_run)
+            more = f"; Python that was not run may have it: {folders} (--trust)" if folders else ""
+            raise UnknownNameError(error.message + more, error.hint) from error
+
     # Questions.
 
     def rows(self) -> list[PluginRow]:
-        """Every plugin found, working or broken."""
+        """Every plugin found, working or broken, and Python in folders."""
         return [
             *self._instruments.rows(self._describe),
             *self._backbones.rows(lambda spec: spec.summary),
+            *self._python,
             *self.broken,
         ]
 
@@ -214,10 +264,8 @@ class Registry:
                 if wanted in instrument.aliases:
                     self._tell_choice(wanted, instrument)
                     return instrument
-            for row in self.broken:
-                if row.name == wanted:
-                    raise PluginError(f"plugin '{wanted}' ({row.owner}) is broken: {row.detail}")
-        return self._instruments.get(wanted)
+            self._why(wanted)
+        return self._find(self._instruments, wanted)
 
     def _tell_choice(self, alias: str, chosen: Instrument) -> None:
         """Say what an alias is taken for where other instruments, too, are called something so."""
@@ -239,10 +287,9 @@ class Registry:
 
     def backbone(self, name: str) -> BackboneSpec:
         """A backbone by name; errors as for `instruments`."""
-        for row in self.broken:
-            if row.name == name and name not in self._backbones.items:
-                raise PluginError(f"plugin '{name}' ({row.owner}) is broken: {row.detail}")
-        return self._backbones.get(name)
+        if name not in self._backbones.items:
+            self._why(name)
+        return self._find(self._backbones, name)
 
     def backbones(self) -> list[BackboneSpec]:
         """All working backbones."""
@@ -286,60 +333,3 @@ class Registry:
                 if len(self.broken) > known:
                     self._deaf.add(hook.plugin_name)
                     log.warning("%s: %s", hook.plugin_name, self.broken[-1].detail)
-
-
-class _InstrumentFolder:
-    """An instrument folder as a pluggy plugin: no Python of its own needed."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    @hookimpl
-    def timbresep_instruments(self) -> list[Path]:
-        return [self.folder]
-
-
-class _Isolation:
-    """Turns whatever a plugin raises into a broken row that keeps the reason."""
-
-    def __init__(self, registry: Registry, kind: str, name: str, owner: str) -> None:
-        self.registry, self.kind, self.name, self.owner = registry, kind, name, owner
-
-    def __enter__(self) -> None:
-        return None
-
-    def __exit__(self, kind: type[BaseException] | None, error: Any, _: object) -> bool:
-        if not isinstance(error, Exception | SystemExit):
-            return False
-        self.registry._refuse(self.kind, self.name, self.owner, _reason(error))
-        return True
-
-
-def _reason(error: Exception | SystemExit) -> str:
-    """Why a plugin is broken, in words."""
-    if isinstance(error, TimbresepError):
-        return str(error)
-    if isinstance(error, OSError) and error.strerror:
-        return f"cannot read {error.filename or 'it'}: {error.strerror}"
-    return f"{type(error).__name__}: {error}"
-
-
-def _import_folder(folder: Path) -> ModuleType:
-    """Import a plugin folder's `__init__.py` under a name of its own."""
-    digest = hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:8]
-    name = f"timbresep_plugin_{digest}_{folder.name}"
-    if name in sys.modules:
-        return sys.modules[name]
-    spec = importlib.util.spec_from_file_location(
-        name, folder / "__init__.py", submodule_search_locations=[str(folder)]
-    )
-    if spec is None or spec.loader is None:
-        raise PluginError(f"cannot import {folder / '__init__.py'}")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[name]
-        raise
-    return module

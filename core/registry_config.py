@@ -59,10 +59,18 @@ class TrainingDefaults(Model):
 
 
 class RegistryConfig(Model):
-    """`registry.yaml`, validated. Paths are relative to the file."""
+    """`registry.yaml`, validated. Paths are relative to the file.
+
+    Attributes:
+        instruments, backbones: the bundled plugins.
+        trusted: folders of plugins, or of folders of them, whose Python runs without `--trust`.
+        separators, default_separator: what ships, and what is taken unless told otherwise.
+        training: what `train` uses.
+    """
 
     instruments: Shelf
     backbones: Shelf
+    trusted: list[Path] = []
     separators: dict[str, ShippedSeparator] = {}
     default_separator: str | None = None
     training: TrainingDefaults

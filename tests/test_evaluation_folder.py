@@ -46,7 +46,7 @@ def given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def run(out: str | None = "out", **options: object) -> Evaluation:
     checkpoint, earlier = Path("model.safetensors"), options.pop("earlier", None)
-    plan = Plan(checkpoint, earlier=earlier, bsseval=options.pop("bsseval", None))
+    plan = Plan(checkpoint, earlier=earlier, bsseval=options.pop("bsseval", None), trust=True)
     instruments = Registry.load().instruments()
     return evaluate_folder(
         plan, Path("tracks"), instruments, out=Path(out) if out else None, **options

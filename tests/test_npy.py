@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import struct
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -37,6 +36,7 @@ def test_what_numpy_saves_comes_back(tmp_path: Path, kind: str) -> None:
     np.testing.assert_array_equal(np.array(read_vector(tmp_path / "v.npy"), kind), vector)
 
 
+@pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize(
     "data",
     [
@@ -62,6 +62,5 @@ def test_what_numpy_saves_comes_back(tmp_path: Path, kind: str) -> None:
 )
 def test_anything_else_is_one_error(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "v.npy").write_bytes(data)
-    with warnings.catch_warnings(), pytest.raises(DataError, match=r"v\.npy"):
-        warnings.simplefilter("error")
+    with pytest.raises(DataError, match=r"v\.npy"):
         read_vector(tmp_path / "v.npy")

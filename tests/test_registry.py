@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import re
 import shutil
 import sys
 from collections.abc import Callable
@@ -63,7 +64,51 @@ def test_the_environment_variable_names_folders(
 def test_a_python_folder_brings_a_backbone(tmp_path: Path) -> None:
     (tmp_path / "toy").mkdir()
     (tmp_path / "toy" / "__init__.py").write_text(BACKBONE)
-    assert Registry.load([tmp_path]).backbone("toy").summary == "a toy"
+    assert Registry.load([tmp_path], trust=True).backbone("toy").summary == "a toy"
+
+
+@pytest.mark.parametrize("way", ["folder", "variable"])
+def test_python_in_a_folder_runs_only_when_it_is_trusted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    folder, ran = tmp_path / "plugins" / "toy", tmp_path / "ran"
+    folder.mkdir(parents=True)
+    (folder / "__init__.py").write_text(f"open({str(ran)!r}, 'w').close()\n{BACKBONE}")
+    folders = [folder.parent] if way == "folder" else []
+    if way == "variable":
+        monkeypatch.setenv(PLUGINS_VARIABLE, str(folder.parent))
+    registry = Registry.load(folders)
+    assert not ran.exists()
+    assert detail(registry, "toy") == [("not run", "Python, not run: --trust")]
+    with pytest.raises(PluginError, match=r"'toy'.*was not run.*--trust"):
+        registry.backbone("toy")
+    with pytest.raises(UnknownNameError, match="Python that was not run may have it"):
+        registry.backbone("toys")
+    registry = Registry.load(folders, trust=True)
+    assert ran.exists()
+    assert ("ok", "Python, trusted") in detail(registry, "toy")
+
+
+@pytest.mark.parametrize("trusted", ["plugins", "plugins/toy"])
+def test_registry_yaml_can_trust_a_folder(tmp_path: Path, trusted: str) -> None:
+    for name in ("toy", "stranger"):
+        (tmp_path / "plugins" / name).mkdir(parents=True)
+        text = BACKBONE.replace('"toy"', f'"{name}"')
+        (tmp_path / "plugins" / name / "__init__.py").write_text(text)
+    index = tmp_path / "registry.yaml"
+    none = re.sub("enabled: \\[[^]]*]", "enabled: []", REGISTRY_FILE.read_text())
+    index.write_text(none.replace("trusted: []", f"trusted: [{trusted}]"))
+    registry = Registry.load([tmp_path / "plugins"], index)
+    assert registry.backbone("toy")
+    names = {row.name for row in registry.rows() if row.status == "not run"}
+    assert names == ({"stranger"} if trusted.endswith("toy") else set())
+
+
+def test_an_instrument_with_python_works_without_it(oboe: Path) -> None:
+    (oboe / "__init__.py").write_text("1 / 0")
+    registry = Registry.load([oboe.parent])
+    assert registry.instruments(["oboe"])
+    assert [status for status, _ in detail(registry, "oboe")] == ["ok", "not run"]
 
 
 @pytest.mark.parametrize("group", ["timbresep.instruments", "timbresep.backbones"])
@@ -121,7 +166,7 @@ def test_a_broken_plugin_is_a_row_with_its_reason(
     oboe: Path, damage: Callable[[Path], None], reason: str
 ) -> None:
     damage(oboe)
-    registry = Registry.load([oboe.parent])
+    registry = Registry.load([oboe.parent], trust=True)
     broken = [row for row in registry.rows() if row.status == "broken"]
     assert len(broken) == 1
     assert reason in broken[0].detail
@@ -203,7 +248,7 @@ def test_a_plugin_that_exits_or_comes_twice_hurts_nobody(
 ) -> None:
     (oboe / "__init__.py").write_text("raise SystemExit(3)")
     monkeypatch.setenv(PLUGINS_VARIABLE, str(oboe.parent))
-    registry = Registry.load([oboe.parent, oboe.parent / ".." / oboe.parent.name])
+    registry = Registry.load([oboe.parent, oboe.parent / ".." / oboe.parent.name], trust=True)
     assert [row.detail for row in registry.rows() if row.status == "broken"] == ["SystemExit: 3"]
     assert registry.instruments(["oboe", "violin"])
 
@@ -277,7 +322,7 @@ def test_a_failing_observer_does_not_end_training(tmp_path: Path) -> None:
         "from core.hookspecs import hookimpl\ncalls = []\n\n"
         "@hookimpl\ndef timbresep_step(step):\n    calls.append(step)\n    1 / 0\n"
     )
-    registry = Registry.load([tmp_path])
+    registry = Registry.load([tmp_path], trust=True)
     registry.notify_step(1, {})
     registry.notify_step(2, {})
     module = next(
@@ -292,7 +337,7 @@ def test_observers_hear_of_steps(tmp_path: Path) -> None:
         "from core.hookspecs import hookimpl\nheard = []\n\n"
         "@hookimpl\ndef timbresep_step(step, scalars):\n    heard.append((step, dict(scalars)))\n"
     )
-    registry = Registry.load([tmp_path])
+    registry = Registry.load([tmp_path], trust=True)
     registry.notify_step(7, {"loss": 1.0})
     module = next(
         m for n, m in sys.modules.items() if n.endswith("watcher") and hasattr(m, "heard")

@@ -30,6 +30,7 @@ class Plan:
         bsseval: whose stems BSSEval measures; None for nobody's.
         device, competing, passes, tuned: as for `core.separator.Separator`.
         plugins: folders of plugin folders, besides the usual ones.
+        trust: run the Python in them.
         heard: conditions measured on notes, as for `core.opening.open_separator`.
     """
 
@@ -42,11 +43,12 @@ class Plan:
     passes: int = 1
     tuned: bool = False
     plugins: tuple[Path, ...] = ()
+    trust: bool = False
     heard: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
     def open(self) -> Scorer:
         """Load the checkpoints; errors as `core.opening.open_separator`."""
-        registry = Registry.load(self.plugins)
+        registry = Registry.load(self.plugins, trust=self.trust)
         how = self.device, self.competing, self.passes, self.tuned, self.heard
         separator, names = open_separator(self.checkpoint, registry, self.instruments, *how)
         earlier = None
