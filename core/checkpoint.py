@@ -6,17 +6,15 @@ Separation needs nothing else. Files load strictly, and nothing is ever unpickle
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pydantic
 import torch
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 from torch import Tensor
 
@@ -24,9 +22,11 @@ from core import __version__
 from core.adaptation import addressed, reserve
 from core.backbone import Backbone
 from core.config import Model, atomic_write, parse
-from core.errors import CheckpointError, OutputExistsError
+from core.errors import CheckpointError, ConfigError, OutputExistsError
 from core.hookspecs import BackboneSpec
 from core.instrument import InstrumentName
+from core.rebuild import no_larger_than
+from core.tensor_file import read_json, read_tensors
 
 FORMAT = 1
 KEY = "timbresep"  # metadata key of the safetensors header
@@ -85,6 +85,8 @@ class Metadata(Model):
     def _adapted_are_known(self) -> Metadata:
         if not set(self.adapted) <= set(self.instruments):
             raise ValueError("an instrument is adapted that is none of its instruments")
+        if len(set(self.adapted)) < len(self.adapted):
+            raise ValueError("an instrument is adapted twice")
         if not set(self.rivals or []) <= set(self.instruments):
             raise ValueError("an instrument competes that is none of its instruments")
         return self
@@ -182,7 +184,9 @@ def load(path: Path, find_backbone: Callable[[str], BackboneSpec]) -> Checkpoint
     conditions = tensors.pop(CONDITIONS, None)
     if conditions is None or conditions.dim() != 2 or len(conditions) != len(metadata.instruments):
         raise CheckpointError(f"{path}: does not carry a condition for each of its instruments")
-    if not conditions.is_floating_point() or not torch.isfinite(conditions).all():
+    if not conditions.is_floating_point() or not conditions.shape[1]:
+        raise CheckpointError(f"{path}: its conditions are no vectors of numbers")
+    if not torch.isfinite(conditions.float()).all():
         raise CheckpointError(f"{path}: a condition is not finite")
     spec = find_backbone(metadata.backbone)
     weights = {
@@ -190,12 +194,11 @@ def load(path: Path, find_backbone: Callable[[str], BackboneSpec]) -> Checkpoint
         for name, tensor in tensors.items()
     }
     try:
-        model = spec.build(conditions.shape[1], **metadata.arguments)
-    except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:
-        raise CheckpointError(
-            f"{path}: backbone '{spec.name}' does not take its arguments: {error}"
-        ) from error
-    reserve(model, len(metadata.adapted))
+        with no_larger_than(weights, str(path)):
+            model = spec.make(conditions.shape[1], metadata.arguments)
+            reserve(model, len(metadata.adapted))
+    except ConfigError as error:
+        raise CheckpointError(f"{path}: {error}") from error
     load_strictly(model, weights, str(path))
     if (model.sample_rate, model.channels) != (metadata.sample_rate, metadata.channels):
         raise CheckpointError(f"{path}: its sample rate or channels are not its network's")
@@ -230,29 +233,6 @@ def load_strictly(model: torch.nn.Module, weights: Mapping[str, Tensor], where: 
     model.load_state_dict(dict(weights), strict=True)
 
 
-def read_tensors(path: Path) -> dict[str, Tensor]:
-    """All tensors of a safetensors file, on the CPU.
-
-    Raises:
-        CheckpointError: missing, truncated or not safetensors.
-    """
-    with _opened(path) as file:
-        return {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-
-
-def read_json(path: Path, key: str = KEY) -> dict[str, Any]:
-    """The JSON under `key` in a safetensors header; errors as `read_tensors`."""
-    with _opened(path) as file:
-        header = file.metadata() or {}
-    try:
-        data = json.loads(header[key])
-    except (KeyError, ValueError, RecursionError) as error:
-        raise CheckpointError(f"{path}: not a timbresep file (no '{key}' metadata)") from error
-    if not isinstance(data, dict):
-        raise CheckpointError(f"{path}: '{key}' metadata is not a mapping")
-    return data
-
-
 def read_metadata(path: Path) -> Metadata:
     """What a separator checkpoint says about itself, without reading its weights.
 
@@ -260,7 +240,7 @@ def read_metadata(path: Path) -> Metadata:
         CheckpointError: not one of ours, or written by a newer version.
         ConfigError: its metadata is malformed.
     """
-    data = read_json(path)
+    data = read_json(path, KEY)
     version = data.get("format")
     if version != FORMAT:
         raise CheckpointError(
@@ -268,14 +248,3 @@ def read_metadata(path: Path) -> Metadata:
             "update timbresep" if isinstance(version, int) and version > FORMAT else "",
         )
     return parse(data, Metadata, str(path))
-
-
-def _opened(path: Path) -> Any:
-    if not path.is_file():
-        raise CheckpointError(f"{path}: no such checkpoint")
-    try:
-        return safe_open(path, framework="pt")
-    except (SafetensorError, OSError) as error:
-        raise CheckpointError(
-            f"{path}: not a whole safetensors file ({error})", "it was cut short or is not ours"
-        ) from error

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import pluggy
 
+from core.errors import ConfigError, nearest
+
 if TYPE_CHECKING:
     from core.backbone import Backbone
 
@@ -33,6 +35,38 @@ class BackboneSpec:
     summary: str
     build: Callable[..., Backbone]
     defaults: Mapping[str, int | float | bool | str]
+
+    def make(
+        self, condition_dim: int, arguments: Mapping[str, int | float | bool | str]
+    ) -> Backbone:
+        """Build the network; what is said of its arguments may come from anywhere.
+
+        Args:
+            condition_dim: length of a condition vector.
+            arguments: name → value, of the type of its default; `build` knows what others are.
+
+        Raises:
+            ConfigError: no such argument, a value of another type, or one that `build` refuses.
+        """
+        for name, value in arguments.items():
+            if name not in self.defaults:
+                raise ConfigError(
+                    f"backbone '{self.name}' has no argument '{name}'", nearest(name, self.defaults)
+                )
+            kind = type(self.defaults[name])
+            whole = kind is float and type(value) is int
+            if type(value) is not kind and not whole:
+                raise ConfigError(
+                    f"backbone '{self.name}': {name} is {value!r}, not of the kind of "
+                    f"{self.defaults[name]!r}"
+                )
+        try:
+            return self.build(condition_dim, **arguments)
+        except (TypeError, ValueError, ArithmeticError, LookupError, RuntimeError) as error:
+            reason = str(error).split("\n")[0]
+            raise ConfigError(
+                f"backbone '{self.name}' does not take its arguments: {reason}"
+            ) from error
 
 
 @hookspec

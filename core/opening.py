@@ -72,6 +72,7 @@ def open_separator(
             name, vector = _condition(asked, loaded, registry)
             chosen[name] = new.get(name, vector)
     extra = {name: vector for name, vector in chosen.items() if name not in loaded.conditions}
+    _check_lengths(loaded, extra)
     for name in extra:
         log.warning(
             "'%s' was not in this separator's training: it is separated by %s condition alone",
@@ -79,6 +80,17 @@ def open_separator(
             "its notes'" if name in new else "its plugin's",
         )
     return Separator(loaded, extra, device, competing, passes, tuned), list(chosen)
+
+
+def _check_lengths(loaded: Checkpoint, vectors: Mapping[str, NDArray[np.float32]]) -> None:
+    """Refuse a checkpoint whose own conditions are not of the version that it states."""
+    dim = loaded.model.condition_dim
+    if any(len(vector) != dim for vector in vectors.values()):
+        raise CheckpointError(
+            f"{loaded.path}: its conditions have {dim} values, not those of version "
+            f"{loaded.metadata.condition_version}",
+            hint="ask it for the instruments that it knows, or train one anew",
+        )
 
 
 def _hear(
@@ -91,14 +103,16 @@ def _hear(
             "no notes can tell",
             hint="use a separator that was trained with harmonic conditions",
         )
+    version = loaded.metadata.condition_version
+    told_of = {asked: as_version(vector, version) for asked, vector in heard.items()}
+    _check_lengths(loaded, told_of)
     new: dict[str, NDArray[np.float32]] = {}
-    for asked, vector in heard.items():
+    for asked, told in told_of.items():
         name = plain(asked)
         if name not in loaded.conditions:
             with contextlib.suppress(UnknownNameError):
                 name = registry.instruments([asked])[0].name
         check_name(name, f"the instrument '{asked}' of the notes")
-        told = as_version(vector, loaded.metadata.condition_version)
         if name in loaded.conditions:
             own = loaded.conditions[name]
             loaded.conditions[name] = own + np.float32(OWN_NOTES) * (told - own)

@@ -12,9 +12,10 @@ from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from core.checkpoint import load_strictly, read_json, read_tensors
+from core.checkpoint import load_strictly
 from core.config import atomic_write
 from core.errors import CheckpointError, TrainingError
+from core.tensor_file import read_json, read_tensors
 
 KEY = "timbresep_run"
 FREE = "--max-steps, --max-minutes, --validate-every, --workers and --device"

@@ -6,6 +6,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 
+LONGEST = 1 << 16  # samples: 1.5 s at 44.1 kHz
+
 
 class STFT(nn.Module):
     """Short-time Fourier transform with a square-root Hann window on both sides.
@@ -14,19 +16,21 @@ class STFT(nn.Module):
     half window sum to a constant: the inverse is exact (Griffin & Lim 1984).
 
     Args:
-        n_fft: window and transform length in samples.
-        hop: samples between frames; at most ``n_fft // 2``.
+        n_fft: window and transform length in samples, at most `LONGEST`.
+        hop: samples between frames; at most ``n_fft // 2``, and not below ``n_fft // 64``.
 
     Raises:
-        ValueError: a hop that does not divide the window or is longer than half of it.
+        ValueError: a window or hop that cannot be, or would take memory without use.
     """
 
     window: Tensor
 
     def __init__(self, n_fft: int, hop: int) -> None:
         super().__init__()
-        if n_fft % hop or 2 * hop > n_fft:
-            raise ValueError(f"hop {hop} must divide n_fft {n_fft} and be at most half of it")
+        if not 2 <= n_fft <= LONGEST or hop < 1:
+            raise ValueError(f"n_fft {n_fft} must be from 2 to {LONGEST}, and hop {hop} from 1")
+        if n_fft % hop or 2 * hop > n_fft or n_fft > 64 * hop:
+            raise ValueError(f"hop {hop} must divide n_fft {n_fft} and be a 64th to half of it")
         self.n_fft, self.hop = n_fft, hop
         self.bins = n_fft // 2 + 1
         self.register_buffer("window", torch.hann_window(n_fft).sqrt(), persistent=False)

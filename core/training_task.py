@@ -19,7 +19,7 @@ from core.adaptation import addressed, hold_still, reserve, train_only
 from core.backbone import Backbone
 from core.checkpoint import Conditioning, Metadata
 from core.condition.conditioner import as_version, length
-from core.errors import TrainingError, nearest
+from core.errors import ConfigError, TrainingError
 from core.hookspecs import BackboneSpec
 from core.instrument import Instrument
 from core.registry import Registry
@@ -278,13 +278,7 @@ def _with(names: Sequence[str], name: str) -> list[str]:
 
 
 def _build(spec: BackboneSpec, dim: int, arguments: Arguments) -> Backbone:
-    unknown = sorted(set(arguments) - set(spec.defaults))
-    if unknown:
-        raise TrainingError(
-            f"backbone '{spec.name}' has no argument '{unknown[0]}'",
-            nearest(unknown[0], spec.defaults),
-        )
     try:
-        return spec.build(dim, **arguments)
-    except (TypeError, ValueError, ArithmeticError, RuntimeError) as error:
-        raise TrainingError(f"backbone '{spec.name}' refuses its arguments: {error}") from error
+        return spec.make(dim, arguments)
+    except ConfigError as error:
+        raise TrainingError(error.message, error.hint) from error

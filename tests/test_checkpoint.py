@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import resource
 from pathlib import Path
 
 import numpy as np
@@ -126,6 +127,74 @@ def test_weights_load_strictly(
     rewrite(saved, change)
     with pytest.raises(CheckpointError, match=reason):
         checkpoint.load(saved, registry.backbone)
+
+
+@pytest.mark.parametrize(
+    ("argument", "value"),
+    [
+        ("width", 30_000),
+        ("hidden", 10**9),
+        ("hidden", 10**30),
+        ("layers", 20_000),
+        ("n_fft", 2**27),
+        ("bands", 2**40),
+        ("embedding", 2**30),
+        ("second", 40_000),
+        ("second", 3),
+        ("hop", -1),
+        ("hop", 0),
+        ("hop", 1),
+        ("hop", 128.0),
+        ("width", "16"),
+        ("width", -1),
+        ("layers", True),
+        ("films", 3),
+        ("colour", 1),
+    ],
+)
+def test_forged_arguments_are_refused_before_anything_is_allocated(
+    saved: Path, registry: Registry, argument: str, value: object
+) -> None:
+    known = json.loads(checkpoint.read_metadata(saved).model_dump_json())
+    known["arguments"][argument] = value
+    rewrite(saved, {}, json.dumps(known))
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(CheckpointError, match=r"larger than its weights|argument"):
+        checkpoint.load(saved, registry.backbone)
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000  # kB
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"conditions": torch.full((2, 5), 1e300, dtype=torch.float64)},
+        {"conditions": torch.zeros(2, 5, dtype=torch.int64)},
+        {"conditions": torch.zeros(2, 0)},
+        {"model.film.generator.bias": torch.zeros(1, dtype=torch.complex64)},
+        {"model.film.generator.bias": torch.zeros((1,) * 20)},
+        {"model.film.generator.bias": torch.zeros(0, 2**40)},
+    ],
+)
+def test_tensors_of_another_kind_are_refused(
+    saved: Path, registry: Registry, change: dict[str, torch.Tensor | None]
+) -> None:
+    rewrite(saved, change)
+    with pytest.raises(CheckpointError):
+        checkpoint.load(saved, registry.backbone)
+
+
+@pytest.mark.parametrize("names", [["tuba"] * 50_000, ["tuba", "tuba"]])
+def test_an_instrument_is_adapted_once(saved: Path, registry: Registry, names: list[str]) -> None:
+    known = json.loads(checkpoint.read_metadata(saved).model_dump_json())
+    rewrite(saved, {}, json.dumps({**known, "adapted": names}))
+    with pytest.raises(ConfigError, match="adapted twice"):
+        checkpoint.load(saved, registry.backbone)
+
+
+def test_metadata_that_is_too_deep_is_refused(saved: Path) -> None:
+    rewrite(saved, {}, "[" * 100_000)
+    with pytest.raises(CheckpointError, match="not a timbresep file"):
+        checkpoint.read_metadata(saved)
 
 
 def test_foreign_and_newer_files_are_told_apart(saved: Path, registry: Registry) -> None:

@@ -58,3 +58,11 @@ def test_a_timid_estimate_gets_what_nobody_else_claims() -> None:
         inner = slice(500, -500)
         error = (estimate - target)[inner].square().mean() / target[inner].square().mean()
         assert 10 * error.log10() < -20, "within 20 dB, though the first asked for a fifth of it"
+
+
+@pytest.mark.parametrize(
+    ("n_fft", "hop"), [(512, -1), (512, 0), (0, 1), (-512, 256), (1 << 27, 1 << 26), (4096, 1)]
+)
+def test_windows_and_hops_that_cannot_be_are_refused(n_fft: int, hop: int) -> None:
+    with pytest.raises(ValueError, match="n_fft"):
+        STFT(n_fft, hop)

@@ -21,7 +21,8 @@ class Reverb(nn.Module):
 
     def __init__(self, length: int) -> None:
         super().__init__()
-        self.impulse_response = nn.Parameter(SPREAD * torch.randn(length))
+        self.impulse_response = nn.Parameter(torch.empty(length))
+        nn.init.normal_(self.impulse_response, std=SPREAD)
 
     def forward(self, audio: Tensor) -> Tensor:
         """Add the room.

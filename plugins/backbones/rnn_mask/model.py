@@ -92,8 +92,11 @@ class RnnMask(MaskBackbone):
         embedding: int = 0,
         second: int = 0,
     ) -> None:
+        super().__init__(n_fft, hop)
+        if bands < 1 or width < 1:
+            raise ValueError(f"bands and width must be positive, not {bands} and {width}")
         index = band_of_bin(n_fft // 2 + 1, bands)
-        super().__init__(n_fft, hop, index)
+        self.register_buffer("band", index, persistent=False)
         if films not in (1, 2):
             raise ValueError(f"films must be 1 or 2, not {films}")
         self.sample_rate, self.channels = SAMPLE_RATE, MAX_CHANNELS

@@ -30,6 +30,8 @@ class SecondLook(nn.Module):
 
     def __init__(self, first: int, state: int, hidden: int, layers: int, bands: int) -> None:
         super().__init__()
+        if hidden % 4:
+            raise ValueError(f"second must be a multiple of 4, not {hidden}")
         self.attend = nn.Linear(state, HEADS)
         self.tell = nn.Linear(state, HEADS * hidden // 4)
         self.join = nn.Linear(first + state, hidden)

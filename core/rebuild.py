@@ -1,0 +1,54 @@
+"""Networks are rebuilt for the weights of a file: never larger, whatever the file says of them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+
+from torch import Tensor, nn
+from torch.nn.modules.module import register_module_parameter_registration_hook
+from torch.nn.parameter import is_lazy
+
+from core.errors import CheckpointError
+
+ROOM = 1 << 20
+"""Values that a network may have and drop again while it is built, besides twice the file's."""
+
+
+@contextmanager
+def no_larger_than(weights: Mapping[str, Tensor], where: str) -> Iterator[None]:
+    """Let a network be built here only while it stays in proportion to the weights for it.
+
+    Modules allocate a parameter, register it, and fill it then: memory that nobody has written to
+    costs nothing. So it ends at the first parameter too many, of however many.
+
+    Args:
+        weights: the tensors that will be loaded.
+        where: names their origin in the error.
+
+    Raises:
+        CheckpointError: the network outgrows them.
+    """
+    parameters = 2 * len(weights) + 100
+    values = 2 * sum(weight.numel() for weight in weights.values()) + ROOM
+    thread = threading.get_ident()
+
+    def count(_: nn.Module, name: str, parameter: nn.Parameter | None) -> None:
+        nonlocal parameters, values
+        if parameter is None or threading.get_ident() != thread:
+            return
+        parameters -= 1
+        values -= 0 if is_lazy(parameter) else parameter.numel()
+        if parameters < 0 or values < 0:
+            raise CheckpointError(
+                f"{where}: the network that it describes is larger than its weights "
+                f"(at a '{name}' of shape {tuple(parameter.shape)})",
+                "it was altered or is not ours",
+            )
+
+    hook = register_module_parameter_registration_hook(count)
+    try:
+        yield
+    finally:
+        hook.remove()
