@@ -28,7 +28,7 @@ def no_larger_than(weights: Mapping[str, Tensor], where: str) -> Iterator[None]:
         where: names their origin in the error.
 
     Raises:
-        CheckpointError: the network outgrows them.
+        CheckpointError: the network outgrows them, or cannot be.
     """
     parameters = 2 * len(weights) + 100
     values = 2 * sum(weight.numel() for weight in weights.values()) + ROOM
@@ -50,5 +50,10 @@ def no_larger_than(weights: Mapping[str, Tensor], where: str) -> Iterator[None]:
     hook = register_module_parameter_registration_hook(count)
     try:
         yield
+    except (RuntimeError, OverflowError) as error:  # more than can even be asked for
+        reason = str(error).split("\n")[0]
+        raise CheckpointError(
+            f"{where}: the network that it describes cannot be: {reason}"
+        ) from error
     finally:
         hook.remove()

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import pydantic
 import torch
 from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
@@ -21,6 +23,7 @@ KEY = "timbresep_run"
 FREE = "--max-steps, --max-minutes, --validate-every, --workers and --device"
 """The options that may differ when a run goes on."""
 
+SLOTS = {"step", "exp_avg", "exp_avg_sq"}  # what AdamW keeps of a parameter
 MODEL, AVERAGE, OPTIMIZER = "model.", "average.", "optimizer."
 
 
@@ -80,9 +83,12 @@ def load_run(
         TrainingError: the run was started with other settings (names the first that differs).
     """
     header = read_json(path, KEY)
+    progress, begun = _progress(path, header), header.get("identity")
+    if not isinstance(begun, dict):
+        raise CheckpointError(f"{path}: does not tell what it is the state of")
     for key, value in identity.items():
         # A state that an earlier version wrote may not tell everything.
-        before = header["identity"].get(key, value)
+        before = begun.get(key, value)
         if before != value:
             raise TrainingError(
                 f"{path}: the run to resume was started with {_differing(key, before, value)}",
@@ -96,16 +102,31 @@ def load_run(
     trained = [pair for pair in model.named_parameters() if pair[1].requires_grad]
     for name, parameter in trained:
         state = {
-            key.split(".", 1)[0]: tensor.to(parameter.device)
+            key.partition(".")[0]: tensor.to(parameter.device)
             for key, tensor in slots.items()
-            if key.split(".", 1)[1] == name
+            if key.partition(".")[2] == name
         }
-        if not state and header["progress"]["step"] > 0:
+        if set(state) != SLOTS and (state or progress.step > 0):
             raise CheckpointError(f"{path}: no optimizer state for '{name}'")
+        for slot, tensor in state.items():
+            shape = () if slot == "step" else parameter.shape
+            if tensor.shape != shape or not tensor.is_floating_point():
+                raise CheckpointError(f"{path}: the optimizer's {slot} is not that of '{name}'")
         if "step" in state:
             state["step"] = state["step"].cpu()
         optimizer.state[parameter] = state
-    return Progress(**header["progress"])
+    return progress
+
+
+def _progress(path: Path, header: Mapping[str, object]) -> Progress:
+    """How far the run in a file is, all of it numbers that can be."""
+    try:
+        found = pydantic.TypeAdapter(Progress).validate_python(header.get("progress"))
+    except pydantic.ValidationError as error:
+        raise CheckpointError(f"{path}: does not tell how far it is") from error
+    if found.step < 0 or not 0 <= found.minutes < math.inf or math.isnan(found.best):
+        raise CheckpointError(f"{path}: cannot be as far as it tells: {found}")
+    return found
 
 
 def _differing(key: str, before: object, now: object) -> str:

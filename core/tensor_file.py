@@ -12,7 +12,8 @@ from safetensors import SafetensorError, safe_open
 from core.errors import CheckpointError, ConfigError
 from core.notation import parse_json
 
-KINDS = ("F16", "BF16", "F32", "F64", "I16", "I64")
+FLOATS = ("F16", "BF16", "F32", "F64")
+KINDS = (*FLOATS, "I16", "I64")
 """Kinds of numbers that are written here, and those that people convert weights to."""
 
 MOST_AXES = 8

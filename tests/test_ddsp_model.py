@@ -100,7 +100,7 @@ def test_missing_foreign_and_misshapen_files_are_refused(tmp_path: Path) -> None
     with pytest.raises(CheckpointError, match="no such file"):
         DdspModel.load(path)
     save_file({"x": torch.zeros(2)}, path)
-    with pytest.raises(CheckpointError, match="not a DDSP model"):
+    with pytest.raises(CheckpointError, match="no DDSP model"):
         DdspModel.load(path)
 
     model = DdspModel(TINY)

@@ -11,7 +11,6 @@ numpy only, until a model has to be asked: workers that mix training data import
 from __future__ import annotations
 
 import hashlib
-import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,7 +21,8 @@ import numpy as np
 from core import __version__
 from core.condition.parts import PARTS, vary
 from core.condition.tone_table import Array, ToneTable, build
-from core.errors import DataError
+from core.errors import ConfigError, DataError
+from core.notation import parse_json
 
 __all__ = [
     "CONDITION_VERSION",
@@ -269,9 +269,10 @@ def measured_notes(condition_file: Path) -> list[float] | None:
         None when nothing is said.
     """
     try:
-        notes = json.loads(condition_file.with_suffix(".json").read_text(encoding="utf-8"))["notes"]
-        return [float(note) for note in notes] or None
-    except (OSError, ValueError, KeyError, TypeError):
+        path = condition_file.with_suffix(".json")
+        notes = parse_json(path.read_text(encoding="utf-8"), str(path))["notes"]
+        return [float(note) for note in notes if math.isfinite(note)] or None
+    except (OSError, ConfigError, ValueError, KeyError, TypeError, OverflowError):
         return None
 
 

@@ -8,12 +8,12 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_bytes
 
 from core.condition.tone_table import ToneTable
 from core.config import atomic_write
-from core.errors import DataError
+from core.errors import CheckpointError, DataError
+from core.tensor_file import opened, read_json, read_one
 
 FORMAT = "timbresep-tones"
 ARRAYS = tuple(field.name for field in fields(ToneTable))
@@ -41,26 +41,29 @@ def names(path: Path) -> list[str]:
         DataError: not such a file, or a cut one.
     """
     try:
-        with safe_open(path, framework="numpy") as file:
-            found = json.loads((file.metadata() or {})[FORMAT])["names"]
-            missing = {f"{name}/{a}" for name in found for a in ARRAYS} - set(file.keys())
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+        found = read_json(path, FORMAT).get("names")
+        with opened(path, "numpy") as file:
+            there = set(file.keys())
+    except CheckpointError as error:
         raise _unusable(path) from error
-    if missing:
+    if not isinstance(found, list) or not all(isinstance(name, str) for name in found):
         raise _unusable(path)
-    return [str(name) for name in found]
+    if {f"{name}/{a}" for name in found for a in ARRAYS} - there:
+        raise _unusable(path)
+    return found
 
 
 def read(path: Path, name: str) -> ToneTable:
     """One table of a file.
 
     Raises:
-        DataError: not such a file, a cut one, or none of that name in it.
+        DataError: not such a file, a cut one, none of that name in it, or no tones in it.
     """
     try:
-        with safe_open(path, framework="numpy") as file:
-            return ToneTable(*(file.get_tensor(f"{name}/{a}") for a in ARRAYS))
-    except (SafetensorError, OSError) as error:
+        with opened(path, "numpy") as file:
+            arrays = (read_one(path, file, f"{name}/{a}", ("F32",)) for a in ARRAYS)
+            return ToneTable(*arrays).checked()
+    except (CheckpointError, ValueError) as error:  # ValueError: an array that NumPy cannot have
         raise _unusable(path) from error
 
 

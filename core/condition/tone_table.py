@@ -118,6 +118,31 @@ class ToneTable:
         nothing = np.zeros((len(levels), 0, model.config.n_harmonics), np.float32)
         return cls(np.zeros(0, np.float32), levels, nothing, noise)
 
+    def checked(self) -> ToneTable:
+        """The table itself, once it is sure that it is one.
+
+        Raises:
+            ValueError: arrays that do not belong together, or numbers that are no tones.
+        """
+        tones = len(self.pitches) or len(MOMENTS) - 1
+        levels, harmonics = len(self.levels), self.distributions.shape[-1:]
+        shapes = (
+            (self.pitches, (len(self.pitches),)),
+            (self.levels, (levels,)),
+            (self.distributions, (levels, len(self.pitches), *harmonics)),
+            (self.noise, (levels, tones, BANDS)),
+        )
+        if not levels or not harmonics or not harmonics[0]:
+            raise ValueError("no level or no harmonic")
+        if any(array.shape != shape or not np.isfinite(array).all() for array, shape in shapes):
+            raise ValueError("arrays that do not belong together")
+        shares = (self.distributions, self.noise)
+        if any(array.size and not 0 <= array.min() <= array.max() <= 1.01 for array in shares):
+            raise ValueError("shares that are none")
+        if np.any(np.diff(self.pitches) <= 0) or np.any(np.diff(self.levels) < 0):
+            raise ValueError("pitches or levels out of order")
+        return self
+
     @property
     def pitched(self) -> bool:
         """Whether the instrument has pitches at all."""

@@ -22,6 +22,9 @@ LOUDNESS_RANGE = 80.0
 NOISE_BIAS = -5.0
 """Added to raw noise magnitudes, so that training starts with little noise."""
 
+FASTEST, MOST_FRAMES = 192_000, 500
+"""Highest rates that there is a use for, of audio (Hz) and of controls (frames a second)."""
+
 
 @dataclass(frozen=True)
 class DecoderConfig:
@@ -36,6 +39,9 @@ class DecoderConfig:
         sample_rate: of the audio, Hz.
         frame_rate: of the controls, Hz; divides the sample rate.
         reverb_length: samples of the learned impulse response; 0 for a dry model.
+
+    Raises:
+        ValueError: a size that is no whole number or cannot be.
     """
 
     rnn_channels: int = 128
@@ -46,6 +52,16 @@ class DecoderConfig:
     sample_rate: int = 16_000
     frame_rate: int = 250
     reverb_length: int = 0
+
+    def __post_init__(self) -> None:
+        for name, size in vars(self).items():
+            least = 0 if name in ("layers_per_stack", "reverb_length") else 1
+            if type(size) is not int or size < least:
+                raise ValueError(f"{name} must be a whole number from {least}, not {size!r}")
+        if self.sample_rate > FASTEST or self.sample_rate % self.frame_rate:
+            raise ValueError(f"{self.frame_rate} frames a second at {self.sample_rate} Hz")
+        if self.frame_rate > MOST_FRAMES:
+            raise ValueError(f"frame_rate must be at most {MOST_FRAMES}, not {self.frame_rate}")
 
     @property
     def hop(self) -> int:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
@@ -19,9 +18,12 @@ from core.ddsp import synthesis
 from core.ddsp.decoder import Controls, Decoder, DecoderConfig
 from core.ddsp.reverb import Reverb
 from core.errors import CheckpointError
+from core.rebuild import no_larger_than
+from core.tensor_file import FLOATS, read_json, read_tensors
 
 FORMAT = "timbresep-ddsp"
 FORMAT_VERSION = 1
+HIGHEST = 24_000.0  # Hz, of a fundamental
 
 
 @dataclass(frozen=True)
@@ -31,10 +33,21 @@ class Heard:
     Attributes:
         loudness_db: quartiles of loudness over the sounding frames, dB.
         f0_hz: lowest and highest fundamental (1st and 99th percentile), Hz; zeros if unpitched.
+
+    Raises:
+        ValueError: numbers out of order, or that no recording can have.
     """
 
     loudness_db: tuple[float, float, float] = (-45.0, -35.0, -25.0)
     f0_hz: tuple[float, float] = (20.0, 8000.0)
+
+    def __post_init__(self) -> None:
+        low, middle, high = self.loudness_db
+        if not -200 <= low <= middle <= high <= 200:
+            raise ValueError(f"loudness_db is {self.loudness_db}")
+        lowest, highest = self.f0_hz
+        if not (lowest == highest == 0 or 1 <= lowest <= highest <= HIGHEST):
+            raise ValueError(f"f0_hz is {self.f0_hz}")
 
 
 class DdspModel(nn.Module):
@@ -141,11 +154,13 @@ class DdspModel(nn.Module):
             config = DecoderConfig(**header["config"])
             low, middle, high = map(float, header["heard"]["loudness_db"])
             lowest, highest = map(float, header["heard"]["f0_hz"])
-        except (KeyError, TypeError, ValueError) as error:
+            heard = Heard((low, middle, high), (lowest, highest))
+        except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise CheckpointError(
                 f"{path}: its description is incomplete ({error})", "train the model again"
             ) from error
-        model = cls(config, Heard((low, middle, high), (lowest, highest)))
+        with no_larger_than(tensors, str(path)):
+            model = cls(config, heard)
         model.metadata = header
         expected = {name: tuple(value.shape) for name, value in model.state_dict().items()}
         found = {name: tuple(value.shape) for name, value in tensors.items()}
@@ -157,7 +172,11 @@ class DdspModel(nn.Module):
                 f"expected {expected.get(name, 'none')}",
                 "the file belongs to another model; train it again",
             )
-        model.load_state_dict({name: value.float() for name, value in tensors.items()})
+        weights = {name: value.float() for name, value in tensors.items()}
+        for name, value in weights.items():
+            if not torch.isfinite(value).all():
+                raise CheckpointError(f"{path}: tensor '{name}' is not finite", "train it again")
+        model.load_state_dict(weights)
         return model.eval()
 
 
@@ -166,15 +185,13 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     if not path.is_file():
         raise CheckpointError(f"{path}: no such file", "train the model with `ddsp train`")
     try:
-        with safe_open(path, framework="pt") as file:
-            text = (file.metadata() or {}).get(FORMAT)
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        header = json.loads(text) if text else None
-    except (SafetensorError, OSError, json.JSONDecodeError) as error:
+        header = read_json(path, FORMAT)
+        tensors = read_tensors(path, FLOATS)
+    except CheckpointError as error:
         raise CheckpointError(
-            f"{path}: not a whole safetensors file ({error})", "restore it or train it again"
+            f"{error.message}; it is no DDSP model", "restore it or train it again"
         ) from error
-    if not isinstance(header, dict) or header.get("format_version") != FORMAT_VERSION:
+    if header.get("format_version") != FORMAT_VERSION:
         raise CheckpointError(
             f"{path}: not a DDSP model of format version {FORMAT_VERSION}", "train the model again"
         )

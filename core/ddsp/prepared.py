@@ -15,20 +15,21 @@ from typing import Any
 
 import numpy as np
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save as to_bytes
 from torch import Tensor
 
 from core.config import atomic_write
 from core.ddsp.features import FRAME_RATE, HOP, SAMPLE_RATE, VOICED, Features, Range, extract
 from core.ddsp.solo_check import QUIETEST, SOUNDING_RANGE, check_notes, check_recording
-from core.errors import AudioError, DataError
+from core.errors import AudioError, CheckpointError, DataError
+from core.tensor_file import read_json, read_tensors
 from core.text import shown
 
 log = logging.getLogger(__name__)
 
 FORMAT = "timbresep-solos"
 VERSION = 2
+FEATURES = ("f0_hz", "f0_confidence", "loudness_db")
 HELD_OUT = 8
 """One file in this many is held out of training, one at least where there are two."""
 
@@ -210,19 +211,44 @@ def load(path: Path) -> Prepared:
     header = _metadata(path)
     if header.get("version") != VERSION:
         raise DataError(f"{path}: not prepared solos of version {VERSION}", "prepare them again")
-    with safe_open(path, framework="pt") as file:
-        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    try:
+        tensors = read_tensors(path)
+    except CheckpointError as error:
+        raise DataError(f"{path}: cannot read prepared solos ({error})", "delete it") from error
+    if not _fit(tensors, header):
+        raise DataError(f"{path}: prepared solos that do not fit together", "delete it")
     return Prepared(**tensors, metadata=header)
+
+
+def _fit(tensors: dict[str, Tensor], header: dict[str, Any]) -> bool:
+    """Whether tensors and header are those of one set of solos."""
+    if set(tensors) != {"audio", "ends", *FEATURES}:
+        return False
+    audio, ends = tensors["audio"], tensors["ends"]
+    span, files = header.get("f0_range"), header.get("files")
+    if ends.dim() != 1 or ends.dtype != torch.int64 or audio.dtype != torch.int16:
+        return False
+    steps = torch.diff(ends, prepend=ends.new_zeros(1))
+    frames = int(ends[-1]) if len(ends) else 0
+    return (
+        bool((steps > 0).all())
+        and audio.shape == (frames * HOP,)
+        and all(tensors[name].shape == (frames,) for name in FEATURES)
+        and all(tensors[name].dtype == torch.float32 for name in FEATURES)
+        and all(bool(torch.isfinite(tensors[name]).all()) for name in FEATURES)
+        and isinstance(files, list)
+        and len(files) == len(ends) > 0
+        and all(isinstance(name, str) for name in files)
+        and (span is None or (isinstance(span, list) and len(span) == 2))
+    )
 
 
 def _metadata(path: Path) -> dict[str, Any]:
     """The header of a prepared file."""
     try:
-        with safe_open(path, framework="np") as file:
-            header = json.loads((file.metadata() or {}).get(FORMAT, "{}"))
-    except (SafetensorError, OSError, json.JSONDecodeError) as error:
+        return read_json(path, FORMAT)
+    except CheckpointError as error:
         raise DataError(f"{path}: cannot read prepared solos ({error})", "delete it") from error
-    return header if isinstance(header, dict) else {}
 
 
 def _key(solos: Sequence[Path], f0_range: Range) -> str:

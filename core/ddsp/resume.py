@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file
 from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
 from core.config import atomic_write
 from core.errors import CheckpointError
 from core.interrupts import held
+from core.tensor_file import opened, read_one, read_tensors
 
 MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 
@@ -83,25 +83,34 @@ def load(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> Done
         CheckpointError: the file is missing, cut, or of a model of another size.
     """
     try:
-        tensors = load_file(path)
-        weights = _under(tensors, "model.")
-        model.load_state_dict(weights)
+        tensors = read_tensors(path)
+        model.load_state_dict(_under(tensors, "model."))
         for index, parameter in enumerate(model.parameters()):
             moments = _under(tensors, f"adam.{index}.")
             if moments:
-                optimizer.state[parameter] = {
-                    name: value if name == "step" else value.to(parameter.device)
-                    for name, value in moments.items()
-                }
+                optimizer.state[parameter] = _moments(moments, parameter)
         return Done(
-            int(tensors["steps"]), float(tensors["seconds"]), tensors["losses"].double().tolist()
+            int(_number(tensors, "steps")),
+            float(_number(tensors, "seconds")),
+            tensors["losses"].double().reshape(-1).tolist(),
         )
-    except (SafetensorError, OSError, RuntimeError, KeyError) as error:
-        reason = str(error).splitlines()[0]
-        raise CheckpointError(
-            f"{path}: cannot go on from this training state ({reason})",
-            "resume with the same model sizes, or start again without it",
-        ) from error
+    except CheckpointError as error:
+        raise _unusable(path, error.message) from error
+    except (RuntimeError, KeyError, ValueError) as error:
+        raise _unusable(path, str(error).splitlines()[0]) from error
+
+
+def _moments(found: dict[str, Tensor], parameter: Tensor) -> dict[str, Tensor]:
+    """Adam's state of a parameter, on its device; ValueError where it is of another one."""
+    if set(found) != set(MOMENTS) or found["step"].numel() != 1:
+        raise ValueError(f"the optimiser's state is {', '.join(found)}")
+    for name, value in found.items():
+        if not value.is_floating_point() or (name != "step" and value.shape != parameter.shape):
+            raise ValueError(f"{name} is of another parameter")
+    return {
+        name: value if name == "step" else value.to(parameter.device)
+        for name, value in found.items()
+    }
 
 
 def steps_done(path: Path) -> int:
@@ -111,12 +120,27 @@ def steps_done(path: Path) -> int:
         CheckpointError: the file is missing or cut.
     """
     try:
-        with safe_open(path, framework="pt") as file:
-            return int(file.get_tensor("steps"))
-    except (SafetensorError, OSError) as error:
-        raise CheckpointError(
-            f"{path}: cannot go on from this training state ({error})", "start again without it"
-        ) from error
+        with opened(path) as file:
+            return int(_number({"steps": read_one(path, file, "steps")}, "steps"))
+    except CheckpointError as error:
+        raise _unusable(path, error.message) from error
+    except (KeyError, ValueError) as error:
+        raise _unusable(path, str(error)) from error
+
+
+def _number(tensors: dict[str, Tensor], name: str) -> int | float:
+    """A count, or seconds: one finite number that is not negative, or else a ValueError."""
+    value = tensors[name]
+    if value.numel() != 1 or not 0 <= value.item() < math.inf:
+        raise ValueError(f"{name} is no number")
+    return value.item()
+
+
+def _unusable(path: Path, reason: str) -> CheckpointError:
+    return CheckpointError(
+        f"{path}: cannot go on from this training state ({reason})",
+        "resume with the same model sizes, or start again without it",
+    )
 
 
 def _under(tensors: dict[str, Tensor], prefix: str) -> dict[str, Tensor]:
