@@ -35,6 +35,25 @@ def _inside(name: str) -> str:
     return name
 
 
+def own_file(folder: Path, name: str) -> Path:
+    """A file of a plugin, to read or to write: a link that leads out of its folder is refused.
+
+    Args:
+        folder: the plugin's.
+        name: the file's in it.
+
+    Raises:
+        PluginError: it leads elsewhere.
+    """
+    try:
+        inside = (folder / name).resolve().is_relative_to(folder.resolve())
+    except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: links in a circle
+        raise PluginError(f"plugin in {folder}: '{name}' is no name of a file") from error
+    if not inside:
+        raise PluginError(f"plugin in {folder}: '{name}' leaves its folder", "put the file there")
+    return folder / name
+
+
 def plain(name: str) -> str:
     """A name as it is compared: lower case, with underscores for spaces and hyphens."""
     return re.sub(r"[\s\-]+", "_", name.strip().lower())
@@ -175,24 +194,17 @@ class Instrument:
     @property
     def ddsp_file(self) -> Path:
         """Its DDSP model."""
-        return self._inside(self.config.ddsp.file)
+        return own_file(self.folder, self.config.ddsp.file)
 
     @property
     def condition_file(self) -> Path:
         """Its condition vector."""
-        return self._inside(self.config.condition.file)
+        return own_file(self.folder, self.config.condition.file)
 
     @property
     def recipe_file(self) -> Path:
         """Its data recipe."""
-        return self._inside(self.config.recipe)
-
-    def _inside(self, name: str) -> Path:
-        """A file of this plugin; a link that leads out of the folder is refused."""
-        path = (self.folder / name).resolve()
-        if not path.is_relative_to(self.folder.resolve()):
-            raise PluginError(f"plugin '{self.name}' ({self.folder}): '{name}' leaves its folder")
-        return path
+        return own_file(self.folder, self.config.recipe)
 
     def verify(self) -> None:
         """Check model and condition, which needs neither NumPy nor torch; errors as `condition`."""

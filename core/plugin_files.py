@@ -13,7 +13,7 @@ from core.condition import conditioner
 from core.condition.tone_table import ToneTable
 from core.config import atomic_writes, load_yaml
 from core.errors import PluginError
-from core.instrument import InstrumentConfig
+from core.instrument import InstrumentConfig, own_file
 
 DESCRIPTION = "instrument.yaml"
 
@@ -47,13 +47,13 @@ def build_condition(
     """
     description = folder / DESCRIPTION
     config = load_yaml(description, InstrumentConfig)
-    model_file = folder / config.ddsp.file
+    model_file = own_file(folder, config.ddsp.file)
     table = recorded or conditioner.build(model_file, config.f0_range)
     vector = conditioner.condition(table, None if recorded else pitches, version=version)
     origin = conditioner.provenance(model_file, table, pitches, version)
     origin["measured_on"] = "recorded notes" if recorded else "the DDSP model"
     text = _filled_in(description, str(origin["ddsp_sha256"]), version)
-    path = folder / config.condition.file
+    path = own_file(folder, config.condition.file)
     with atomic_writes([path, path.with_suffix(".json"), description]) as (first, second, third):
         with first.open("wb") as file:
             np.save(file, vector, allow_pickle=False)

@@ -316,6 +316,21 @@ def test_no_file_of_a_plugin_is_written_outside_its_folder(oboe: Path, file: str
     assert not (oboe.parent.parent / "victim").exists()
 
 
+@pytest.mark.parametrize("file", ["ddsp.safetensors", "condition.npy"])
+def test_no_link_in_a_plugin_leads_what_is_written_elsewhere(oboe: Path, file: str) -> None:
+    elsewhere = oboe.parent.parent / "elsewhere"
+    elsewhere.mkdir()
+    shutil.copy(oboe / file, elsewhere)
+    (oboe / "sub").symlink_to(elsewhere)
+    text = (oboe / "instrument.yaml").read_text().replace(f"file: {file}", f"file: sub/{file}")
+    (oboe / "instrument.yaml").write_text(text)
+    before = (elsewhere / file).stat().st_mtime_ns
+    with pytest.raises(PluginError, match="leaves its folder"):
+        build_condition(oboe)
+    assert [path.name for path in elsewhere.iterdir()] == [file]
+    assert (elsewhere / file).stat().st_mtime_ns == before
+
+
 def test_a_failing_observer_does_not_end_training(tmp_path: Path) -> None:
     (tmp_path / "watcher").mkdir()
     (tmp_path / "watcher" / "__init__.py").write_text(

@@ -18,7 +18,7 @@ from core.ddsp.model import DdspModel
 from core.ddsp.picture import write_comparison
 from core.ddsp.prepared import Prepared
 from core.ddsp.resynthesis import Likeness, measure, play
-from core.instrument import InstrumentConfig
+from core.instrument import InstrumentConfig, own_file
 from core.voice.log import passage
 
 BEGIN = "<!-- written by `ddsp train`: begin -->"
@@ -41,7 +41,7 @@ def write_card(folder: Path, config: InstrumentConfig, data: Prepared) -> Likene
         CheckpointError: the model is missing or damaged.
         DataError: nothing sounds in the held-out solos.
     """
-    model = DdspModel.load(folder / config.ddsp.file)
+    model = DdspModel.load(own_file(folder, config.ddsp.file))
     likeness = measure(model, data, data.held_out())
     shown = passage(data)
     original = data.audio[shown.start * HOP : shown.stop * HOP].float() / 32767

@@ -11,7 +11,7 @@ from core.ddsp.model import DdspModel, Heard
 from core.ddsp.training import heard
 from core.errors import OutputExistsError
 from core.files import claim
-from core.instrument import InstrumentConfig
+from core.instrument import InstrumentConfig, own_file
 from core.magenta import checkpoint, environment, training
 from core.voice.solos import Report, prepare_solos
 from core.voice.training import VoiceResult, VoiceSettings, model_sizes, origin, run_folder
@@ -64,7 +64,7 @@ def train_with_magenta(
 
     environment.load()
     config = load_yaml(folder / "instrument.yaml", InstrumentConfig)
-    out = folder / config.ddsp.file
+    out = own_file(folder, config.ddsp.file)
     run = run or run_folder(config, "magenta")
     if out.exists() and not (overwrite or resume):
         raise OutputExistsError(f"{out} exists", "use --overwrite to train it anew")
@@ -115,7 +115,7 @@ def import_voice(
         MissingToolError: TensorFlow is missing.
     """
     config = load_yaml(folder / "instrument.yaml", InstrumentConfig)
-    out = folder / config.ddsp.file
+    out = own_file(folder, config.ddsp.file)
     if out.exists() and not overwrite:
         raise OutputExistsError(f"{out} exists", "use --overwrite to replace it")
     model, found = checkpoint.read(source)
@@ -153,4 +153,4 @@ def export_voice(folder: Path, out: Path) -> Path:
         MissingToolError: ddsp or TensorFlow is missing.
     """
     config = load_yaml(folder / "instrument.yaml", InstrumentConfig)
-    return checkpoint.write(DdspModel.load(folder / config.ddsp.file), out)
+    return checkpoint.write(DdspModel.load(own_file(folder, config.ddsp.file)), out)

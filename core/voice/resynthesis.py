@@ -10,7 +10,7 @@ from core.ddsp.features import SAMPLE_RATE
 from core.ddsp.model import DdspModel
 from core.ddsp.resynthesis import resynthesise
 from core.errors import OutputExistsError
-from core.instrument import InstrumentConfig
+from core.instrument import InstrumentConfig, own_file
 
 
 def resynthesise_file(
@@ -43,7 +43,7 @@ def resynthesise_file(
     if out.exists() and not overwrite:
         raise OutputExistsError(f"{out} exists", "choose another name, or use --overwrite")
     config = load_yaml(folder / "instrument.yaml", InstrumentConfig)
-    model = DdspModel.load(folder / config.ddsp.file)
+    model = DdspModel.load(own_file(folder, config.ddsp.file))
     wave = resynthesise(model, audio, config.f0_range, semitones, dry)
     write(out, wave, SAMPLE_RATE, overwrite=overwrite)
     return float(wave.shape[1] / SAMPLE_RATE)

@@ -11,7 +11,7 @@ from core.data.solos import render_solos
 from core.data.user_cache import default_cache
 from core.ddsp import prepared as solos_file
 from core.errors import DataError, MissingToolError
-from core.instrument import InstrumentConfig
+from core.instrument import InstrumentConfig, own_file
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif")
 
@@ -34,7 +34,7 @@ def prepare_solos(
     """
     if solos is None:
         report(0.0, "rendering solos")
-        files = _rendered(folder / config.recipe, config.name)
+        files = _rendered(own_file(folder, config.recipe), config.name)
     else:
         files = recordings(solos)
     return solos_file.prepare(

@@ -17,7 +17,7 @@ from core.ddsp.resynthesis import Likeness
 from core.ddsp.training import SIZES, TrainReport, train
 from core.errors import OutputExistsError, TrainingError
 from core.files import claim
-from core.instrument import DdspSettings, InstrumentConfig
+from core.instrument import DdspSettings, InstrumentConfig, own_file
 from core.text import shown
 from core.voice.solos import Report, prepare_solos
 
@@ -123,7 +123,7 @@ def _train_voice(
     from core.voice.card import write_card
     from core.voice.log import VoiceLog
 
-    out, state, record = folder / config.ddsp.file, run / STATE, run / RECORD
+    out, state, record = own_file(folder, config.ddsp.file), run / STATE, run / RECORD
     if state.exists() and not (overwrite or resume):
         raise OutputExistsError(
             f"{run} holds an unfinished run", "use --resume to go on, --overwrite to begin anew"

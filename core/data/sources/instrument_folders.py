@@ -14,9 +14,19 @@ from itertools import groupby
 from pathlib import Path
 
 from core import audio
-from core.data.sources.found import Found, Kind, Part, Place, Problem, audio_in, collect, folders_in
+from core.data.sources.found import (
+    Found,
+    Kind,
+    Part,
+    Place,
+    Problem,
+    audio_in,
+    collect,
+    folders_in,
+    may_be_read,
+)
 from core.data.track import SUFFIXES, split_of
-from core.errors import AudioError
+from core.errors import AudioError, DataError
 
 NUMBER = re.compile(r"[_ -]*(stem|raw)?[_ -]*\d*([_ -]\d+)?$", re.IGNORECASE)
 
@@ -25,6 +35,10 @@ def find(place: Place) -> Iterator[Found | Problem]:
     """Songs across the folders; what sounds together has one length and rate."""
     recordings = []
     for folder in folders_in(place.root):
+        try:
+            may_be_read(folder)
+        except DataError as error:
+            yield Problem(str(folder), str(error))
         for path in audio_in(folder):
             try:
                 about = audio.info(path)

@@ -99,11 +99,13 @@ def measure(found: Found) -> Sized:
     """Read the headers of a track's recordings.
 
     Raises:
-        DataError: they differ in rate, or in length where that is not meant to be (the file is
-            named), or have more than two channels.
+        DataError: there are none, or they differ in rate, or in length where that is not meant to
+            be (the file is named), or have more than two channels.
         AudioError: one of them is not readable audio.
     """
     infos = {part: part_info(part) for parts in found.stems.values() for part in parts}
+    if not infos:
+        raise DataError(f"{found.name}: no stem in it", "add recordings, or remove it")
     first = next(iter(infos.values()))
     for about in infos.values():
         if about.rate != first.rate or (about.frames != first.frames and not found.pads):

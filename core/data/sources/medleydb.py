@@ -14,9 +14,19 @@ from pathlib import Path
 from typing import Literal
 
 from core.config import load_yaml
-from core.data.sources.found import Foreign, Found, Kind, Part, Place, Problem, collect, piece_of
+from core.data.sources.found import (
+    Foreign,
+    Found,
+    Kind,
+    Part,
+    Place,
+    Problem,
+    beneath,
+    collect,
+    piece_of,
+)
 from core.data.track import split_of
-from core.errors import ConfigError
+from core.errors import ConfigError, DataError
 
 ENDING = "_METADATA.yaml"
 
@@ -51,23 +61,24 @@ def find(place: Place) -> Iterator[Found | Problem]:
             continue
         try:
             about = load_yaml(metadata[song], Metadata)
-        except ConfigError as error:
-            yield Problem(song, str(error))
-            continue
-        yield _track(song, folder, about, place)
+            found = _track(song, folder, about, place)
+        except (ConfigError, DataError) as error:
+            found = Problem(song, str(error))
+        yield found
 
 
 def _track(song: str, folder: Path, about: Metadata, place: Place) -> Found | Problem:
     if about.has_bleed in ("yes", True) and not place.bleed:
         return Problem(song, "other instruments bleed into its stems")
     stems = {
-        folder / about.stem_dir / stem.filename: _label(stem.instrument)
+        beneath(folder, about.stem_dir, stem.filename): _label(stem.instrument)
         for _, stem in sorted(about.stems.items())
     }
     missing = [path.name for path in stems if not path.is_file()]
-    if missing:
-        return Problem(song, f"{len(missing)} of {len(stems)} stems are missing ({missing[0]})")
-    mixture = folder / about.mix_filename
+    if missing or not stems:
+        first = f" ({missing[0]})" if missing else ""
+        return Problem(song, f"{len(missing)} of {len(stems)} stems are missing{first}")
+    mixture = beneath(folder, about.mix_filename)
     return Found(
         name=song,
         piece=piece_of(song),

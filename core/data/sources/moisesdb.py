@@ -8,7 +8,6 @@ I. Pereira et al., "MoisesDB: a dataset for source separation beyond 4-stems", 2
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,12 +19,14 @@ from core.data.sources.found import (
     Part,
     Place,
     Problem,
+    beneath,
     canonical,
     collect,
     piece_of,
 )
 from core.data.track import split_of
-from core.errors import ConfigError
+from core.errors import ConfigError, DataError
+from core.notation import parse_json
 
 
 class Recording(Foreign):
@@ -57,11 +58,11 @@ def find(place: Place) -> Iterator[Found | Problem]:
     for path in _data_files(place.root):
         folder = path.parent
         try:
-            data = parse(json.loads(path.read_text(encoding="utf-8")), Data, str(path))
-        except (ValueError, OSError, ConfigError) as error:
-            yield Problem(folder.name, f"cannot read data.json: {error}")
-            continue
-        yield _track(folder, data, place)
+            text = path.read_text(encoding="utf-8")
+            found = _track(folder, parse(parse_json(text, str(path)), Data, str(path)), place)
+        except (ValueError, OSError, ConfigError, DataError) as error:
+            found = Problem(folder.name, f"cannot use data.json: {error}")
+        yield found
 
 
 def _track(folder: Path, data: Data, place: Place) -> Found | Problem:
@@ -70,7 +71,7 @@ def _track(folder: Path, data: Data, place: Place) -> Found | Problem:
     if not place.bleed and (loud := [item.trackType for _, item in recordings if item.has_bleed]):
         return Problem(name, f"other instruments bleed into its recordings ({loud[0]})")
     files = {
-        folder / stem / f"{item.id}.{item.extension}": _label(stem, item.trackType)
+        beneath(folder, stem, f"{item.id}.{item.extension}"): _label(stem, item.trackType)
         for stem, item in recordings
     }
     missing = [path for path in files if not path.is_file()]

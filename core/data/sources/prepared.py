@@ -29,6 +29,7 @@ from core.errors import AudioError
 
 log = logging.getLogger(__name__)
 
+LONGEST_NAME = 50  # letters, of up to four bytes each, where file systems take 255 bytes
 BLOCK = 1 << 18  # samples summed at a time
 
 
@@ -148,8 +149,10 @@ def _target(track: Sized, name: str, parts: tuple[Part, ...], root: Path) -> Pat
         about = part.path.stat()
         made_of = (str(part.path.resolve()), about.st_size, about.st_mtime_ns, part.stream)
         digest.update(repr(made_of).encode())
-    folder = re.sub(r"[^\w .()-]", "_", track.found.name)
-    return root / folder / f"{name}-{digest.hexdigest()[:12]}"
+    # Both names may be somebody's, of any length, and dots alone lead elsewhere.
+    folder = re.sub(r"[^\w .()-]", "_", track.found.name).lstrip(".")[:LONGEST_NAME] or "_"
+    stem = re.sub(r"[^\w .()-]", "_", name).lstrip(".")[:LONGEST_NAME]
+    return root / folder / f"{stem}-{digest.hexdigest()[:12]}"
 
 
 def _kept(target: Path) -> Path | None:

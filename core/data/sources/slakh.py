@@ -13,9 +13,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from core.config import load_yaml
-from core.data.sources.found import Foreign, Found, Kind, Part, Place, Problem, collect
+from core.data.sources.found import Foreign, Found, Kind, Part, Place, Problem, beneath, collect
 from core.data.track import Split
-from core.errors import ConfigError
+from core.errors import ConfigError, DataError
 
 SIDES: dict[str, Split] = {"train": "train", "validation": "valid", "test": "test"}
 LAST = {"train": 1500, "valid": 1875}  # numbers of the original split's last tracks
@@ -43,11 +43,10 @@ def find(place: Place) -> Iterator[Found | Problem]:
         if path.parents[1].name == "omitted":
             continue
         try:
-            about = load_yaml(path, Metadata)
-        except ConfigError as error:
-            yield Problem(path.parent.name, str(error))
-            continue
-        yield _track(path.parent, about, place)
+            found = _track(path.parent, load_yaml(path, Metadata), place)
+        except (ConfigError, DataError) as error:
+            found = Problem(path.parent.name, str(error))
+        yield found
 
 
 def _track(folder: Path, about: Metadata, place: Place) -> Found | Problem:
@@ -73,14 +72,14 @@ def _track(folder: Path, about: Metadata, place: Place) -> Found | Problem:
 
 
 def _file(folder: Path, name: str) -> Path:
-    wav = folder / f"{name}.wav"
-    return wav if wav.is_file() else folder / f"{name}.flac"
+    wav = beneath(folder, f"{name}.wav")
+    return wav if wav.is_file() else beneath(folder, f"{name}.flac")
 
 
 def _split(folder: Path) -> Split:
     if folder.parent.name in SIDES:
         return SIDES[folder.parent.name]
-    number = int("".join(c for c in folder.name if c.isdigit()) or 0)
+    number = int("".join(c for c in folder.name if c.isdecimal()) or 0)
     if number <= LAST["train"]:
         return "train"
     return "valid" if number <= LAST["valid"] else "test"

@@ -9,9 +9,19 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from core.config import Model, load_yaml
-from core.data.sources.found import Found, Kind, Part, Place, Problem, audio_in, collect, folders_in
+from core.data.sources.found import (
+    Found,
+    Kind,
+    Part,
+    Place,
+    Problem,
+    audio_in,
+    collect,
+    folders_in,
+    may_be_read,
+)
 from core.data.track import Split, split_of
-from core.errors import ConfigError
+from core.errors import ConfigError, DataError
 
 MIXTURES = ("mixture", "mix")
 NOT_STEMS = (*MIXTURES, "residual")
@@ -40,7 +50,7 @@ def find(place: Place) -> Iterator[Found | Problem]:
     for folder in folders_in(place.root):
         try:
             found = track_in(folder, place)
-        except ConfigError as error:
+        except (ConfigError, DataError) as error:
             yield Problem(str(folder), str(error))
             continue
         if found is not None:
@@ -52,7 +62,9 @@ def track_in(folder: Path, place: Place) -> Found | None:
 
     Raises:
         ConfigError: a `track.yaml` that is not valid.
+        DataError: the folder may not be read.
     """
+    may_be_read(folder)
     files = audio_in(folder)
     stems = [path for path in files if path.stem.lower() not in NOT_STEMS]
     if not stems:
