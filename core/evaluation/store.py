@@ -22,7 +22,7 @@ import pydantic
 
 from core.config import atomic_write
 from core.data.track import Track
-from core.errors import OutputExistsError
+from core.errors import ConfigError, OutputExistsError
 from core.evaluation.bsseval import BssScores
 from core.evaluation.result import (
     KEYS,
@@ -47,6 +47,7 @@ from core.evaluation.summary import (
     tracks_of,
     without_target,
 )
+from core.notation import parse_json
 
 log = logging.getLogger(__name__)
 
@@ -216,8 +217,8 @@ def _write_csv(
 def _differing(path: Path, settings: Mapping[str, object]) -> list[str]:
     """The keys in which the settings on disk are others."""
     try:
-        before = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        before = parse_json(path.read_text(encoding="utf-8"), str(path))
+    except (OSError, UnicodeDecodeError, ConfigError):
         before = {}
     if not isinstance(before, dict):
         before = {}

@@ -15,9 +15,10 @@ from core.ddsp.decoder import DecoderConfig
 from core.ddsp.resume import steps_done
 from core.ddsp.resynthesis import Likeness
 from core.ddsp.training import SIZES, TrainReport, train
-from core.errors import OutputExistsError, TrainingError
+from core.errors import ConfigError, OutputExistsError, TrainingError
 from core.files import claim
 from core.instrument import DdspSettings, InstrumentConfig, own_file
+from core.notation import parse_json
 from core.text import shown
 from core.voice.solos import Report, prepare_solos
 
@@ -214,9 +215,10 @@ def origin(config: InstrumentConfig, device: str = "cpu") -> dict[str, Any]:
 def _same(record: Path, wanted: dict[str, Any]) -> None:
     """Refuse to go on with a run that began with other settings."""
     try:
-        begun = json.loads(record.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        begun = parse_json(record.read_text(encoding="utf-8"), str(record))
+    except (OSError, UnicodeDecodeError, ConfigError) as error:
         raise TrainingError(f"{record}: cannot read the run's settings ({error})") from error
+    begun = begun if isinstance(begun, dict) else {}
     for name, value in wanted.items():
         there = begun.get(name)
         if there != value:
