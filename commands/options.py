@@ -14,6 +14,7 @@ import typer
 
 from commands.numbers import LARGEST_SEED, MANY, MOST_PROCESSES, number, span, whole
 from core.errors import ConfigError, InterruptedRunError
+from core.notation import parse_yaml
 from core.registry import Registry
 
 if TYPE_CHECKING:
@@ -134,6 +135,24 @@ def split_roots(given: list[str]) -> dict[str, Path]:
     """Folders by name; one that is given alone is called as it is."""
     pairs = [item.partition("=") for item in given]
     return {a if sign else Path(a).name: Path(b if sign else a) for a, sign, b in pairs}
+
+
+def split_values(given: list[str]) -> dict[str, int | float | bool | str]:
+    """Values by name, of ``NAME=VALUE``; numbers and truth as YAML has them.
+
+    Raises:
+        ConfigError: something else is given.
+    """
+    values = {}
+    for item in given:
+        name, sign, text = item.partition("=")
+        if not sign:
+            raise ConfigError(f"'{item}': expected NAME=VALUE", "such as --set hidden=128")
+        value = parse_yaml(text, f"'{item}'")
+        if not isinstance(value, int | float | str):
+            raise ConfigError(f"'{item}': the value is not a number, word or true/false")
+        values[name] = value
+    return values
 
 
 def hear(given: list[str]) -> dict[str, NDArray[np.float32]]:

@@ -32,10 +32,10 @@ from commands.options import (
     resumable,
     split_names,
     split_roots,
+    split_values,
 )
 from core.console import make_console, show_note
 from core.errors import ConfigError
-from core.notation import parse_yaml
 from core.progress import progress
 from core.registry import Registry
 
@@ -137,8 +137,8 @@ def train(
         conditioning=conditioning.value,
         out=out or Path("runs") / f"{time.strftime('%Y%m%d-%H%M%S')}-{label}",
         backbone=backbone,
-        arguments=_arguments(set_ or []),
-        mix=_arguments(mix or []),
+        arguments=split_values(set_ or []),
+        mix=split_values(mix or []),
         sources=tuple(split_names(source)) if source else None,
         roots=split_roots(data or []),
         max_steps=max_steps,
@@ -232,16 +232,3 @@ def show_training(result: TrainResult) -> None:
     console.print(
         f"next: python cli.py separate song.wav --checkpoint {result.best}", soft_wrap=True
     )
-
-
-def _arguments(given: list[str]) -> dict[str, int | float | bool | str]:
-    arguments = {}
-    for item in given:
-        name, sign, text = item.partition("=")
-        if not sign:
-            raise ConfigError(f"'{item}': expected NAME=VALUE", "such as --set hidden=128")
-        value = parse_yaml(text, f"'{item}'")
-        if not isinstance(value, int | float | str):
-            raise ConfigError(f"'{item}': the value is not a number, word or true/false")
-        arguments[name] = value
-    return arguments
