@@ -225,7 +225,7 @@ def _fit(tensors: dict[str, Tensor], header: dict[str, Any]) -> bool:
     if set(tensors) != {"audio", "ends", *FEATURES}:
         return False
     audio, ends = tensors["audio"], tensors["ends"]
-    span, files = header.get("f0_range"), header.get("files")
+    span, files = header.get("f0_range", 0), header.get("files")
     if ends.dim() != 1 or ends.dtype != torch.int64 or audio.dtype != torch.int16:
         return False
     steps = torch.diff(ends, prepend=ends.new_zeros(1))
