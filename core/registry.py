@@ -7,7 +7,6 @@ touches the plugin manager.
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
 import logging
 import os
@@ -23,7 +22,7 @@ from core import hookspecs
 from core.catalogue import Catalogue, Item, PluginRow, isolated, reason
 from core.config import load_yaml
 from core.data.recipe import load as load_recipe
-from core.errors import CheckpointError, PluginError, UnknownNameError, nearest
+from core.errors import PluginError, UnknownNameError, nearest
 from core.hookspecs import PROJECT, BackboneSpec
 from core.instrument import NAME, Instrument, plain
 from core.plugin_import import PYTHON, InstrumentFolder, import_folder
@@ -311,16 +310,7 @@ class Registry:
             raise UnknownNameError(
                 f"no separator named '{wanted}'", nearest(wanted, self.config.separators)
             )
-        separator = self.config.separators[wanted]
-        path = self.folder / separator.file
-        if not path.is_file():
-            raise CheckpointError(f"separator '{wanted}': {path} is missing", "restore the file")
-        if hashlib.sha256(path.read_bytes()).hexdigest() != separator.sha256:
-            raise CheckpointError(
-                f"separator '{wanted}': {path} does not match its sha256 in registry.yaml",
-                "it was cut or altered: restore the file",
-            )
-        return path
+        return self.config.separators[wanted].checked(self.folder, wanted)
 
     def notify_step(self, step: int, scalars: dict[str, float]) -> None:
         """Tell observers what the trainer logged; one that fails is told of once and left out."""

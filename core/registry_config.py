@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 
 import pydantic
 
 from core.config import Model
+from core.errors import CheckpointError
 
 
 class Shelf(Model):
@@ -28,6 +30,29 @@ class ShippedSeparator(Model):
     file: Path
     sha256: str = pydantic.Field(pattern=r"^[0-9a-f]{64}$")
     card: Path | None = None
+
+    def checked(self, folder: Path, name: str) -> Path:
+        """Its file, below the registry's folder, once its hash is sure.
+
+        Raises:
+            CheckpointError: the file is missing, cannot be read or is altered.
+        """
+        path = folder / self.file
+        try:
+            with path.open("rb") as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+        except FileNotFoundError as error:
+            raise CheckpointError(
+                f"separator '{name}': {path} is missing", "restore the file"
+            ) from error
+        except (OSError, ValueError) as error:
+            raise CheckpointError(f"separator '{name}': cannot read {path}: {error}") from error
+        if found != self.sha256:
+            raise CheckpointError(
+                f"separator '{name}': {path} does not match its sha256 in registry.yaml",
+                "it was cut or altered: restore the file",
+            )
+        return path
 
 
 class TrainingDefaults(Model):
