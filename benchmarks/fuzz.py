@@ -218,16 +218,21 @@ def main() -> int:
                 given.keep.write_bytes(data)
             target.check(data)
             return 0
-    results = {name: run(name, given.seed, given.inputs) for name in names}
+    results: dict[str, Result] = {}
+    for name in names:
+        print(f"{name} ({len(results) + 1} of {len(names)})", file=sys.stderr)
+        results[name] = run(name, given.seed, given.inputs)
+        if given.json:
+            rows = {name: asdict(result) for name, result in results.items()}
+            given.json.write_text(
+                json.dumps({"seed": given.seed, "targets": rows}, indent=1) + "\n"
+            )
     console = Console(width=110)
     console.print(table(results))
     for name, result in results.items():
         for cause, count in result.causes.items():
             line = f"{name}: {count} × {cause}, first: --only {result.first[cause]}"
             console.print(line, markup=False, soft_wrap=True)
-    if given.json:
-        rows = {name: asdict(result) for name, result in results.items()}
-        given.json.write_text(json.dumps({"seed": given.seed, "targets": rows}, indent=1) + "\n")
     return int(any(result.faults for result in results.values()))
 
 
