@@ -72,7 +72,8 @@ def parse_yaml(text: str, where: str) -> Any:
         line, problem = loader.line + 1 if loader else 1, "nested too deeply"
     except _BAD_VALUE:  # an escape that is no character; a scalar that is called a mapping
         line, problem = loader.line + 1 if loader else 1, "a value that cannot be"
-    raise ConfigError(f"{where}:{line}: not valid YAML: {problem}")
+    at = f"{where}:{line}" if "\n" in text else where
+    raise ConfigError(f"{at}: not valid YAML: {problem}")
 
 
 def parse_json(text: str | bytes, where: str) -> Any:
