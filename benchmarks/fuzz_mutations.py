@@ -26,7 +26,7 @@ ODD: tuple[Any, ...] = (
         "..",
         "../../x",
         "/etc/passwd",
-        "~nobody/x",
+        "~no-such-user/x",
         "\0",
         "\x1b[2J",
         "é\u202e",

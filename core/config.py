@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TypeVar, get_args
+from typing import Annotated, TypeVar, get_args
 
 import pydantic
 
@@ -19,6 +20,23 @@ class Model(pydantic.BaseModel):
 
     model_config = pydantic.ConfigDict(extra="forbid", frozen=True)
 
+
+def _possible(text: str) -> str:
+    try:
+        parts = Path(text).expanduser().parts
+        possible = "\0" not in text and all(len(os.fsencode(part)) <= 255 for part in parts)
+    except (ValueError, RuntimeError):  # a letter that no name has; the home of nobody
+        possible = False
+    if not possible:
+        raise ValueError("no file can be called so")
+    return text
+
+
+PathText = Annotated[str, pydantic.AfterValidator(_possible)]
+"""A path that somebody else wrote down: such a file or folder may at least be."""
+
+Amount = Annotated[float, pydantic.Field(gt=0, le=1e6, allow_inf_nan=False)]
+"""A length of time or the like: a number above 0 that has an end."""
 
 LARGEST = 250_000
 """Bytes of a YAML file at most: a larger one takes seconds to be found wrong."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import pydantic
 
-from core.config import Model, load_yaml
+from core.config import Model, PathText, load_yaml
 from core.errors import ConfigError, DataError, PluginError
 from core.npy import read_vector
 
@@ -76,8 +76,11 @@ InstrumentName = Annotated[
     str, pydantic.Field(pattern=f"^{NAME.pattern}$"), pydantic.AfterValidator(_not_reserved)
 ]
 Alias = Annotated[str, pydantic.AfterValidator(plain), pydantic.AfterValidator(_not_reserved)]
-FileName = Annotated[str, pydantic.AfterValidator(_inside)]  # a file in the plugin's own folder
-Hertz = Annotated[float, pydantic.Field(gt=0, allow_inf_nan=False)]
+FileName = Annotated[
+    PathText, pydantic.AfterValidator(_inside)
+]  # a file in the plugin's own folder
+Hertz = Annotated[float, pydantic.Field(ge=1, le=24_000)]
+Size = Annotated[int, pydantic.Field(gt=0, le=4096)]
 
 
 class DdspSettings(Model):
@@ -93,12 +96,12 @@ class DdspSettings(Model):
 
     file: FileName = "ddsp.safetensors"
     sha256: str = pydantic.Field(pattern=r"^[0-9a-f]{64}$")
-    rnn_channels: int = 128
-    channels: int = 128
-    layers_per_stack: int = 1
-    n_harmonics: int = 60
-    n_noise: int = 65
-    reverb_length: int = pydantic.Field(default=0, ge=0)
+    rnn_channels: Size = 128
+    channels: Size = 128
+    layers_per_stack: int = pydantic.Field(default=1, ge=0, le=32)
+    n_harmonics: Size = 60
+    n_noise: Size = 65
+    reverb_length: int = pydantic.Field(default=0, ge=0, le=1_000_000)
 
 
 class ConditionSettings(Model):

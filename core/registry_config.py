@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pydantic
 
-from core.config import Model
+from core.config import Amount, Model
 from core.errors import CheckpointError
 
 
@@ -75,9 +75,9 @@ class TrainingDefaults(Model):
     arguments: dict[str, int | float | bool | str] = {}
     batch_size: pydantic.PositiveInt = 8
     targets: pydantic.PositiveInt = 4
-    seconds: pydantic.PositiveFloat = 4.0
+    seconds: Amount = 4.0
     channels: pydantic.PositiveInt = 1
-    learning_rate: pydantic.PositiveFloat = 1e-3
+    learning_rate: Amount = 1e-3
     max_steps: pydantic.PositiveInt = 20_000
     validate_every: pydantic.PositiveInt = 250
     workers: pydantic.NonNegativeInt = 1

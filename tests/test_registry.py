@@ -142,6 +142,15 @@ def with_text(name: str, text: str) -> Callable[[Path], None]:
     return write
 
 
+def changed(name: str, key: str, line: str) -> Callable[[Path], None]:
+    def change(folder: Path) -> None:
+        text = (folder / name).read_text()
+        assert key in text
+        (folder / name).write_text(text.replace(key, line, 1))
+
+    return change
+
+
 @pytest.mark.parametrize(
     ("damage", "reason"),
     [
@@ -151,6 +160,14 @@ def with_text(name: str, text: str) -> Callable[[Path], None]:
         (without_file("instrument.yaml"), "neither instrument.yaml nor __init__.py"),
         (with_text("instrument.yaml", "name: oboe\nf0_rnage: [1, 2]\n"), "f0_rnage"),
         (with_text("recipe.yaml", "use: [a]\nvoice: !!int ''\n"), "recipe.yaml:2: not valid YAML"),
+        (changed("recipe.yaml", "minutes: 6", "minutes: .inf"), "'solos.minutes'"),
+        (
+            changed("recipe.yaml", "file: FluidR3_GM.sf2", "file: ~no-such-user/x"),
+            "can be called so",
+        ),
+        (changed("instrument.yaml", "recipe: r", f"recipe: {'x' * 300}"), "can be called so"),
+        (changed("instrument.yaml", "[262.0, 2093.0]", "[1.0e-300, 1.0e+300]"), "'f0_range.0'"),
+        (changed("instrument.yaml", "  sha256:", "  n_noise: -1\n  sha256:"), "'ddsp.n_noise'"),
         (with_text("condition.npy", "PK\x03\x04"), "condition.npy is no .npy file of a vector"),
         (with_text("__init__.py", "1 / 0"), "ZeroDivisionError: division by zero"),
         (

@@ -16,7 +16,7 @@ import numpy as np
 import pydantic
 
 from core.condition.tone_table import ToneTable
-from core.config import Model
+from core.config import Model, PathText
 from core.data import samples
 from core.data.casting import Performance, Player
 from core.data.font_tones import tones_of
@@ -33,7 +33,7 @@ from core.instrument import InstrumentName
 class GuestFont(Model):
     """A soundfont of guests: its file, the terms of its samples, and its programs if not all."""
 
-    file: str
+    file: PathText
     licence: str
     programs: list[int] | None = None
 

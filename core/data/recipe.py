@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 import pydantic
 
-from core.config import Model, load_yaml
+from core.config import Amount, Model, PathText, load_yaml
 
 
 def _wide(notes: tuple[int, int]) -> tuple[int, int]:
@@ -30,7 +30,7 @@ class Soundfont(Model):
         range: lowest and highest MIDI note of these programs, where it is not the voice's.
     """
 
-    file: str
+    file: PathText
     programs: list[Annotated[int, pydantic.Field(ge=0, le=127)]] = pydantic.Field(min_length=1)
     licence: str
     bank: int = pydantic.Field(default=0, ge=0, le=127)
@@ -88,7 +88,7 @@ class FolderSpec(Model):
     """
 
     kind: Literal["stems", "instrument_folders", "solos"]
-    root: str
+    root: PathText
     licence: str
     names: dict[str, str] = {}
 
@@ -104,7 +104,7 @@ class DatasetSpec(Model):
     """
 
     kind: Literal["musdb", "medleydb", "moisesdb", "slakh"]
-    root: str = ""
+    root: PathText = ""
     licence: str = ""
     names: dict[str, str] = {}
     bleed: bool = False
@@ -122,9 +122,9 @@ class RenderedSpec(Model):
 
     kind: Literal["rendered"]
     soundfonts: list[Soundfont] = pydantic.Field(min_length=1)
-    tracks: pydantic.PositiveInt = 120
-    seconds: pydantic.PositiveFloat = 45.0
-    parts: pydantic.PositiveInt = 4
+    tracks: Annotated[int, pydantic.Field(gt=0, le=1_000_000)] = 120
+    seconds: Amount = 45.0
+    parts: Annotated[int, pydantic.Field(gt=0, le=100)] = 4
 
 
 class Samples(Model):
@@ -152,7 +152,7 @@ class SolosSpec(Model):
     soundfonts: list[Soundfont] = pydantic.Field(min_length=1)
     samples: list[Samples] = []
     range: Range | None = None
-    minutes: pydantic.PositiveFloat = 6.0
+    minutes: Amount = 6.0
 
 
 Spec = Annotated[FolderSpec | DatasetSpec | RenderedSpec, pydantic.Field(discriminator="kind")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
+import logging
 import warnings
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -14,7 +15,10 @@ from typing import Any
 import numpy as np
 
 from core.config import atomic_write
-from core.errors import MissingToolError
+from core.errors import ConfigError, MissingToolError
+from core.notation import parse_json
+
+log = logging.getLogger(__name__)
 
 CACHE_VERSION = 2
 
@@ -97,8 +101,11 @@ def tunes(cache: Path, limit: int = 150, seed: int = 0) -> list[Score]:
 
 def _cached(path: Path, parse: Any) -> list[Score]:
     if path.is_file():
-        rows = json.loads(path.read_text(encoding="utf-8"))
-        return [_from_json(row) for row in rows]
+        try:
+            rows = parse_json(path.read_text(encoding="utf-8"), str(path))
+            return [_from_json(row) for row in rows]
+        except (ConfigError, OSError, ValueError, KeyError, TypeError):
+            log.warning("%s is damaged: its scores are parsed again", path)
     scores: list[Score] = list(parse())
     with atomic_write(path) as temporary:
         temporary.write_text(json.dumps([_to_json(score) for score in scores]), encoding="utf-8")
