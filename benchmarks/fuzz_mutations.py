@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import re
 import struct
@@ -162,7 +163,7 @@ def value(data: Any, rng: np.random.Generator) -> Any:
     elif kind == 5:
         node[key] = pick(rng, places)[1]
     else:
-        node[key] = pick(rng, ODD)
+        node[key] = copy.deepcopy(pick(rng, ODD))
     return box[0]
 
 

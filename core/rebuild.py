@@ -1,4 +1,4 @@
-"""Networks are rebuilt for the weights of a file: never larger, whatever the file says of them."""
+"""Networks and optimisers are rebuilt for a file's tensors: never larger, and of their kind."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
+import torch
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
 from torch.nn.parameter import is_lazy
@@ -14,6 +15,35 @@ from core.errors import CheckpointError
 
 ROOM = 1 << 20
 """Values that a network may have and drop again while it is built, besides twice the file's."""
+
+
+MOMENTS = ("step", "exp_avg", "exp_avg_sq")
+"""What Adam keeps of a parameter."""
+
+MOST_STEPS = 1e12
+
+
+def moments(found: Mapping[str, Tensor], parameter: Tensor) -> dict[str, Tensor]:
+    """Adam's state of a parameter as it has to be, on the parameter's device.
+
+    Args:
+        found: the tensors of a file, by the names of `MOMENTS`.
+        parameter: whose state it is.
+
+    Raises:
+        ValueError: it is that of another optimiser or parameter, or of numbers that cannot be.
+    """
+    if set(found) != set(MOMENTS):
+        raise ValueError(f"the optimizer's state is {', '.join(found) or 'missing'}")
+    for name, value in found.items():
+        shape = () if name == "step" else parameter.shape
+        if not value.is_floating_point() or value.shape != shape:
+            raise ValueError(f"the optimizer's {name} is of another parameter")
+        if not torch.isfinite(value).all() or (name != "exp_avg" and (value < 0).any()):
+            raise ValueError(f"the optimizer's {name} cannot be so")
+    if found["step"] > MOST_STEPS:
+        raise ValueError("the optimizer's step cannot be so")
+    return {n: v if n == "step" else v.to(parameter.device) for n, v in found.items()}
 
 
 @contextmanager

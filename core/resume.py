@@ -17,13 +17,13 @@ from torch.optim import Optimizer
 from core.checkpoint import load_strictly
 from core.config import atomic_write
 from core.errors import CheckpointError, TrainingError
+from core.rebuild import moments
 from core.tensor_file import read_json, read_tensors
 
 KEY = "timbresep_run"
 FREE = "--max-steps, --max-minutes, --validate-every, --workers and --device"
 """The options that may differ when a run goes on."""
 
-SLOTS = {"step", "exp_avg", "exp_avg_sq"}  # what AdamW keeps of a parameter
 MODEL, AVERAGE, OPTIMIZER = "model.", "average.", "optimizer."
 
 
@@ -101,20 +101,17 @@ def load_run(
     slots = _within(tensors, OPTIMIZER)
     trained = [pair for pair in model.named_parameters() if pair[1].requires_grad]
     for name, parameter in trained:
-        state = {
-            key.partition(".")[0]: tensor.to(parameter.device)
+        found = {
+            key.partition(".")[0]: tensor
             for key, tensor in slots.items()
             if key.partition(".")[2] == name
         }
-        if set(state) != SLOTS and (state or progress.step > 0):
-            raise CheckpointError(f"{path}: no optimizer state for '{name}'")
-        for slot, tensor in state.items():
-            shape = () if slot == "step" else parameter.shape
-            if tensor.shape != shape or not tensor.is_floating_point():
-                raise CheckpointError(f"{path}: the optimizer's {slot} is not that of '{name}'")
-        if "step" in state:
-            state["step"] = state["step"].cpu()
-        optimizer.state[parameter] = state
+        if not found and progress.step == 0:
+            continue
+        try:
+            optimizer.state[parameter] = moments(found, parameter)
+        except ValueError as error:
+            raise CheckpointError(f"{path}: no optimizer state for '{name}': {error}") from error
     return progress
 
 

@@ -126,3 +126,11 @@ def test_lengths_are_as_stated() -> None:
     table = made(shares, [40, 50, 65, 90])
     for part in PARTS.values():
         assert part.measure(table).shape == (part.length,)
+
+
+def test_a_tone_without_harmonics_has_a_condition_and_variations() -> None:
+    nothing = np.zeros((1, 1, 8), np.float32)
+    noise = np.full((1, 1, 16), 1 / 16, np.float32)
+    table = ToneTable(np.array([60], np.float32), np.zeros(1, np.float32), nothing, noise)
+    vectors = condition(table), draw(table, np.random.default_rng(0))
+    assert np.isfinite(vectors).all()

@@ -62,6 +62,7 @@ def tensor(name: str, value: torch.Tensor | None) -> Change:
         put("config", "rnn_channels", value="x"),
         put("config", "rnn_channels", value=10**7),
         put("config", "rnn_channels", value=-1),
+        put("config", "rnn_channels", value=10**30),
         put("config", "channels", value=True),
         put("config", "layers_per_stack", value=100_000),
         put("config", "reverb_length", value=10**10),
@@ -175,6 +176,9 @@ def test_forged_tones_are_refused(tmp_path: Path, change: Change) -> None:
         tensor("optimizer.exp_avg.bias", torch.zeros(3)),
         tensor("optimizer.exp_avg.bias", None),
         tensor("optimizer.step.bias", torch.zeros(2)),
+        tensor("optimizer.step.bias", torch.tensor(1e30)),
+        tensor("optimizer.exp_avg.bias", torch.full((2,), torch.nan)),
+        tensor("optimizer.exp_avg_sq.bias", torch.full((2,), -1.0)),
         tensor("optimizer.more.bias", torch.zeros(2)),
         tensor("average.bias", torch.zeros(3)),
         tensor("model.bias", torch.zeros(2, dtype=torch.int64)),
@@ -205,6 +209,7 @@ def test_a_forged_state_of_a_run_is_refused(tmp_path: Path, change: Change) -> N
         tensor("adam.0.exp_avg", torch.zeros(3)),
         tensor("adam.0.exp_avg", None),
         tensor("adam.0.step", torch.zeros(2)),
+        tensor("adam.0.step", torch.tensor(torch.inf)),
     ],
 )
 def test_a_forged_state_of_a_voice_is_refused(tmp_path: Path, change: Change) -> None:

@@ -122,7 +122,8 @@ def vary(table: ToneTable, rng: np.random.Generator) -> ToneTable:
     octaves = np.log2(np.arange(1, table.distributions.shape[2] + 1))
     gain_db = rng.normal(0.0, 1.0) * octaves + rng.normal(0.0, 1.0, len(octaves))
     shares = table.distributions * (10 ** (gain_db / 20)).astype(np.float32)
-    shares = shares / shares.sum(axis=2, keepdims=True)  # (levels, pitches, harmonics)
+    whole = np.maximum(shares.sum(axis=2, keepdims=True), FLOOR**2)
+    shares = shares / whole  # (levels, pitches, harmonics)
 
     places = np.linspace(-3, 3, BANDS)  # about an octave each two bands and a half
     gain_db = rng.normal(0.0, 1.0) * places + rng.normal(0.0, 1.0, BANDS) + rng.normal(0.0, 2.0)

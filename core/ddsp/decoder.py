@@ -22,6 +22,9 @@ LOUDNESS_RANGE = 80.0
 NOISE_BIAS = -5.0
 """Added to raw noise magnitudes, so that training starts with little noise."""
 
+MOST = 10_000_000
+"""Highest value of any size."""
+
 FASTEST, MOST_FRAMES = 192_000, 500
 """Highest rates that there is a use for, of audio (Hz) and of controls (frames a second)."""
 
@@ -56,7 +59,7 @@ class DecoderConfig:
     def __post_init__(self) -> None:
         for name, size in vars(self).items():
             least = 0 if name in ("layers_per_stack", "reverb_length") else 1
-            if type(size) is not int or size < least:
+            if type(size) is not int or not least <= size <= MOST:
                 raise ValueError(f"{name} must be a whole number from {least}, not {size!r}")
         if self.sample_rate > FASTEST or self.sample_rate % self.frame_rate:
             raise ValueError(f"{self.frame_rate} frames a second at {self.sample_rate} Hz")

@@ -15,9 +15,8 @@ from torch import Tensor, nn
 from core.config import atomic_write
 from core.errors import CheckpointError
 from core.interrupts import held
+from core.rebuild import MOMENTS, moments
 from core.tensor_file import opened, read_one, read_tensors
-
-MOMENTS = ("step", "exp_avg", "exp_avg_sq")
 
 
 @dataclass
@@ -86,9 +85,9 @@ def load(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> Done
         tensors = read_tensors(path)
         model.load_state_dict(_under(tensors, "model."))
         for index, parameter in enumerate(model.parameters()):
-            moments = _under(tensors, f"adam.{index}.")
-            if moments:
-                optimizer.state[parameter] = _moments(moments, parameter)
+            found = _under(tensors, f"adam.{index}.")
+            if found:
+                optimizer.state[parameter] = moments(found, parameter)
         return Done(
             int(_number(tensors, "steps")),
             float(_number(tensors, "seconds")),
@@ -98,19 +97,6 @@ def load(path: Path, model: nn.Module, optimizer: torch.optim.Optimizer) -> Done
         raise _unusable(path, error.message) from error
     except (RuntimeError, KeyError, ValueError) as error:
         raise _unusable(path, str(error).splitlines()[0]) from error
-
-
-def _moments(found: dict[str, Tensor], parameter: Tensor) -> dict[str, Tensor]:
-    """Adam's state of a parameter, on its device; ValueError where it is of another one."""
-    if set(found) != set(MOMENTS) or found["step"].numel() != 1:
-        raise ValueError(f"the optimiser's state is {', '.join(found)}")
-    for name, value in found.items():
-        if not value.is_floating_point() or (name != "step" and value.shape != parameter.shape):
-            raise ValueError(f"{name} is of another parameter")
-    return {
-        name: value if name == "step" else value.to(parameter.device)
-        for name, value in found.items()
-    }
 
 
 def steps_done(path: Path) -> int:
