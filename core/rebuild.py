@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 
 import torch
@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn.modules.module import register_module_parameter_registration_hook
 from torch.nn.parameter import is_lazy
 
-from core.errors import CheckpointError
+from core.errors import CheckpointError, TimbresepError
 
 ROOM = 1 << 20
 """Values that a network may have and drop again while it is built, besides twice the file's."""
@@ -50,9 +50,6 @@ def moments(found: Mapping[str, Tensor], parameter: Tensor) -> dict[str, Tensor]
 def no_larger_than(weights: Mapping[str, Tensor], where: str) -> Iterator[None]:
     """Let a network be built here only while it stays in proportion to the weights for it.
 
-    Modules allocate a parameter, register it, and fill it then: memory that nobody has written to
-    costs nothing. So it ends at the first parameter too many, of however many.
-
     Args:
         weights: the tensors that will be loaded.
         where: names their origin in the error.
@@ -60,30 +57,51 @@ def no_larger_than(weights: Mapping[str, Tensor], where: str) -> Iterator[None]:
     Raises:
         CheckpointError: the network outgrows them, or cannot be.
     """
-    parameters = 2 * len(weights) + 100
-    values = 2 * sum(weight.numel() for weight in weights.values()) + ROOM
-    thread = threading.get_ident()
 
-    def count(_: nn.Module, name: str, parameter: nn.Parameter | None) -> None:
-        nonlocal parameters, values
-        if parameter is None or threading.get_ident() != thread:
-            return
-        parameters -= 1
-        values -= 0 if is_lazy(parameter) else parameter.numel()
-        if parameters < 0 or values < 0:
-            raise CheckpointError(
-                f"{where}: the network that it describes is larger than its weights "
-                f"(at a '{name}' of shape {tuple(parameter.shape)})",
-                "it was altered or is not ours",
-            )
+    def refuse(what: str) -> CheckpointError:
+        return CheckpointError(
+            f"{where}: the network that it describes is larger than its weights (at {what})",
+            "it was altered or is not ours",
+        )
 
-    hook = register_module_parameter_registration_hook(count)
+    held = sum(weight.numel() for weight in weights.values())
     try:
-        yield
+        with bounded(2 * len(weights) + 100, 2 * held + ROOM, refuse):
+            yield
     except (RuntimeError, OverflowError) as error:  # more than can even be asked for
         reason = str(error).split("\n")[0]
         raise CheckpointError(
             f"{where}: the network that it describes cannot be: {reason}"
         ) from error
+
+
+@contextmanager
+def bounded(
+    parameters: int, values: int, refuse: Callable[[str], TimbresepError]
+) -> Iterator[None]:
+    """Let a network be built here that has no more parameters, and values in them, than these.
+
+    Modules allocate a parameter, register it, and fill it then: memory that nobody has written to
+    costs nothing. So it ends at the first parameter too many, of however many.
+
+    Args:
+        parameters: tensors at most.
+        values: numbers in them at most.
+        refuse: makes the error of what was one too many, in words.
+    """
+    thread = threading.get_ident()
+
+    def count(_: nn.Module, name: str, parameter: nn.Parameter | None) -> None:
+        nonlocal parameters, values
+        if parameter is None or is_lazy(parameter) or threading.get_ident() != thread:
+            return
+        parameters -= 1
+        values -= parameter.numel()
+        if parameters < 0 or values < 0:
+            raise refuse(f"a '{name}' of shape {tuple(parameter.shape)}")
+
+    hook = register_module_parameter_registration_hook(count)
+    try:
+        yield
     finally:
         hook.remove()

@@ -3,50 +3,37 @@
 from __future__ import annotations
 
 import copy
-import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 
 import numpy as np
 import torch
-from torch import nn
-from torch.nn.modules.module import register_module_parameter_registration_hook
-from torch.nn.parameter import is_lazy
 
 from core.data.mix_config import MixConfig
 from core.errors import TrainingError
+from core.rebuild import bounded
 from core.training_task import Task
 
 SECONDS = 0.5  # of a trial's mixtures, at most
 MOST_WEIGHTS = 500_000_000  # 10 GB with gradients, AdamW's moments and the average
+MOST_TENSORS = 4000
 MOST_BYTES = 4 * 2**30  # of a step's audio
 
 
-@contextmanager
-def of_bounded_size() -> Iterator[None]:
-    """Let a network be built here that a training has memory for.
+def of_bounded_size() -> AbstractContextManager[None]:
+    """Let a network be built here that a training has memory and time for.
 
     Raises:
         TrainingError: at the first parameter too many, before it is filled.
     """
-    left, thread = MOST_WEIGHTS, threading.get_ident()
 
-    def count(_: nn.Module, __: str, parameter: nn.Parameter | None) -> None:
-        nonlocal left
-        if parameter is None or is_lazy(parameter) or threading.get_ident() != thread:
-            return
-        left -= parameter.numel()
-        if left < 0:
-            raise TrainingError(
-                f"the network has more than {MOST_WEIGHTS // 10**6} million weights",
-                "make it smaller with --set",
-            )
+    def refuse(what: str) -> TrainingError:
+        return TrainingError(
+            f"the network has more than {MOST_WEIGHTS // 10**6} million weights, or than "
+            f"{MOST_TENSORS} tensors of them (at {what})",
+            "make it smaller with --set",
+        )
 
-    hook = register_module_parameter_registration_hook(count)
-    try:
-        yield
-    finally:
-        hook.remove()
+    return bounded(MOST_TENSORS, MOST_WEIGHTS, refuse)
 
 
 def try_step(task: Task, config: MixConfig, batch_size: int, targets: int) -> None:

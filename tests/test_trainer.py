@@ -167,6 +167,7 @@ def test_training_conditions_vary_around_the_plugins_own(
         ({"mix": {"absent": 2}}, ConfigError, "absent"),
         ({"arguments": {"films": 7}}, TrainingError, "films must be 1 or 2"),
         ({"arguments": {"hidden": 30_000}}, TrainingError, "more than 500 million weights"),
+        ({"arguments": {"layers": 7199, "hidden": 4, "width": 4}}, TrainingError, "4000 tensors"),
         ({"mix": {"seconds": float("inf")}}, ConfigError, "'seconds': input should be a finite"),
         ({"mix": {"gain_db": [4, -8]}}, ConfigError, "'gain_db'.*smaller comes first"),
         ({"mix": {"stems": [5, 2]}}, ConfigError, "'stems'.*smaller comes first"),
