@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import errno
 import os
 import signal
@@ -240,11 +241,16 @@ def test_two_runs_never_have_one_folder(tmp_path: Path) -> None:
 
 def test_a_claim_does_not_outlive_its_process_in_its_children(tmp_path: Path) -> None:
     code = CLAIMING.replace(
-        "    print", "    import os\n    os.fork() or (time.sleep(2), os._exit(0))\n    print"
+        "    print", "    import os\n    os.fork() or (time.sleep(20), os._exit(0))\n    print"
     )
     with elsewhere(code, tmp_path):
         pass
-    with claim(tmp_path / "run"):  # while the child still sleeps
+    until = time.monotonic() + 15  # while the child still sleeps; it may not have begun to run
+    while time.monotonic() < until:
+        with contextlib.suppress(OutputError), claim(tmp_path / "run"):
+            return
+        time.sleep(0.05)
+    with claim(tmp_path / "run"):
         pass
 
 
