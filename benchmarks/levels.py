@@ -1,0 +1,75 @@
+"""What a separator loses where music is quieter or louder than what it was trained on.
+
+    python benchmarks/levels.py TRACKS [--gains -40 -24 -12 0 12 20] [--limit N] [--json FILE]
+
+TRACKS is what `evaluate` reads. Each track is separated as `separate` does it, at each gain, and
+once with its second half 24 dB down, of which that half counts. The scores are means over stems, of
+SI-SDR improvement and SDR in dB, with the gain undone.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from core.evaluation import tracks_in
+from core.evaluation.stem_stream import StemStream
+from core.metrics import sdr, si_sdr
+from core.opening import open_separator
+from core.registry import Registry
+
+DOWN_DB = -24.0
+SILENT = 1e-7  # mean square of a stem that does not play
+
+Wave = NDArray[np.float32]
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("tracks", type=Path)
+    parser.add_argument("--gains", type=float, nargs="+", default=[-40, -24, -12, 0, 12, 20])
+    parser.add_argument("--limit", type=int, help="only the first tracks")
+    parser.add_argument("--json", type=Path)
+    given = parser.parse_args()
+    registry = Registry.load()
+    separator, known = open_separator(
+        registry.separator_path(), registry, ["all"], competing=True, tuned=True
+    )
+    cases = [f"{gain:g} dB" for gain in given.gains] + ["second half", "second half, 24 dB down"]
+    scores: dict[str, list[tuple[float, float]]] = {case: [] for case in cases}
+    for track in tracks_in(given.tracks, registry.instruments())[: given.limit]:
+        names = [name for name in track.stems if name in known]
+        mixture, stems = StemStream(track, names).load()
+        half = mixture.shape[1] // 2
+
+        def add(case: str, gain: NDArray[np.float64], start: int = 0) -> None:
+            heard = (mixture * gain).astype(np.float32)  # noqa: B023 (called within the loop)
+            found = separator.separate(heard, track.rate, names)  # noqa: B023
+            for name, truth in zip(names, stems, strict=False):  # noqa: B023
+                stem = (found[name] / gain).astype(np.float32)[:, start:]
+                true = truth[:, start:]
+                if np.square(true).mean() > SILENT:
+                    before = si_sdr(true, mixture[:, start:])  # noqa: B023
+                    scores[case].append((si_sdr(true, stem) - before, sdr(true, stem)))
+
+        flat = np.ones(mixture.shape[1])
+        for gain, case in zip(given.gains, cases, strict=False):
+            add(case, flat * 10 ** (gain / 20))
+        add("second half", flat, half)
+        down = np.where(np.arange(len(flat)) < half, 1, 10 ** (DOWN_DB / 20))
+        add("second half, 24 dB down", down, half)
+    means = {case: np.mean(found, axis=0).tolist() for case, found in scores.items()}
+    print("| | SI-SDRi | SDR |\n|---|---|---|")
+    for case, (improvement, quality) in means.items():
+        print(f"| {case} | {improvement:.2f} | {quality:.2f} |")
+    if given.json:
+        given.json.write_text(json.dumps(means, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()

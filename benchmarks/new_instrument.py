@@ -1,0 +1,63 @@
+"""How well an instrument comes out that the separator was not trained on.
+
+    python benchmarks/new_instrument.py TRACKS NAME --plugins-dir DIR [--limit N] [--json FILE]
+
+TRACKS is what `evaluate` reads; the tracks with a stem of NAME count. Each is separated by NAME
+alone, as `separate -i NAME` does it, and, at once, by the names of everything that plays
+(`--consistent`). Prints means over tracks: SDR, SI-SDR improvement, and the level beside
+the true one's, in dB.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from pathlib import Path
+
+import numpy as np
+
+from core.evaluation import tracks_in
+from core.evaluation.stem_stream import StemStream
+from core.metrics import sdr, si_sdr
+from core.opening import open_separator
+from core.registry import Registry
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("tracks", type=Path)
+    parser.add_argument("name")
+    parser.add_argument("--plugins-dir", type=Path, required=True)
+    parser.add_argument("--limit", type=int, help="only the first tracks that have it")
+    parser.add_argument("--json", type=Path)
+    given = parser.parse_args()
+    registry = Registry.load([given.plugins_dir])
+    separator, known = open_separator(
+        *(registry.separator_path(), registry, ["all", given.name]), competing=True, tuned=True
+    )
+    tracks = tracks_in(given.tracks, registry.instruments())
+    tracks = [track for track in tracks if given.name in track.stems][: given.limit]
+    scores: dict[str, list[tuple[float, float, float]]] = {"by its name": [], "at once": []}
+    for track in tracks:
+        mixture, (true, *_) = StemStream(track, [given.name]).load()
+        before = si_sdr(true, mixture)
+        cast = [name for name in track.stems if name in known]
+        for case, names in (("by its name", [given.name]), ("at once", cast)):
+            at_once = len(names) == len(track.stems) > 1
+            if case == "at once" and not at_once:
+                continue  # something plays that nobody can name
+            stem = separator.separate(mixture, track.rate, names, at_once)[given.name]
+            level = 10 * np.log10(np.square(stem).sum() / np.square(true).sum())
+            row = sdr(true, stem), si_sdr(true, stem) - before, float(level)
+            scores[case].append(row)
+    print(f"| {len(tracks)} tracks | SDR | SI-SDRi | level |\n|---|---|---|---|")
+    means = {case: np.mean(rows, axis=0).tolist() for case, rows in scores.items() if rows}
+    for case, values in means.items():
+        print(f"| {case} | " + " | ".join(f"{value:.1f}" for value in values) + " |")
+    if given.json:
+        given.json.write_text(json.dumps(means, indent=2) + "\n", encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
