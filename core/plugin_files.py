@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from core.condition import conditioner
-from core.condition.tone_table import ToneTable
+from core.condition.tone_table import Array, ToneTable
 from core.config import atomic_writes, load_yaml
 from core.errors import PluginError
 from core.instrument import InstrumentConfig, own_file
@@ -24,7 +24,9 @@ def build_condition(
     version: int = conditioner.CONDITION_VERSION,
     recorded: ToneTable | None = None,
 ) -> Path:
-    """Measure the condition of a plugin's DDSP model, or of recorded notes of its instrument.
+    """Measure the condition of a plugin's DDSP model, and of recorded notes where there are some.
+
+    A model of few notes has faults of its own, and so has each recording: the vector is the mean.
 
     The vector goes to `condition.npy`; where it comes from (hash of the model, notes, levels,
     sample rate, versions) to `condition.json` beside it; the model's hash and the version of the
@@ -34,7 +36,7 @@ def build_condition(
         folder: plugin folder with `instrument.yaml` and the DDSP model that it names.
         pitches: notes as MIDI numbers; every semitone of the f0 range unless given.
         version: of the vector's definition.
-        recorded: tones of recordings, to measure in the model's place.
+        recorded: tones of recordings of the instrument.
 
     Returns:
         The condition file.
@@ -48,10 +50,12 @@ def build_condition(
     description = folder / DESCRIPTION
     config = load_yaml(description, InstrumentConfig)
     model_file = own_file(folder, config.ddsp.file)
-    table = recorded or conditioner.build(model_file, config.f0_range)
-    vector = conditioner.condition(table, None if recorded else pitches, version=version)
+    table = conditioner.build(model_file, config.f0_range)
+    vector: Array = conditioner.condition(table, pitches, version=version)
+    if recorded:
+        vector = (vector + conditioner.condition(recorded, version=version)) / np.float32(2)
     origin = conditioner.provenance(model_file, table, pitches, version)
-    origin["measured_on"] = "recorded notes" if recorded else "the DDSP model"
+    origin["measured_on"] = ["DDSP model", *(["recorded notes"] if recorded else [])]
     text = _filled_in(description, str(origin["ddsp_sha256"]), version)
     path = own_file(folder, config.condition.file)
     with atomic_writes([path, path.with_suffix(".json"), description]) as (first, second, third):

@@ -1,7 +1,7 @@
 """An instrument from a few solo notes: a plugin folder, minutes after the recordings.
 
 The bundled voice that resynthesises the notes best is fine-tuned on them; the condition is measured
-on the notes as they were recorded.
+on that voice and on the notes as they were recorded.
 """
 
 from __future__ import annotations
@@ -218,11 +218,11 @@ def compare_voices(models: Mapping[str, DdspModel], data: Prepared) -> dict[str,
 
 
 def _recorded_tones(heard: SoloNotes) -> ToneTable | None:
-    """The notes' own tones; None where they are too short, and the voice must tell them."""
+    """The notes' own tones; None where they are too short, and only the voice can tell them."""
     try:
         return heard_notes.tones(heard)
     except DataError as error:
-        log.warning("the condition is measured on the voice: %s", error)
+        log.warning("the condition is measured on the voice alone: %s", error)
         return None
 
 
