@@ -13,10 +13,12 @@ from core.data.mixer import MixtureDataset
 from core.data.reader import StemReader
 from core.data.track import Track
 from core.errors import DataError
+from core.level import LEVEL_DB
 
 RATE = 16_000
 HZ = {"accordion": 200.0, "bass": 330.0, "violin": 440.0, "zither": 700.0}
 BARE = {"eq_share": 0.0, "room_share": 0.0, "pitch_share": 0.0, "centred": 1.0, "absent": 0.0}
+BARE |= {"level_db": None}
 
 
 def conditions(index: int, rng: np.random.Generator) -> np.ndarray:
@@ -160,6 +162,19 @@ def test_colour_keeps_the_tone_and_bounds_its_level(tracks: list[Track]) -> None
     assert np.std(levels) > 0.5
 
 
+def test_mixtures_have_the_level_that_music_is_separated_at(tracks: list[Track]) -> None:
+    data, natural = (
+        dataset(tracks, ["violin"], targets=1, **BARE | {"stems": (2, 2), "level_db": level})
+        for level in (LEVEL_DB, None)
+    )
+    for k in range(5):
+        power = data[k]["mixture"].square().mean()
+        assert 10 * float(torch.log10(power)) == pytest.approx(LEVEL_DB, abs=0.01)
+        share = data[k]["targets"].square().mean() / power
+        expected = natural[k]["targets"].square().mean() / natural[k]["mixture"].square().mean()
+        assert float(share) == pytest.approx(float(expected), rel=1e-4)
+
+
 @pytest.mark.parametrize("semitones", [-4.0, 4.0])
 def test_moved_resonances_leave_pitch_and_level(semitones: float) -> None:
     rng = np.random.default_rng(0)
@@ -181,7 +196,7 @@ def test_moved_resonances_leave_pitch_and_level(semitones: float) -> None:
 
 
 def test_plain_mixtures_are_whole_tracks_in_balance(tracks: list[Track]) -> None:
-    config = MixConfig(seconds=1.0, rate=RATE, targets=4).plain()
+    config = MixConfig(seconds=1.0, rate=RATE, targets=4, level_db=None).plain()
     item = MixtureDataset(tracks, list(HZ), config, 3, 0, conditions)[1]
     rms = item["targets"].square().mean(dim=(1, 2)).sqrt()
     torch.testing.assert_close(rms, torch.full((4,), 0.1 / 2**0.5), rtol=0.02, atol=0)

@@ -7,6 +7,7 @@ from typing import Annotated
 import pydantic
 
 from core.config import Model
+from core.level import LEVEL_DB
 
 Gain = Annotated[float, pydantic.Field(ge=-100, le=100)]  # dB
 
@@ -36,6 +37,8 @@ class MixConfig(Model):
         formant_semitones, formant_share: bound of the shift of a stem's resonances and the share
             of stems with one: another specimen of the instrument.
         room_share: share of stems put in a short random room.
+        level_db: mean power of a mixture, that which music is separated at (`core.level`); None: as
+            its stems sum.
         active_db: a target counts as present when its RMS in the window is above this (dBFS).
         memory_mb: decoded audio kept in memory by each process.
     """
@@ -63,6 +66,7 @@ class MixConfig(Model):
     formant_semitones: float = pydantic.Field(default=5.0, ge=0, le=12)
     formant_share: float = pydantic.Field(default=0.0, ge=0, le=1)
     room_share: float = pydantic.Field(default=0.15, ge=0, le=1)
+    level_db: Gain | None = LEVEL_DB
     active_db: float = -50.0
     memory_mb: pydantic.NonNegativeFloat = 512.0
 

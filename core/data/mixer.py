@@ -116,9 +116,9 @@ class MixtureDataset(Dataset[dict[str, Tensor]]):
             if tries == TRIES or ((first in active) if present else active):
                 break
         asked = self._ask(first, list(stems), active, rng)
-        mixture = np.sum(list(stems.values()), axis=0, dtype=np.float32)  # (channels, samples)
-        peak = float(np.abs(mixture).max())
-        scale = np.float32(0.99 / peak) if peak > 0.99 else np.float32(1)
+        # (channels, samples)
+        mixture: Wave = np.sum(list(stems.values()), axis=0, dtype=np.float32)
+        scale = self._scale(mixture)
         silence = np.zeros_like(mixture)
         targets = np.stack([stems.get(label, silence) for label in asked])
         indices = [self.names.index(label) if label in self.names else -1 for label in asked]
@@ -258,6 +258,13 @@ class MixtureDataset(Dataset[dict[str, Tensor]]):
             pool = (missing or sounding) if want_missing else (sounding or missing)
             asked.append((pool or rest)[int(rng.integers(len(pool or rest)))])
         return asked
+
+    def _scale(self, mixture: Wave) -> np.float32:
+        """The factor that brings a mixture to the level asked for."""
+        power = float(np.mean(np.square(mixture), dtype=np.float64))
+        if self.config.level_db is None or power == 0:
+            return np.float32(1)
+        return np.float32(10 ** (self.config.level_db / 20) / power**0.5)
 
     def _active(self, wave: Wave) -> bool:
         power = float(np.mean(np.square(wave), dtype=np.float64))
