@@ -17,7 +17,7 @@ PRESENT_DB = -15.0
 SLOPE_DB = 2.5
 NOBODY = 0.1
 """What is left to sounds that are no instrument's, as a share of the mixture's magnitude."""
-NEW_CLAIM = 4.0
+NEW_CLAIM = 5.0
 """How many times a claim counts of an instrument that the network was not trained on: it claims too
 little for such a one. Chosen on validation pieces with three oboes."""
 EPS = 1e-9
