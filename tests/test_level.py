@@ -82,7 +82,7 @@ def test_silence_has_no_level() -> None:
 
 
 @pytest.mark.parametrize("consistent", [False, True])
-@pytest.mark.parametrize("peak", [1e-36, 1e-30, 1e18, 1e30, 1e37])
+@pytest.mark.parametrize("peak", [1e-30, 1e18, 1e30, 1e37])
 def test_any_finite_mixture_has_finite_stems(peak: float, consistent: bool) -> None:
     separator = Separator(loaded(GainBackbone(3), most=0.8, rest=0.1), competing=True)
     wave = np.random.default_rng(1).uniform(-peak, peak, (2, 4000)).astype(np.float32)

@@ -44,4 +44,4 @@ def summary(result: Ablation) -> str:
 
 
 def _db(value: float | None) -> str:
-    return "–" if value is None else f"{value:.1f} dB"
+    return "–" if value is None else f"{round(value, 1) + 0.0:.1f} dB"  # no -0.0
