@@ -50,7 +50,7 @@ def main() -> None:
         def add(case: str, gain: NDArray[np.float64], start: int = 0) -> None:
             heard = (mixture * gain).astype(np.float32)  # noqa: B023 (called within the loop)
             found = separator.separate(heard, track.rate, names)  # noqa: B023
-            for name, truth in zip(names, stems, strict=False):  # noqa: B023
+            for name, truth in zip(names, stems[: len(names)], strict=True):  # noqa: B023
                 stem = (found[name] / gain).astype(np.float32)[:, start:]
                 true = truth[:, start:]
                 if np.square(true).mean() > SILENT:
@@ -58,8 +58,8 @@ def main() -> None:
                     scores[case].append((si_sdr(true, stem) - before, sdr(true, stem)))
 
         flat = np.ones(mixture.shape[1])
-        for gain, case in zip(given.gains, cases, strict=False):
-            add(case, flat * 10 ** (gain / 20))
+        for gain in given.gains:
+            add(f"{gain:g} dB", flat * 10 ** (gain / 20))
         add("second half", flat, half)
         down = np.where(np.arange(len(flat)) < half, 1, 10 ** (DOWN_DB / 20))
         add("second half, 24 dB down", down, half)

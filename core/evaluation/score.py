@@ -198,7 +198,8 @@ def _separate(
             result.difference += _energy(mixture - stems.sum(axis=0))
             yield mixture
 
-    for mixture, estimates in separator.pairs(heard(), rate, channels, names, at_once):
+    called = f"track '{stream.track}'"
+    for mixture, estimates in separator.pairs(heard(), rate, channels, names, at_once, called):
         truth = references.take(mixture.shape[1]).reshape(wanted, *mixture.shape)
         result.scores.add(truth, estimates)
         result.mixture.add(truth, mixture[None])

@@ -28,7 +28,7 @@ class StemStream:
     """
 
     def __init__(self, track: Track, wanted: Sequence[str]) -> None:
-        self.wanted = len(wanted)
+        self.track, self.wanted = track.name, len(wanted)
         self.names = [*wanted, *(name for name in track.stems if name not in wanted)]
         self.has_mixture = track.mixture is not None
         self.paths = [track.stems[name] for name in self.names]
