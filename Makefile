@@ -4,7 +4,10 @@
 # make magenta       also Magenta's ddsp on TensorFlow: train, import and export voices (3 GB more)
 # make test-magenta  the tests that run it: parity, checkpoints both ways, its trainer
 
-PYTHON ?= python3.11
+# The first Python from 3.11 to 3.14 that is there and can make an environment; or PYTHON=….
+PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3.14 python3 python; do \
+    $$name -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' \
+    2> /dev/null && echo $$name && break; done)
 BIN := .venv/bin
 CLI := $(BIN)/python cli.py
 
@@ -29,13 +32,15 @@ lint: .venv/dev.stamp
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/lint-imports
+	PYTHONPATH=core $(BIN)/lint-imports
 
 format: .venv/dev.stamp
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 .venv/core.stamp: pyproject.toml constraints.txt
+	@test -x $(BIN)/python || test -n "$(PYTHON)" || \
+	    { echo "error: no Python from 3.11 to 3.14 found; install one, or say PYTHON=/path/to/it"; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e .
 	touch $@

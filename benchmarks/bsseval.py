@@ -20,10 +20,11 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from core import audio
-from core.evaluation import Plan, evaluate_folder
-from core.opening import open_separator
-from core.registry import ROOT, Registry
+from timbresep import audio
+from timbresep.bundled import ROOT
+from timbresep.evaluation import Plan, evaluate_folder
+from timbresep.registry.registry import Registry
+from timbresep.separation.load import open_separator
 
 DEMO = ROOT / "data/starter/demo/chorale"
 WANTED = ("vocals", "bass")

@@ -21,14 +21,14 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from core import audio
-from core.backbone import Backbone
-from core.data.mix_config import MixConfig
-from core.data.mixer import MixtureDataset
-from core.data.reader import StemReader
-from core.data.track import Track
-from core.losses import thresholded_snr_loss
-from core.registry import Registry
+from timbresep import audio
+from timbresep.backbone import Backbone
+from timbresep.data.mixing.config import MixConfig
+from timbresep.data.mixing.mixer import MixtureDataset
+from timbresep.data.reader import StemReader
+from timbresep.data.track import Track
+from timbresep.losses import thresholded_snr_loss
+from timbresep.registry.registry import Registry
 
 RATE = 44_100
 NAMES = ("bass", "drums", "other", "vocals")

@@ -4,7 +4,7 @@
         [--rounds 5] [--threads 2] [--json FILE]
 
 Each round times one step of each: forward, spectral loss, backward, clipping, Adam. Ours is that
-of `core.ddsp.training`; Magenta's is its own trainer's compiled `train_step`, warmed up. Both have
+of `ddsp.training`; Magenta's is its own trainer's compiled `train_step`, warmed up. Both have
 the same weights to begin with, sizes, passages and number of threads. The table gives the shortest
 and median times and the median of the rounds' ratios, which a machine whose speed drifts does not
 change. The losses of the first timed step are those of the same weights: Magenta's differs by the
@@ -13,7 +13,7 @@ noise of its single-precision phases (docs/magenta.md). A second table says wher
 
 from __future__ import annotations
 
-import core  # noqa: F401  # isort: skip  # before torch: sets how OpenMP waits
+import timbresep  # noqa: F401  # isort: skip  # before torch: sets how OpenMP waits
 
 import argparse
 import json
@@ -26,14 +26,14 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from core.ddsp import synthesis
-from core.ddsp import training as ours
-from core.ddsp.decoder import DecoderConfig
-from core.ddsp.features import FRAME_RATE, HOP
-from core.ddsp.model import DdspModel
-from core.ddsp.spectral_loss import multiscale_spectral_loss
-from core.magenta import checkpoint, environment
-from core.magenta import training as theirs
+from timbresep.ddsp import synthesis
+from timbresep.ddsp import training as ours
+from timbresep.ddsp.decoder import DecoderConfig
+from timbresep.ddsp.features import FRAME_RATE, HOP
+from timbresep.ddsp.magenta import checkpoint, environment
+from timbresep.ddsp.magenta import training as theirs
+from timbresep.ddsp.model import DdspModel
+from timbresep.ddsp.spectral_loss import multiscale_spectral_loss
 
 Step = Callable[[], float]
 

@@ -33,8 +33,8 @@ from rich.console import Console
 from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-from core.errors import TimbresepError
-from core.text import shown
+from timbresep.errors import TimbresepError
+from timbresep.formats.text import shown
 
 SECONDS = 5
 MEMORY = 2 << 30  # bytes beyond what the process has before the first input
@@ -140,7 +140,7 @@ def child(name: str, seed: int, numbers: list[int], pipe: Connection) -> None:
 def _cause(error: BaseException) -> str:
     """An error in a line: type, message and the last place in this project."""
     places = [f for f in traceback.extract_tb(error.__traceback__) if "/.venv/" not in f.filename]
-    where = next((f for f in reversed(places) if "/core/" in f.filename), places[-1])
+    where = next((f for f in reversed(places) if "/timbresep/" in f.filename), places[-1])
     what = shown(error)[:80]
     return f"{type(error).__name__}: {what} ({Path(where.filename).name}:{where.lineno})"
 

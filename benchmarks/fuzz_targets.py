@@ -21,27 +21,30 @@ import yaml
 from safetensors.torch import save_file
 
 from benchmarks import fuzz_mutations as mutations
-from commands.options import split_values
-from core import audio, checkpoint, resume
-from core.adaptation import reserve
-from core.checkpoint import Metadata
-from core.condition import conditioner, table_file
-from core.condition.tone_table import ToneTable
-from core.config import load_yaml
-from core.data import recipe as recipes
-from core.data.guests import GuestList
-from core.data.sources.found import Naming, Place
-from core.data.sources.kinds import KINDS
-from core.data.sources.listing import list_tracks
-from core.ddsp import prepared
-from core.ddsp import resume as ddsp_resume
-from core.ddsp.decoder import DecoderConfig
-from core.ddsp.model import DdspModel, Heard
-from core.errors import CheckpointError, DataError
-from core.instrument import Instrument
-from core.npy import read_vector
-from core.registry import REGISTRY_FILE, ROOT, Registry
-from core.trial import of_bounded_size
+from timbresep import audio, checkpoint
+from timbresep.adaptation import reserve
+from timbresep.bundled import ROOT
+from timbresep.checkpoint import Metadata
+from timbresep.commands.options import split_values
+from timbresep.condition import tone_store as table_file
+from timbresep.condition import vector as conditioner
+from timbresep.condition.tone_table import ToneTable
+from timbresep.config import load_yaml
+from timbresep.data import recipe as recipes
+from timbresep.data.extras.guests import GuestList
+from timbresep.data.sources.found import Naming, Place
+from timbresep.data.sources.kinds import KINDS
+from timbresep.data.sources.listing import list_tracks
+from timbresep.ddsp import prepared
+from timbresep.ddsp import resume as ddsp_resume
+from timbresep.ddsp.decoder import DecoderConfig
+from timbresep.ddsp.model import DdspModel, Heard
+from timbresep.errors import CheckpointError, DataError
+from timbresep.formats.npy import read_vector
+from timbresep.instrument import Instrument
+from timbresep.registry.registry import REGISTRY_FILE, Registry
+from timbresep.training import state as resume
+from timbresep.training.trial import of_bounded_size
 
 SMALL = {
     "rnn_mask": {"n_fft": 256, "hop": 128, "bands": 20, "width": 6, "hidden": 4, "layers": 1},

@@ -16,12 +16,12 @@ from pathlib import Path
 
 import torch
 
-from core.ddsp import prepared
-from core.ddsp.model import DdspModel
-from core.ddsp.resynthesis import Likeness, measure
-from core.instrument import Instrument
-from core.registry import Registry
-from core.voice.solos import recordings
+from timbresep.ddsp import prepared
+from timbresep.ddsp.model import DdspModel
+from timbresep.ddsp.resynthesis import Likeness, measure
+from timbresep.instrument import Instrument
+from timbresep.registry.registry import Registry
+from timbresep.voice.solos import recordings
 
 
 def likeness(instrument: Instrument, solos: list[Path]) -> Likeness:

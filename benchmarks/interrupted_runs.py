@@ -25,10 +25,10 @@ import torch
 from rich.console import Console
 from rich.table import Table
 from safetensors.torch import load_file
-from study import hardware
 
-from core.config import atomic_write
-from core.registry import ROOT
+from study import hardware
+from timbresep.bundled import ROOT
+from timbresep.config import atomic_write
 
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGKILL")
 SMALL = ("n_fft=1024", "hop=512", "bands=16", "width=8", "hidden=8", "layers=1", "embedding=8")

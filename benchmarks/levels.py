@@ -16,11 +16,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from core.evaluation import tracks_in
-from core.evaluation.stem_stream import StemStream
-from core.metrics import sdr, si_sdr
-from core.opening import open_separator
-from core.registry import Registry
+from timbresep.evaluation import tracks_in
+from timbresep.evaluation.stem_stream import StemStream
+from timbresep.metrics import sdr, si_sdr
+from timbresep.registry.registry import Registry
+from timbresep.separation.load import open_separator
 
 DOWN_DB = -24.0
 SILENT = 1e-7  # mean square of a stem that does not play

@@ -16,11 +16,11 @@ from pathlib import Path
 
 import numpy as np
 
-from core.evaluation import tracks_in
-from core.evaluation.stem_stream import StemStream
-from core.metrics import sdr, si_sdr
-from core.opening import open_separator
-from core.registry import Registry
+from timbresep.evaluation import tracks_in
+from timbresep.evaluation.stem_stream import StemStream
+from timbresep.metrics import sdr, si_sdr
+from timbresep.registry.registry import Registry
+from timbresep.separation.load import open_separator
 
 
 def main() -> None:

@@ -4,7 +4,7 @@
 
 *plain*: every harmonic at every sample, its phase and amplitude interpolated by itself, as in
 ddsp's ``oscillator_bank`` (but with phases summed in float64, or it would drift). *bank*:
-`core.ddsp.synthesis.harmonic_oscillators`, which leaves out what lies above Nyquist, takes all
+`timbresep.ddsp.synthesis.harmonic_oscillators`, which leaves out what lies above Nyquist, takes all
 phases from the fundamental's and works a block at a time.
 """
 
@@ -19,7 +19,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from core.ddsp import synthesis
+from timbresep.ddsp import synthesis
 
 RATE, FRAME_RATE, HARMONICS = 16_000, 250, 60
 Bank = Callable[[Tensor, Tensor, Tensor, int], Tensor]

@@ -21,9 +21,10 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from core import audio
-from core.opening import open_separator
-from core.registry import ROOT, Registry
+from timbresep import audio
+from timbresep.bundled import ROOT
+from timbresep.registry.registry import Registry
+from timbresep.separation.load import open_separator
 
 MIXTURE = ROOT / "data/starter/demo/mixture.flac"
 

@@ -18,15 +18,15 @@ from pathlib import Path
 
 import numpy as np
 
-from core.checkpoint import Metadata, read_metadata
-from core.config import atomic_write
-from core.data.sources.found import canonical
-from core.evaluation import Evaluation, evaluate, named_folder, tracks_in
-from core.evaluation.store import write_json
-from core.evaluation.summary import by_instrument, methods_in, overall, swap_losses, swap_means
-from core.evaluation.table import TITLES
-from core.opening import open_separator
-from core.registry import Registry
+from timbresep.checkpoint import Metadata, read_metadata
+from timbresep.config import atomic_write
+from timbresep.data.sources.found import canonical
+from timbresep.evaluation import Evaluation, evaluate, named_folder, tracks_in
+from timbresep.evaluation.store import write_json
+from timbresep.evaluation.summary import by_instrument, methods_in, overall, swap_losses, swap_means
+from timbresep.evaluation.table import TITLES
+from timbresep.registry.registry import Registry
+from timbresep.separation.load import open_separator
 
 COLUMNS = (
     *("", "tracks", "SDR", "SDRi", "SI-SDR", "SI-SDRi", "at once SI-SDRi"),

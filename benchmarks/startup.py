@@ -16,7 +16,7 @@ import time
 from rich.console import Console
 from rich.table import Table
 
-from core.registry import ROOT
+from timbresep.bundled import ROOT
 
 COMMANDS = {
     "python, nothing": ["-c", "pass"],

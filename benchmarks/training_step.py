@@ -17,12 +17,12 @@ import numpy as np
 import torch
 from rich.console import Console
 from rich.table import Table
-from study import hardware
 
-from core import checkpoint
-from core.backbone import Backbone
-from core.losses import waveform_loss
-from core.registry import Registry
+from study import hardware
+from timbresep import checkpoint
+from timbresep.backbone import Backbone
+from timbresep.losses import waveform_loss
+from timbresep.registry.registry import Registry
 
 BATCH, TARGETS, SECONDS = 6, 4, 3
 

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from core.registry import Registry
+from timbresep.registry.registry import Registry
 
-# Tests run in parallel; one thread each is fastest, in training too (`core.processor`).
+# Tests run in parallel; one thread each is fastest, in training too (`timbresep.training.setup`).
 torch.set_num_threads(1)
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.pop("TIMBRESEP_PLUGINS", None)

@@ -13,7 +13,7 @@ import numpy as np
 import pytest
 import yaml
 
-from core import audio
+from timbresep import audio
 
 RATE = 8_000
 

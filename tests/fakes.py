@@ -9,11 +9,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from core import checkpoint
-from core.backbone import Backbone
-from core.checkpoint import Checkpoint, Metadata
-from core.data.scores import Note, Score, family_of
-from core.hookspecs import BackboneSpec
+from timbresep import checkpoint
+from timbresep.backbone import Backbone
+from timbresep.checkpoint import Checkpoint, Metadata
+from timbresep.data.rendering.scores import Note, Score, family_of
+from timbresep.hookspecs import BackboneSpec
 
 RATE = 8000
 
@@ -75,7 +75,7 @@ def plugin(folder: Path) -> Path:
     """Write the gain backbone as a plugin into `folder`; gives the folder to point to."""
     (folder / "gain").mkdir(parents=True)
     (folder / "gain" / "__init__.py").write_text(
-        "from core.hookspecs import hookimpl\n"
+        "from timbresep.hookspecs import hookimpl\n"
         "import fakes\n"
         "@hookimpl\n"
         "def timbresep_backbones():\n"

@@ -8,19 +8,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from fakes import RATE, GainBackbone, loaded, plugin, saved
 from torch import Tensor
 
 import cli
-from core import audio
-from core.ablation import PICTURE, SCORES, ablate, check_output, write
-from core.ablation.run import shuffled
-from core.ablation.store import matrix
-from core.ablation.table import summary, table
-from core.checkpoint import Checkpoint
-from core.data.stems import StemsSource
-from core.errors import DataError, OutputExistsError
-from core.separator import Separator
+from fakes import RATE, GainBackbone, loaded, plugin, saved
+from timbresep import audio
+from timbresep.checkpoint import Checkpoint
+from timbresep.data.sources.stems import StemsSource
+from timbresep.errors import DataError, OutputExistsError
+from timbresep.evaluation.ablation import PICTURE, SCORES, ablate, check_output, write
+from timbresep.evaluation.ablation.run import shuffled
+from timbresep.evaluation.ablation.store import matrix
+from timbresep.evaluation.ablation.table import summary, table
+from timbresep.separation.separator import Separator
 
 SAMPLES = 16_000
 

@@ -7,18 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny_runs import RATE, TINY, request, silent, write_tones
 
 import cli
-from core import checkpoint
-from core.adaptation import addressed
-from core.errors import CheckpointError, ConfigError, TrainingError
-from core.film import FiLM
-from core.opening import open_separator
-from core.registry import Registry
-from core.separator import Separator
-from core.trainer import TrainRequest, fit
-from core.training_run import TrainingRun
+from timbresep import checkpoint
+from timbresep.adaptation import addressed
+from timbresep.errors import CheckpointError, ConfigError, TrainingError
+from timbresep.film import FiLM
+from timbresep.registry.registry import Registry
+from timbresep.separation.load import open_separator
+from timbresep.separation.separator import Separator
+from timbresep.training.loop import TrainRequest, fit
+from timbresep.training.run import TrainingRun
+from tiny_runs import RATE, TINY, request, silent, write_tones
 
 KNOWN = ["bass", "flute"]
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from disks import full_disk
 
-from core import audio
-from core.audio_writer import AudioWriter
-from core.errors import AudioError, OutputExistsError
+from disks import full_disk
+from timbresep import audio
+from timbresep.audio_writer import AudioWriter
+from timbresep.errors import AudioError, OutputExistsError
 
 
 def noise(channels: int = 2, samples: int = 4000, level: float = 0.1) -> np.ndarray:

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from core import audio
-from core.errors import AudioError
-from core.reading import program
+from timbresep import audio
+from timbresep.errors import AudioError
+from timbresep.reading import program
 
 RATE = 44_100
 Encode = Callable[..., Path]

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 import soundfile
 
-from core import audio
-from core.errors import AudioError
-from core.reading.promise import among_chunks
+from timbresep import audio
+from timbresep.errors import AudioError
+from timbresep.reading.promise import among_chunks
 
 RATE = 44_100
 SECONDS = 2

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
-from core.adaptation import reserve, train_only
-from core.backbone import Backbone
-from core.film import FiLM
-from core.losses import waveform_loss
-from core.registry import Registry
+from timbresep.adaptation import reserve, train_only
+from timbresep.backbone import Backbone
+from timbresep.film import FiLM
+from timbresep.losses import waveform_loss
+from timbresep.registry.registry import Registry
 
 DIM = 12
 SMALL = {

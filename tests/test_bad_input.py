@@ -10,10 +10,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from fakes import plugin, saved
 
 import cli
-from core import audio
+from fakes import plugin, saved
+from timbresep import audio
 
 DIM = 164
 

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fakes import RATE, plugin, saved
 
 import cli
-from core import audio
-from core.errors import DataError
-from core.evaluation import bsseval
+from fakes import RATE, plugin, saved
+from timbresep import audio
+from timbresep.errors import DataError
+from timbresep.evaluation import bsseval
 
 if shutil.which("ffmpeg") is None:
     pytest.skip("museval's own reader needs ffmpeg", allow_module_level=True)

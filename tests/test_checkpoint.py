@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from disks import full_disk
 from safetensors.torch import load_file, save_file
 
-from core import checkpoint
-from core.checkpoint import KEY, Metadata
-from core.errors import CheckpointError, ConfigError, OutputError, UnknownNameError
-from core.registry import Registry
+from disks import full_disk
+from timbresep import checkpoint
+from timbresep.checkpoint import KEY, Metadata
+from timbresep.errors import CheckpointError, ConfigError, OutputError, UnknownNameError
+from timbresep.registry.registry import Registry
 
 SMALL = {"n_fft": 512, "hop": 256, "bands": 60, "width": 12, "hidden": 8, "layers": 1}
 NAMES = ["oboe", "tuba"]

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fakes import RATE, plugin, saved
 
 import cli
-from core import audio
+from fakes import RATE, plugin, saved
+from timbresep import audio
 
 DIM = 164  # length of conditions of version 1
 
@@ -204,7 +204,7 @@ def test_wrong_usage_is_exit_code_two() -> None:
 def test_an_interrupt_is_told_and_leaves_nothing(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: int
 ) -> None:
-    from core.separator import Separator
+    from timbresep.separation.separator import Separator
 
     def stop(*_: object) -> None:
         signal.raise_signal(number)  # to this very thread: others must not take it first
@@ -223,7 +223,7 @@ def test_an_interrupt_is_told_and_leaves_nothing(
 def test_a_bug_is_one_line_and_whole_with_debug(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from core.separator import Separator
+    from timbresep.separation.separator import Separator
 
     def fail(*_: object) -> None:
         raise ZeroDivisionError("a bug")

@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from fakes import RATE, GainBackbone, loaded, vector
 
-from core.checkpoint import Checkpoint
-from core.competition import NEW_CLAIM, compete
-from core.metrics import sdr
-from core.separator import Separator
-from core.stft import STFT
+from fakes import RATE, GainBackbone, loaded, vector
+from timbresep.checkpoint import Checkpoint
+from timbresep.metrics import sdr
+from timbresep.separation.joint_mask import NEW_CLAIM, compete
+from timbresep.separation.separator import Separator
+from timbresep.stft import STFT
 
 STFT_ = STFT(512, 128)
 SAMPLES = 8000

@@ -11,16 +11,16 @@ import pytest
 import soundfile
 
 import cli
-from core import evaluation
-from core.condition import conditioner
-from core.condition.conditioner import LAYOUTS
-from core.condition.heard_notes import from_files, tones
-from core.condition.solo_notes import listen, name_notes, notes_of
-from core.condition.view import similarity
-from core.errors import DataError, UnknownNameError
-from core.opening import open_separator
-from core.plugin_files import build_condition
-from core.registry import Registry
+from timbresep import evaluation
+from timbresep.condition import vector as conditioner
+from timbresep.condition.note_detection import listen, name_notes, notes_of
+from timbresep.condition.reference import from_files, tones
+from timbresep.condition.vector import LAYOUTS
+from timbresep.condition.view import similarity
+from timbresep.errors import DataError, UnknownNameError
+from timbresep.registry.registry import Registry
+from timbresep.separation.load import open_separator
+from timbresep.voice.plugin_files import build_condition
 
 RATE = 22_050
 REED = np.array([0.8, 0.6, 0.5, 0.35, 0.2, 0.12, 0.06, 0.03, 0.02, 0.01])
@@ -136,7 +136,7 @@ def test_one_bad_file_is_left_out_and_told(reed: Path, tmp_path: Path) -> None:
 
 
 def test_a_note_without_much_fundamental_keeps_its_octave() -> None:
-    from core.audio import resample
+    from timbresep.audio import resample
 
     wave = resample(tone(67)[None].astype(np.float32), RATE, 16_000)[0]
     assert notes_of(wave)[0] == [67]

@@ -6,13 +6,21 @@ import numpy as np
 import pytest
 import torch
 
-from core.condition.conditioner import LAYOUTS, condition, draw
-from core.condition.parts import HARMONICS, PARTS, REGISTERS, compress, noise, registers, spread
-from core.condition.parts import mean as one_mean
-from core.condition.tone_table import BANDS, ToneTable, band_edges
-from core.ddsp.decoder import Controls, DecoderConfig
-from core.ddsp.model import DdspModel, Heard
-from core.errors import DataError
+from timbresep.condition.parts import (
+    HARMONICS,
+    PARTS,
+    REGISTERS,
+    compress,
+    noise,
+    registers,
+    spread,
+)
+from timbresep.condition.parts import mean as one_mean
+from timbresep.condition.tone_table import BANDS, ToneTable, band_edges
+from timbresep.condition.vector import LAYOUTS, condition, draw
+from timbresep.ddsp.decoder import Controls, DecoderConfig
+from timbresep.ddsp.model import DdspModel, Heard
+from timbresep.errors import DataError
 
 CONFIG = DecoderConfig(rnn_channels=16, channels=16)
 LEVELS = (-40.0, -25.0, -10.0)

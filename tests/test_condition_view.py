@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 import cli
-from core.condition import conditioner
-from core.condition.conditioner import condition
-from core.condition.view import similarities, similarity, similarity_table
-from core.registry import Registry
+from timbresep.condition import vector as conditioner
+from timbresep.condition.vector import condition
+from timbresep.condition.view import similarities, similarity, similarity_table
+from timbresep.registry.registry import Registry
 
 INSTRUMENTS = {item.name: item for item in Registry.load().instruments()}
 
@@ -90,8 +90,8 @@ def test_pictures_are_written_once(tmp_path: Path, capsys: pytest.CaptureFixture
 
 
 def test_noise_is_drawn_where_there_is_some(tmp_path: Path) -> None:
-    from core.condition.picture import draw_harmonics
-    from core.condition.view import harmonics_table
+    from timbresep.condition.picture import draw_harmonics
+    from timbresep.condition.view import harmonics_table
 
     vectors = {name: INSTRUMENTS[name].condition() for name in ("violin", "drums")}
     draw_harmonics(vectors, tmp_path / "noise.png")

@@ -13,8 +13,9 @@ import numpy as np
 import pytest
 import torch
 
-from core.condition import conditioner
-from core.condition.conditioner import (
+from timbresep.condition import vector as conditioner
+from timbresep.condition.parts import PARTS
+from timbresep.condition.vector import (
     DIM,
     LAYOUTS,
     ToneTable,
@@ -27,10 +28,9 @@ from core.condition.conditioner import (
     split,
     version_of,
 )
-from core.condition.parts import PARTS
-from core.ddsp.decoder import DecoderConfig
-from core.ddsp.model import DdspModel, Heard
-from core.errors import AudioError, CheckpointError, DataError
+from timbresep.ddsp.decoder import DecoderConfig
+from timbresep.ddsp.model import DdspModel, Heard
+from timbresep.errors import AudioError, CheckpointError, DataError
 
 RATE = 16_000
 RANGE = (100.0, 1000.0)
@@ -156,7 +156,7 @@ def test_tables_travel_to_workers(table: ToneTable) -> None:
 
 
 def test_importing_it_does_not_import_torch() -> None:
-    code = "import sys, core.condition.conditioner; sys.exit('torch' in sys.modules)"
+    code = "import sys, timbresep.condition.vector; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 

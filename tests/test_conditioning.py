@@ -7,18 +7,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from tiny_runs import RATE, TINY, request, silent, write_tones
 
 import cli
-from core import checkpoint
-from core.data.mixer import MixtureDataset
-from core.errors import CheckpointError, TimbresepError, TrainingError
-from core.evaluation import evaluate, tracks_in
-from core.opening import open_separator
-from core.registry import Registry
-from core.trainer import TrainResult, fit
-from core.training_labels import FixedConditions, LearnedConditions, labels
-from core.training_run import TrainingRun
+from timbresep import checkpoint
+from timbresep.data.mixing.mixer import MixtureDataset
+from timbresep.errors import CheckpointError, TimbresepError, TrainingError
+from timbresep.evaluation import evaluate, tracks_in
+from timbresep.registry.registry import Registry
+from timbresep.separation.load import open_separator
+from timbresep.training.labels import FixedConditions, LearnedConditions, labels
+from timbresep.training.loop import TrainResult, fit
+from timbresep.training.run import TrainingRun
+from tiny_runs import RATE, TINY, request, silent, write_tones
 
 MODES = ("onehot", "learned", "none")
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from core.config import Model, load_yaml
-from core.errors import ConfigError
-from core.notation import parse_json
+from timbresep.config import Model, load_yaml
+from timbresep.errors import ConfigError
+from timbresep.formats.notation import parse_json
 
 
 class Inner(Model):

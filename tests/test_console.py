@@ -10,16 +10,16 @@ import sys
 from pathlib import Path
 
 import pytest
-from disks import full_disk
 
-from core import console
-from core.encoding import make_printable
-from core.errors import TimbresepError
+from disks import full_disk
+from timbresep.commands import console
+from timbresep.errors import TimbresepError
+from timbresep.formats.encoding import make_printable
 
 BUSY = """
-from core.console import make_console, show_error, show_note
-from core.errors import TimbresepError
-from core.progress import progress
+from timbresep.commands.console import make_console, show_error, show_note
+from timbresep.errors import TimbresepError
+from timbresep.commands.progress import progress
 with progress("working") as update:
     update(0.25, "song.wav")
     make_console().print("a result")

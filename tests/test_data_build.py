@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core import audio
-from core.data import recipe as recipes
-from core.data.build import build_tracks, list_sources, on_one_side, render_set
-from core.data.track import Track
-from core.errors import ConfigError, DataError, UnknownNameError
-from core.registry import Registry
 from tests import dataset_trees as trees
+from timbresep import audio
+from timbresep.data import recipe as recipes
+from timbresep.data.build import build_tracks, list_sources, on_one_side, render_set
+from timbresep.data.track import Track
+from timbresep.errors import ConfigError, DataError, UnknownNameError
+from timbresep.registry.registry import Registry
 
 RECIPE = """
 use: [home]

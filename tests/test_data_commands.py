@@ -9,12 +9,12 @@ import pytest
 import soundfile
 
 import cli
-from core import audio
-from core.data import check
-from core.data.sources.found import Naming, Place
-from core.data.sources.kinds import KINDS
-from core.data.sources.listing import list_tracks
 from tests import dataset_trees as trees
+from timbresep import audio
+from timbresep.data.sources import check
+from timbresep.data.sources.found import Naming, Place
+from timbresep.data.sources.kinds import KINDS
+from timbresep.data.sources.listing import list_tracks
 
 TRAIN = ("A - One", "B - Two", "C - Three")
 

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from core.data.sources.found import Naming, Place
-from core.data.sources.kinds import KINDS
-from core.data.sources.listing import Listing, list_tracks
-from core.data.sources.prepared import ready
 from tests import dataset_trees as trees
+from timbresep.data.sources.found import Naming, Place
+from timbresep.data.sources.kinds import KINDS
+from timbresep.data.sources.listing import Listing, list_tracks
+from timbresep.data.sources.prepared import ready
 
 
 def look(kind: str, root: Path) -> Listing:

@@ -10,29 +10,31 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import Result
-from fakes import library
 from typer.testing import CliRunner
 
-from cli import app, main
-from core import audio
-from core.condition import conditioner, table_file
-from core.condition.heard_tones import HARMONICS, RATE, shares
-from core.condition.tone_table import BANDS, ToneTable, band_edges
-from core.config import load_yaml
-from core.data import recipe as recipes
-from core.data.build import players_of
-from core.data.casting import Player
-from core.data.font_tones import tones_of
-from core.data.guests import GuestList, among
-from core.data.mix_config import MixConfig
-from core.data.mixer import MixtureDataset
-from core.data.stem_tones import TONES, StemTones, write_tones
-from core.data.stems import StemsSource
-from core.data.stranger_sets import GUESTS
-from core.data.track import Track
-from core.data.virtual_stems import TABLES, tables_of
-from core.errors import ConfigError, DataError
-from core.registry import Registry
+from fakes import library
+from timbresep import audio
+from timbresep.__main__ import main
+from timbresep.commands.app import app
+from timbresep.condition import tone_store as table_file
+from timbresep.condition import vector as conditioner
+from timbresep.condition.heard_tones import HARMONICS, RATE, shares
+from timbresep.condition.tone_table import BANDS, ToneTable, band_edges
+from timbresep.config import load_yaml
+from timbresep.data import recipe as recipes
+from timbresep.data.build import players_of
+from timbresep.data.extra_stems import TABLES, tables_of
+from timbresep.data.extras.guests import GuestList, among
+from timbresep.data.extras.stranger_sets import GUESTS
+from timbresep.data.mixing.config import MixConfig
+from timbresep.data.mixing.mixer import MixtureDataset
+from timbresep.data.rendering.casting import Player
+from timbresep.data.rendering.font_tones import tones_of
+from timbresep.data.sources.stems import StemsSource
+from timbresep.data.stem_tones import TONES, StemTones, write_tones
+from timbresep.data.track import Track
+from timbresep.errors import ConfigError, DataError
+from timbresep.registry.registry import Registry
 
 FONT = "FluidR3_GM.sf2"
 SQUARE, SINE = 80, 79  # a square wave; an ocarina, whose fundamental is nearly all there is
@@ -121,7 +123,7 @@ def test_a_soundfont_is_heard_once(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert (odd > 5 * even).all(), "a square wave has odd harmonics"
     pure = tones_of(FONT, SINE, 0, (72, 76), tmp_path)
     assert (pure.distributions[..., 0] > 0.6).all()
-    monkeypatch.setattr("core.data.font_tones.render", None)
+    monkeypatch.setattr("timbresep.data.rendering.font_tones.render", None)
     again = tones_of(FONT, SQUARE, 0, (60, 64), tmp_path)
     np.testing.assert_array_equal(again.distributions, table.distributions)
 
@@ -141,8 +143,8 @@ def with_the_one_soundfont(source: str, known: Mapping[str, recipes.Recipe]) -> 
 def render_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Render:
     """`data guests` for one short track in `made`, with a list of guests and more options."""
     monkeypatch.setenv("TIMBRESEP_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("core.data.scores.chorales", lambda cache: library())
-    monkeypatch.setattr("core.data.stranger_sets.players_of", with_the_one_soundfont)
+    monkeypatch.setattr("timbresep.data.rendering.scores.chorales", lambda cache: library())
+    monkeypatch.setattr("timbresep.data.extras.stranger_sets.players_of", with_the_one_soundfont)
 
     def render(guests: Path, *options: str) -> Result:
         words = ["data", "guests", "-i", "flute,violin", "--count", "1", "--seconds", "5", "6"]

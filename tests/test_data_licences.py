@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from core.data import licences
-from core.data.sources.kinds import KINDS
+from timbresep.data import licences
+from timbresep.data.sources.kinds import KINDS
 
 
 @pytest.mark.parametrize(

@@ -6,14 +6,14 @@ import numpy as np
 import pytest
 import torch
 
-from core import audio
-from core.data.effects import colour
-from core.data.mix_config import MixConfig
-from core.data.mixer import MixtureDataset
-from core.data.reader import StemReader
-from core.data.track import Track
-from core.errors import DataError
-from core.level import LEVEL_DB
+from timbresep import audio
+from timbresep.data.mixing.augmentation import colour
+from timbresep.data.mixing.config import MixConfig
+from timbresep.data.mixing.mixer import MixtureDataset
+from timbresep.data.reader import StemReader
+from timbresep.data.track import Track
+from timbresep.errors import DataError
+from timbresep.level import LEVEL_DB
 
 RATE = 16_000
 HZ = {"accordion": 200.0, "bass": 330.0, "violin": 440.0, "zither": 700.0}

@@ -7,19 +7,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_data_rendered import FONT, can_render, library
 
-from core.data import percussion
-from core.data.casting import Player, arrange
-from core.data.midi import PERCUSSION_CHANNEL, Event, midi_file
-from core.data.percussion import GROOVES, KEYS, KICK, SNARE, pattern, solo, strike
-from core.data.recipe import Percussion, Recipe, Soundfont, Voice
-from core.data.rendered import Plan, render_track
-from core.data.renderer import find_soundfont, render
-from core.data.scores import Note, Score
-from core.data.solos import render_solos
-from core.data.stems import StemsSource
-from core.data.waveform import RATE
+from test_data_rendered import FONT, can_render, library
+from timbresep.data.recipe import Percussion, Recipe, Soundfont, Voice
+from timbresep.data.rendering import percussion
+from timbresep.data.rendering.casting import Player, arrange
+from timbresep.data.rendering.midi import PERCUSSION_CHANNEL, Event, midi_file
+from timbresep.data.rendering.percussion import GROOVES, KEYS, KICK, SNARE, pattern, solo, strike
+from timbresep.data.rendering.renderer import find_soundfont, render
+from timbresep.data.rendering.scores import Note, Score
+from timbresep.data.rendering.solos import render_solos
+from timbresep.data.rendering.tracks import Plan, render_track
+from timbresep.data.rendering.waveform import RATE
+from timbresep.data.sources.stems import StemsSource
 
 KIT = (Soundfont(file=FONT, programs=[0], licence="MIT"),)
 

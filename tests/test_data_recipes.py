@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from core.config import load_yaml
-from core.data import recipe as recipes
-from core.data.recipe import DatasetSpec, Percussion, Recipe, RenderedSpec, Soundfont
-from core.errors import ConfigError
-from core.instrument import InstrumentConfig
+from timbresep.config import load_yaml
+from timbresep.data import recipe as recipes
+from timbresep.data.recipe import DatasetSpec, Percussion, Recipe, RenderedSpec, Soundfont
+from timbresep.errors import ConfigError
+from timbresep.instrument import InstrumentConfig
 
 FOLDERS = sorted(
     path.parent

@@ -10,17 +10,17 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core import audio
-from core.data.casting import Player, arrange, balanced_casts
-from core.data.midi import Control, Event, midi_file, tuning
-from core.data.performance import chords, fit_octave
-from core.data.recipe import Soundfont, Voice
-from core.data.rendered import plan_tracks, render_tracks
-from core.data.renderer import find_soundfont, render
-from core.data.scores import Note, Score, family_of, parse
-from core.data.stems import StemsSource
-from core.data.waveform import RATE, normalise
-from core.errors import DataError, MissingToolError
+from timbresep import audio
+from timbresep.data.recipe import Soundfont, Voice
+from timbresep.data.rendering.casting import Player, arrange, balanced_casts
+from timbresep.data.rendering.midi import Control, Event, midi_file, tuning
+from timbresep.data.rendering.performance import chords, fit_octave
+from timbresep.data.rendering.renderer import find_soundfont, render
+from timbresep.data.rendering.scores import Note, Score, family_of, parse
+from timbresep.data.rendering.tracks import plan_tracks, render_tracks
+from timbresep.data.rendering.waveform import RATE, normalise
+from timbresep.data.sources.stems import StemsSource
+from timbresep.errors import DataError, MissingToolError
 
 FONT = "FluidR3_GM.sf2"
 can_render = pytest.mark.skipif(

@@ -7,21 +7,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
-from test_data_rendered import FONT, can_render, library, players
 
 import cli
-from core import audio
-from core.condition import table_file
-from core.data import samples
-from core.data.midi import Event
-from core.data.recipe import Samples, SolosSpec, Soundfont, Voice
-from core.data.recorded_tones import recorded_tones
-from core.data.rendered import plan_tracks, render_tracks
-from core.data.solos import render_solos
-from core.data.stem_tones import TONES
-from core.data.stems import StemsSource
-from core.data.waveform import RATE
-from core.errors import DataError
+from test_data_rendered import FONT, can_render, library, players
+from timbresep import audio
+from timbresep.condition import tone_store as table_file
+from timbresep.data.recipe import Samples, SolosSpec, Soundfont, Voice
+from timbresep.data.rendering import sampler as samples
+from timbresep.data.rendering.midi import Event
+from timbresep.data.rendering.recorded_tones import recorded_tones
+from timbresep.data.rendering.solos import render_solos
+from timbresep.data.rendering.tracks import plan_tracks, render_tracks
+from timbresep.data.rendering.waveform import RATE
+from timbresep.data.sources.stems import StemsSource
+from timbresep.data.stem_tones import TONES
+from timbresep.errors import DataError
 
 
 def record(folder: Path, name: str, hz: float, gain: float, rate: int = 22_050) -> None:
@@ -121,7 +121,7 @@ def test_folder_without_notes_says_how_to_name_them(tmp_path: Path) -> None:
 def test_solos_play_recorded_notes_that_are_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("core.data.scores.tunes", lambda cache: library())
+    monkeypatch.setattr("timbresep.data.rendering.scores.tunes", lambda cache: library())
     font = Soundfont(file=FONT, programs=[0], licence="MIT")
     recordings = Samples(name="grand", licence="CC BY 3.0")
     spec = SolosSpec(soundfonts=[font], samples=[recordings], minutes=0.1, range=(50, 70))
@@ -189,7 +189,7 @@ def test_recorded_notes_on_the_command_line(
 def test_all_are_those_with_recorded_notes(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("core.data.scores.chorales", lambda cache: library())
+    monkeypatch.setattr("timbresep.data.rendering.scores.chorales", lambda cache: library())
     render = ["data", "render", "--count", "1", "--seconds", "4", "5", "-o", str(tmp_path / "out")]
     (tmp_path / "notes").mkdir()
     assert cli.main([*render, "--samples", str(tmp_path / "notes")]) == 1

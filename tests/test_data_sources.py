@@ -10,14 +10,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core import audio
-from core.data.sources.found import Found, Naming, Place, canonical
-from core.data.sources.kinds import KINDS, kind_of
-from core.data.sources.listing import Listing, list_tracks
-from core.data.sources.prepared import prepare
-from core.data.track import Track, split_of
-from core.errors import DataError
 from tests import dataset_trees as trees
+from timbresep import audio
+from timbresep.data.sources.found import Found, Naming, Place, canonical
+from timbresep.data.sources.kinds import KINDS, kind_of
+from timbresep.data.sources.listing import Listing, list_tracks
+from timbresep.data.sources.prepared import prepare
+from timbresep.data.track import Track, split_of
+from timbresep.errors import DataError
 
 NAMES = {
     "bass": "bass",

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core import audio
-from core.data.stems import StemsSource
-from core.data.track import split_of
-from core.errors import ConfigError, DataError
+from timbresep import audio
+from timbresep.data.sources.stems import StemsSource
+from timbresep.data.track import split_of
+from timbresep.errors import ConfigError, DataError
 
 RATE = 8_000
 

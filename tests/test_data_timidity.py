@@ -8,17 +8,17 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from test_data_rendered import FONT, library, players
 
-from core.data import timidity
-from core.data.casting import Player
-from core.data.midi import EXPRESSION, PERCUSSION_CHANNEL, Control, Event, midi_file
-from core.data.percussion import KEYS, KICK
-from core.data.recipe import Soundfont, Voice
-from core.data.rendered import instead, plan_tracks, render_tracks
-from core.data.renderer import check, find_soundfont, render
-from core.data.waveform import RATE
-from core.errors import DataError, MissingToolError
+from test_data_rendered import FONT, library, players
+from timbresep.data.recipe import Soundfont, Voice
+from timbresep.data.rendering import timidity
+from timbresep.data.rendering.casting import Player
+from timbresep.data.rendering.midi import EXPRESSION, PERCUSSION_CHANNEL, Control, Event, midi_file
+from timbresep.data.rendering.percussion import KEYS, KICK
+from timbresep.data.rendering.renderer import check, find_soundfont, render
+from timbresep.data.rendering.tracks import instead, plan_tracks, render_tracks
+from timbresep.data.rendering.waveform import RATE
+from timbresep.errors import DataError, MissingToolError
 
 PATCHES = "freepats.cfg"
 can_render = pytest.mark.skipif(
@@ -56,7 +56,7 @@ def test_missing_patches_name_their_package(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pretend(tmp_path, monkeypatch, "")
-    monkeypatch.setattr("core.data.renderer.FOLDERS", (tmp_path,))
+    monkeypatch.setattr("timbresep.data.rendering.renderer.FOLDERS", (tmp_path,))
     with pytest.raises(MissingToolError, match="apt install freepats"):
         check(PATCHES)
 

@@ -9,27 +9,28 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from fakes import library
 
-from core import audio
-from core.condition import conditioner, table_file
-from core.condition.tone_table import BANDS, ToneTable
-from core.data.midi import EXPRESSION, Control, Event
-from core.data.mix_config import MixConfig
-from core.data.mixer import MixtureDataset
-from core.data.rendered import plan_tracks
-from core.data.stems import StemsSource
-from core.data.strands import SILENT_DB, Touch, course, strands
-from core.data.stranger_sets import render_virtual_set
-from core.data.strangers import render_tracks
-from core.data.track import Track
-from core.data.virtual import Donor, blends
-from core.data.virtual_stems import TABLES, VirtualStems, tables_of
-from core.ddsp.decoder import DecoderConfig
-from core.ddsp.model import DdspModel, Heard
-from core.errors import DataError
-from core.registry import Registry
-from core.training_data import TrainingData
+from fakes import library
+from timbresep import audio
+from timbresep.condition import tone_store as table_file
+from timbresep.condition import vector as conditioner
+from timbresep.condition.tone_table import BANDS, ToneTable
+from timbresep.data.extra_stems import TABLES, VirtualStems, tables_of
+from timbresep.data.extras.stranger_sets import render_virtual_set
+from timbresep.data.extras.strangers import render_tracks
+from timbresep.data.extras.virtual import Donor, blends
+from timbresep.data.mixing.config import MixConfig
+from timbresep.data.mixing.mixer import MixtureDataset
+from timbresep.data.rendering.midi import EXPRESSION, Control, Event
+from timbresep.data.rendering.strands import SILENT_DB, Touch, course, strands
+from timbresep.data.rendering.tracks import plan_tracks
+from timbresep.data.sources.stems import StemsSource
+from timbresep.data.track import Track
+from timbresep.ddsp.decoder import DecoderConfig
+from timbresep.ddsp.model import DdspModel, Heard
+from timbresep.errors import DataError
+from timbresep.registry.registry import Registry
+from timbresep.training.data import TrainingData
 
 RATE = 16_000
 LEVELS = (-30.0, -20.0, -10.0)

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from core.ddsp import features
-from core.errors import AudioError
+from timbresep.ddsp import features
+from timbresep.errors import AudioError
 
 RATE = 16_000
 

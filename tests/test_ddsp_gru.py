@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from core.ddsp.gru import Gru
+from timbresep.ddsp.gru import Gru
 
 
 def test_states_and_gradients_are_those_of_torch() -> None:

@@ -9,10 +9,10 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from core.ddsp.decoder import Decoder, DecoderConfig, hz_to_midi
-from core.ddsp.model import DdspModel, Heard
-from core.ddsp.spectral_loss import multiscale_spectral_loss
-from core.errors import CheckpointError
+from timbresep.ddsp.decoder import Decoder, DecoderConfig, hz_to_midi
+from timbresep.ddsp.model import DdspModel, Heard
+from timbresep.ddsp.spectral_loss import multiscale_spectral_loss
+from timbresep.errors import CheckpointError
 
 TINY = DecoderConfig(rnn_channels=16, channels=16, n_harmonics=20, n_noise=9)
 

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from core.ddsp.decoder import DecoderConfig
-from core.ddsp.model import DdspModel
-from core.ddsp.reverb import Reverb, fast_length
-from core.ddsp.training import SIZES
+from timbresep.ddsp.decoder import DecoderConfig
+from timbresep.ddsp.model import DdspModel
+from timbresep.ddsp.reverb import Reverb, fast_length
+from timbresep.ddsp.training import SIZES
 
 TINY = DecoderConfig(rnn_channels=8, channels=8, n_harmonics=8, n_noise=9, reverb_length=500)
 

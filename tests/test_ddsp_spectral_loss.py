@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from core.ddsp.spectral_loss import FFT_SIZES, magnitudes, multiscale_spectral_loss
+from timbresep.ddsp.spectral_loss import FFT_SIZES, magnitudes, multiscale_spectral_loss
 
 
 def test_zero_for_equal_sounds_and_positive_for_any_others() -> None:

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from core.ddsp import synthesis
+from timbresep.ddsp import synthesis
 
 RATE = 16_000
 

@@ -9,11 +9,11 @@ import pytest
 import soundfile
 import torch
 
-from core.ddsp import prepared
-from core.ddsp.decoder import DecoderConfig
-from core.ddsp.model import DdspModel
-from core.ddsp.training import train
-from core.errors import CheckpointError, DataError
+from timbresep.ddsp import prepared
+from timbresep.ddsp.decoder import DecoderConfig
+from timbresep.ddsp.model import DdspModel
+from timbresep.ddsp.training import train
+from timbresep.errors import CheckpointError, DataError
 
 RANGE = (100.0, 1000.0)
 TINY = DecoderConfig(rnn_channels=8, channels=8, n_harmonics=12, n_noise=9)

@@ -10,17 +10,17 @@ import numpy as np
 import pytest
 import soundfile
 import torch
-from disks import full_disk
 
 import cli
-from core.ddsp import prepared
-from core.ddsp.model import DdspModel
-from core.ddsp.resume import steps_done
-from core.ddsp.resynthesis import play
-from core.files import claim
-from core.voice import training as voice
-from core.voice.card import BEGIN, END, merge
-from core.voice.solos import recordings
+from disks import full_disk
+from timbresep.ddsp import prepared
+from timbresep.ddsp.model import DdspModel
+from timbresep.ddsp.resume import steps_done
+from timbresep.ddsp.resynthesis import play
+from timbresep.files import claim
+from timbresep.voice import training as voice
+from timbresep.voice.card import BEGIN, END, merge
+from timbresep.voice.solos import recordings
 
 RATE = 16_000
 QUICK = ["--size", "tiny", "--batch", "2", "--seconds", "0.5"]

@@ -7,19 +7,19 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fakes import RATE, GainBackbone, loaded
 
-from core import audio
-from core.data.stems import StemsSource
-from core.errors import DataError, OutputExistsError, UnknownNameError
-from core.evaluation import Evaluation, evaluate, named_folder, tracks_in
-from core.evaluation.store import write_json
-from core.evaluation.summary import by_instrument, overall
-from core.evaluation.table import leak_table, swap_table, table
-from core.metrics import Moments, sdr, si_sdr
-from core.registry import Registry
-from core.separator import Separator
+from fakes import RATE, GainBackbone, loaded
 from tests import dataset_trees as trees
+from timbresep import audio
+from timbresep.data.sources.stems import StemsSource
+from timbresep.errors import DataError, OutputExistsError, UnknownNameError
+from timbresep.evaluation import Evaluation, evaluate, named_folder, tracks_in
+from timbresep.evaluation.store import write_json
+from timbresep.evaluation.summary import by_instrument, overall
+from timbresep.evaluation.table import leak_table, swap_table, table
+from timbresep.metrics import Moments, sdr, si_sdr
+from timbresep.registry.registry import Registry
+from timbresep.separation.separator import Separator
 
 
 def noise(seed: int, channels: int = 1, samples: int = 24_000) -> np.ndarray:

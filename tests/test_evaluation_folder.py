@@ -9,12 +9,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from fakes import RATE, plugin, saved
 
 import cli
-from core import audio
-from core.evaluation import Evaluation, Plan, evaluate_folder
-from core.registry import Registry
+from fakes import RATE, plugin, saved
+from timbresep import audio
+from timbresep.evaluation import Evaluation, Plan, evaluate_folder
+from timbresep.registry.registry import Registry
 
 DIM = 164  # length of the bundled instruments' conditions
 SECONDS = 2
@@ -84,7 +84,7 @@ def test_workers_change_nothing() -> None:
 
 
 def test_a_rerun_scores_only_what_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
-    from core.evaluation.score import Scorer
+    from timbresep.evaluation.score import Scorer
 
     first = run()
     Path("out/tracks/two.json").unlink()

@@ -12,8 +12,8 @@ import pytest
 import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from core.errors import OutputError
-from core.event_log import EventLog
+from timbresep.errors import OutputError
+from timbresep.training.event_log import EventLog
 
 
 def read(folder: Path) -> EventAccumulator:
@@ -64,7 +64,7 @@ def test_what_the_disk_refuses_is_one_error(tmp_path: Path) -> None:
 def test_tensorflow_is_not_imported(tmp_path: Path) -> None:
     (tmp_path / "tensorflow.py").write_text("raise SystemExit('imported')\n")
     code = (
-        "from pathlib import Path; from core.event_log import EventLog; "
+        "from pathlib import Path; from timbresep.training.event_log import EventLog; "
         f"EventLog(Path({str(tmp_path)!r})).scalars({{'x': 1.0}}, 1)"
     )
     subprocess.run(

@@ -15,9 +15,9 @@ from pathlib import Path
 
 import pytest
 
-from core import files
-from core.errors import OutputError, OutputExistsError
-from core.files import atomic_write, atomic_writes, claim, sweep
+from timbresep import files
+from timbresep.errors import OutputError, OutputExistsError
+from timbresep.files import atomic_write, atomic_writes, claim, sweep
 
 
 @contextmanager
@@ -44,7 +44,7 @@ def elsewhere(code: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
         process.stdout.close()
 
 
-IMPORTS = "import time; from pathlib import Path; from core.files import *\n"
+IMPORTS = "import time; from pathlib import Path; from timbresep.files import *\n"
 WRITING = """
 with atomic_write(Path("some.txt")) as temporary:
     temporary.write_text("half")

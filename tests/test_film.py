@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from core.film import FiLM
+from timbresep.film import FiLM
 
 
 def test_identity_at_initialisation() -> None:

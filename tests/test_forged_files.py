@@ -13,14 +13,15 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
-from core import resume
-from core.condition import conditioner, table_file
-from core.condition.tone_table import ToneTable
-from core.ddsp import prepared
-from core.ddsp import resume as ddsp_resume
-from core.ddsp.decoder import DecoderConfig
-from core.ddsp.model import FORMAT, DdspModel
-from core.errors import CheckpointError, DataError
+from timbresep.condition import tone_store as table_file
+from timbresep.condition import vector as conditioner
+from timbresep.condition.tone_table import ToneTable
+from timbresep.ddsp import prepared
+from timbresep.ddsp import resume as ddsp_resume
+from timbresep.ddsp.decoder import DecoderConfig
+from timbresep.ddsp.model import FORMAT, DdspModel
+from timbresep.errors import CheckpointError, DataError
+from timbresep.training import state as resume
 
 TINY = DecoderConfig(rnn_channels=4, channels=4, n_harmonics=5, n_noise=9, reverb_length=16)
 

@@ -8,7 +8,7 @@ import pytest
 
 from benchmarks.fuzz import one_input
 from benchmarks.fuzz_targets import targets
-from core.errors import TimbresepError
+from timbresep.errors import TimbresepError
 
 INPUTS = 16  # of each parser; the first of them are whole files
 

@@ -7,18 +7,18 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tiny_runs import RATE, request, silent, write_tones
 
-from core import audio
-from core.data.held_out import with_both_sides
-from core.data.mix_config import MixConfig
-from core.data.mixer import MixtureDataset
-from core.data.skipped import Skipped
-from core.data.sounding import check_sound
-from core.data.track import Split, Track
-from core.errors import DataError
-from core.registry import Registry
-from core.trainer import fit
+from timbresep import audio
+from timbresep.data.held_out import with_both_sides
+from timbresep.data.mixing.config import MixConfig
+from timbresep.data.mixing.mixer import MixtureDataset
+from timbresep.data.skipped import Skipped
+from timbresep.data.sounding import check_sound
+from timbresep.data.track import Split, Track
+from timbresep.errors import DataError
+from timbresep.registry.registry import Registry
+from timbresep.training.loop import fit
+from tiny_runs import RATE, request, silent, write_tones
 
 
 def track(name: str, split: Split, *stems: str, piece: str = "", loose: bool = True) -> Track:

@@ -10,12 +10,12 @@ import pytest
 import torch
 import yaml
 
-from core.condition import conditioner
-from core.data import recipe as recipes
-from core.ddsp.features import FRAME_RATE
-from core.ddsp.model import DdspModel
-from core.instrument import Instrument, InstrumentConfig
-from core.registry import Registry
+from timbresep.condition import vector as conditioner
+from timbresep.data import recipe as recipes
+from timbresep.ddsp.features import FRAME_RATE
+from timbresep.ddsp.model import DdspModel
+from timbresep.instrument import Instrument, InstrumentConfig
+from timbresep.registry.registry import Registry
 
 INSTRUMENTS = {instrument.name: instrument for instrument in Registry.load().instruments()}
 PITCHED = sorted(name for name, instrument in INSTRUMENTS.items() if instrument.f0_range)

@@ -13,20 +13,21 @@ from pathlib import Path
 
 import pytest
 import torch
-from disks import full_disk
 from safetensors.torch import load_file
-from tiny_runs import TINY, request, silent, write_tones
 from torch.optim.swa_utils import AveragedModel
 
-from core import checkpoint, files, training_data
-from core.checkpoint import read_json
-from core.errors import OutputError, OutputExistsError, TrainingError
-from core.files import claim
-from core.registry import Registry
-from core.resume import KEY
-from core.trainer import fit
-from core.training_data import TrainingData
-from core.training_run import TrainingRun
+from disks import full_disk
+from timbresep import checkpoint, files
+from timbresep.checkpoint import read_json
+from timbresep.errors import OutputError, OutputExistsError, TrainingError
+from timbresep.files import claim
+from timbresep.registry.registry import Registry
+from timbresep.training import data as training_data
+from timbresep.training.data import TrainingData
+from timbresep.training.loop import fit
+from timbresep.training.run import TrainingRun
+from timbresep.training.state import KEY
+from tiny_runs import TINY, request, silent, write_tones
 
 SMALL = {**TINY, "bands": 8, "width": 4, "hidden": 4}
 STEPS = {

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from core import interrupts
-from core.console import run
-from core.interrupts import as_interrupts, held
+from timbresep import interrupts
+from timbresep.commands.console import run
+from timbresep.interrupts import as_interrupts, held
 
 ALL = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
@@ -112,7 +112,7 @@ def test_an_impatient_ctrl_c_acts_at_once(monkeypatch: pytest.MonkeyPatch) -> No
 
 def test_a_program_on_its_way_out_is_not_killed_on_it() -> None:
     code = (
-        "import atexit, os, signal, sys; from core.console import run; "
+        "import atexit, os, signal, sys; from timbresep.commands.console import run; "
         "atexit.register(lambda: [os.kill(os.getpid(), number) for number in (1, 2, 15)]); "
         "sys.exit(run(lambda: print('done'), debug=False))"
     )
@@ -128,8 +128,8 @@ def test_a_program_on_its_way_out_is_not_killed_on_it() -> None:
 
 GROUP = """
 import multiprocessing, os, signal, sys, time
-from core.console import run
-from core.interrupts import leave_to_parent, starting_workers
+from timbresep.commands.console import run
+from timbresep.interrupts import leave_to_parent, starting_workers
 
 def work(heard):
     leave_to_parent()

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from fakes import RATE, FirBackbone, GainBackbone, loaded
 from torch import Tensor
 
-from core import audio
-from core.errors import AudioError
-from core.level import LEVEL_DB, gains
-from core.metrics import sdr
-from core.opening import open_separator
-from core.registry import Registry
-from core.separator import Separator
+from fakes import RATE, FirBackbone, GainBackbone, loaded
+from timbresep import audio
+from timbresep.errors import AudioError
+from timbresep.level import LEVEL_DB, gains
+from timbresep.metrics import sdr
+from timbresep.registry.registry import Registry
+from timbresep.separation.load import open_separator
+from timbresep.separation.separator import Separator
 
 
 class LevelBackbone(FirBackbone):

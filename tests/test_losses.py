@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from core.losses import complete, mask_loss, thresholded_snr_loss, waveform_loss
-from core.stft import STFT
+from timbresep.losses import complete, mask_loss, thresholded_snr_loss, waveform_loss
+from timbresep.stft import STFT
 
 
 def tone(amplitude: float) -> torch.Tensor:

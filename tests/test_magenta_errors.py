@@ -10,11 +10,11 @@ import pytest
 import torch
 
 from cli import main
-from core.ddsp.decoder import DecoderConfig
-from core.ddsp.model import DdspModel
-from core.errors import CheckpointError, MissingToolError, OutputExistsError
-from core.magenta import checkpoint, environment, operative_config
-from core.registry import Registry
+from timbresep.ddsp.decoder import DecoderConfig
+from timbresep.ddsp.magenta import checkpoint, environment, operative_config
+from timbresep.ddsp.model import DdspModel
+from timbresep.errors import CheckpointError, MissingToolError, OutputExistsError
+from timbresep.registry.registry import Registry
 
 CONFIG = DecoderConfig(12, 10, 2, n_harmonics=7, n_noise=5, reverb_length=30)
 GIN = """
@@ -22,7 +22,7 @@ GIN = """
 # ==============================================================================
 Harmonic.n_samples = 64000
 Harmonic.sample_rate = 16000
-Harmonic.scale_fn = @core.exp_sigmoid
+Harmonic.scale_fn = @timbresep.exp_sigmoid
 
 RnnFcDecoder.input_keys = ('ld_scaled', 'f0_scaled')
 RnnFcDecoder.output_splits = \\
@@ -60,7 +60,7 @@ def test_missing_tensorflow_is_said_with_the_way_to_install_it(tmp_path: Path) -
 def test_a_plugin_keeps_its_model_unless_it_may_be_replaced(
     registry: Registry, tmp_path: Path
 ) -> None:
-    from core.voice.magenta import import_voice
+    from timbresep.voice.magenta import import_voice
 
     folder = registry.instruments()[0].folder
     before = (folder / "ddsp.safetensors").read_bytes()
@@ -73,8 +73,8 @@ def test_a_plugin_keeps_its_model_unless_it_may_be_replaced(
 def test_training_with_magenta_needs_it_before_anything_else(
     registry: Registry, tmp_path: Path
 ) -> None:
-    from core.voice.magenta import train_with_magenta
-    from core.voice.training import VoiceSettings
+    from timbresep.voice.magenta import train_with_magenta
+    from timbresep.voice.training import VoiceSettings
 
     folder = registry.instruments()[0].folder
     with pytest.raises(MissingToolError, match="make magenta"):
@@ -151,7 +151,7 @@ def test_outputs_of_an_unusual_number_need_their_configuration(
 def test_the_operative_configuration_is_read_as_text() -> None:
     settings = operative_config.parse(GIN)
     assert settings["Harmonic.n_samples"] == 64_000
-    assert settings["Harmonic.scale_fn"] == "@core.exp_sigmoid"
+    assert settings["Harmonic.scale_fn"] == "@timbresep.exp_sigmoid"
     assert settings["Trainer.learning_rate"] == "%learning_rate"
     assert operative_config.splits(settings, "here") == (7, 5)
     assert operative_config.splits({}, "here") is None

@@ -13,11 +13,11 @@ import torch
 from safetensors.numpy import load_file
 from torch import Tensor
 
-from core.ddsp import synthesis
-from core.ddsp.features import loudness
-from core.ddsp.model import DdspModel
-from core.ddsp.spectral_loss import multiscale_spectral_loss
-from core.magenta import checkpoint
+from timbresep.ddsp import synthesis
+from timbresep.ddsp.features import loudness
+from timbresep.ddsp.magenta import checkpoint
+from timbresep.ddsp.model import DdspModel
+from timbresep.ddsp.spectral_loss import multiscale_spectral_loss
 
 SAME = 1e-4
 

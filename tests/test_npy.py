@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from core.errors import DataError
-from core.npy import LARGEST, read_vector
+from timbresep.errors import DataError
+from timbresep.formats.npy import LARGEST, read_vector
 
 
 def npy(array: np.ndarray) -> bytes:

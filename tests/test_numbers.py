@@ -9,7 +9,8 @@ import pytest
 import typer
 
 import cli
-from commands.numbers import whole
+from timbresep.commands.app import app as program
+from timbresep.commands.numbers import whole
 
 REFUSED = [
     "train -p violin --seconds inf",
@@ -53,9 +54,9 @@ def test_impossible_numbers_are_one_line(words: str, capsys: pytest.CaptureFixtu
 
 
 def test_no_option_takes_numbers_without_bounds() -> None:
-    """Each has them from `commands.numbers`, which refuses nan."""
+    """Each has them from `timbresep.commands.numbers`, which refuses nan."""
     commands = dict[str, typing.Callable[..., object]]()
-    for app in [cli.app, *(group.typer_instance for group in cli.app.registered_groups)]:
+    for app in [program, *(group.typer_instance for group in program.registered_groups)]:
         assert isinstance(app, typer.Typer)
         for one in app.registered_commands:
             assert one.callback

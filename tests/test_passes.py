@@ -5,12 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from fakes import RATE, GainBackbone, loaded
 from numpy.typing import NDArray
 
-from core.errors import TimbresepError
-from core.passes import SEMITONES, transpose, transpose_back
-from core.separator import Separator
+from fakes import RATE, GainBackbone, loaded
+from timbresep.errors import TimbresepError
+from timbresep.separation.separator import Separator
+from timbresep.separation.tta import SEMITONES, transpose, transpose_back
 
 HZ = 440.0
 

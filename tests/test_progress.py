@@ -6,7 +6,7 @@ import logging
 
 import pytest
 
-from core import progress
+from timbresep.commands import progress
 
 
 @pytest.mark.parametrize(
@@ -17,9 +17,9 @@ def test_time_left_counts_from_where_it_began(
 ) -> None:
     now = 100.0
     monkeypatch.setattr(progress.time, "monotonic", lambda: now)
-    monkeypatch.setattr(logging.getLogger("core"), "propagate", True)
+    monkeypatch.setattr(logging.getLogger("timbresep"), "propagate", True)
     update = progress._lines("training")
-    with caplog.at_level(logging.INFO, logger="core"):
+    with caplog.at_level(logging.INFO, logger="timbresep"):
         now = 107.0  # loading takes its time, and is no part of the pace
         update(first, "")
         assert "left" not in caplog.text  # nothing is known yet

@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from core.console import start_logging
-from core.data.survey import stem_names
-from core.errors import CheckpointError, ConfigError, PluginError, UnknownNameError
-from core.plugin_files import build_condition
-from core.registry import PLUGINS_VARIABLE, REGISTRY_FILE, Registry
+from timbresep.commands.console import start_logging
+from timbresep.data.sources.survey import stem_names
+from timbresep.errors import CheckpointError, ConfigError, PluginError, UnknownNameError
+from timbresep.registry.registry import PLUGINS_VARIABLE, REGISTRY_FILE, Registry
+from timbresep.voice.plugin_files import build_condition
 
 BACKBONE = """
-from core.hookspecs import BackboneSpec, hookimpl
+from timbresep.hookspecs import BackboneSpec, hookimpl
 
 @hookimpl
 def timbresep_backbones():
@@ -173,7 +173,7 @@ def changed(name: str, key: str, line: str) -> Callable[[Path], None]:
         (
             with_text(
                 "__init__.py",
-                "from core.hookspecs import hookimpl\n\n@hookimpl\ndef timbresep_steps(): ...\n",
+                "from timbresep.hookspecs import hookimpl\n@hookimpl\ndef timbresep_steps(): ...\n",
             ),
             "unknown hook 'timbresep_steps'",
         ),
@@ -351,7 +351,7 @@ def test_no_link_in_a_plugin_leads_what_is_written_elsewhere(oboe: Path, file: s
 def test_a_failing_observer_does_not_end_training(tmp_path: Path) -> None:
     (tmp_path / "watcher").mkdir()
     (tmp_path / "watcher" / "__init__.py").write_text(
-        "from core.hookspecs import hookimpl\ncalls = []\n\n"
+        "from timbresep.hookspecs import hookimpl\ncalls = []\n\n"
         "@hookimpl\ndef timbresep_step(step):\n    calls.append(step)\n    1 / 0\n"
     )
     registry = Registry.load([tmp_path], trust=True)
@@ -366,7 +366,7 @@ def test_a_failing_observer_does_not_end_training(tmp_path: Path) -> None:
 def test_observers_hear_of_steps(tmp_path: Path) -> None:
     (tmp_path / "watcher").mkdir()
     (tmp_path / "watcher" / "__init__.py").write_text(
-        "from core.hookspecs import hookimpl\nheard = []\n\n"
+        "from timbresep.hookspecs import hookimpl\nheard = []\n\n"
         "@hookimpl\ndef timbresep_step(step, scalars):\n    heard.append((step, dict(scalars)))\n"
     )
     registry = Registry.load([tmp_path], trust=True)

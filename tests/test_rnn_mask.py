@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from core.registry import Registry
+from timbresep.registry.registry import Registry
 
 SPEC = Registry.load().backbone("rnn_mask")
 SMALL = {"n_fft": 1024, "hop": 512, "bands": 100, "width": 24, "hidden": 16, "layers": 1}

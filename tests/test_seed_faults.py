@@ -10,15 +10,15 @@ import soundfile
 import torch
 from safetensors.torch import load_file, save_file
 
-from core import checkpoint
-from core.checkpoint import KEY, Metadata
-from core.condition import conditioner
-from core.data.mix_config import MixConfig
-from core.data.mixer import MixtureDataset
-from core.data.stems import StemsSource
-from core.errors import AudioError, CheckpointError
-from core.film import FiLM
-from core.registry import Registry
+from timbresep import checkpoint
+from timbresep.checkpoint import KEY, Metadata
+from timbresep.condition import vector as conditioner
+from timbresep.data.mixing.config import MixConfig
+from timbresep.data.mixing.mixer import MixtureDataset
+from timbresep.data.sources.stems import StemsSource
+from timbresep.errors import AudioError, CheckpointError
+from timbresep.film import FiLM
+from timbresep.registry.registry import Registry
 
 SMALL = {"n_fft": 512, "hop": 256, "bands": 60, "width": 12, "hidden": 8, "layers": 1}
 

@@ -9,14 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+
 from disks import full_disk
 from fakes import RATE, FirBackbone, GainBackbone, loaded, vector
-
-from core import audio, stem_files
-from core.batch import Output, separate_batch, separate_file
-from core.errors import AudioError, CheckpointError, OutputExistsError, UnknownNameError
-from core.separator import Separator
-from core.streaming import resampled
+from timbresep import audio
+from timbresep.errors import AudioError, CheckpointError, OutputExistsError, UnknownNameError
+from timbresep.separation import stem_files
+from timbresep.separation.batch import Output, separate_batch, separate_file
+from timbresep.separation.separator import Separator
+from timbresep.separation.streaming import resampled
 
 
 def noise(channels: int = 2, samples: int = 10_000) -> np.ndarray:

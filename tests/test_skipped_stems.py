@@ -12,13 +12,13 @@ import pytest
 import soundfile
 import torch
 
-from core import audio
-from core.data.feed import feed
-from core.data.mix_config import MixConfig
-from core.data.mixer import MixtureDataset
-from core.data.skipped import Skipped
-from core.data.track import Track
-from core.errors import DataError
+from timbresep import audio
+from timbresep.data.mixing.config import MixConfig
+from timbresep.data.mixing.feed import feed
+from timbresep.data.mixing.mixer import MixtureDataset
+from timbresep.data.skipped import Skipped
+from timbresep.data.track import Track
+from timbresep.errors import DataError
 
 RATE = 16_000
 SECONDS = 4
@@ -81,7 +81,7 @@ def test_mixing_goes_on_and_the_file_is_told_once(
 ) -> None:
     DAMAGE[damage](tracks[0].stems["bass"])
     skipped = Skipped()
-    with caplog.at_level(logging.WARNING, "core"):
+    with caplog.at_level(logging.WARNING, "timbresep"):
         batches = list(feed(dataset(tracks), 4, skipped, workers))
     assert len(batches) == 16
     for batch in batches:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from core.stft import STFT, ratio_masks, share
+from timbresep.stft import STFT, ratio_masks, share
 
 
 @pytest.mark.parametrize(("n_fft", "hop"), [(512, 128), (512, 256), (4096, 1024)])

@@ -7,9 +7,9 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
-from core.audio import resample
-from core.audio_writer import BLOCK
-from core.streaming import resampled
+from timbresep.audio import resample
+from timbresep.audio_writer import BLOCK
+from timbresep.separation.streaming import resampled
 
 
 def tone(hz: float, rate: int, seconds: float) -> np.ndarray:

@@ -7,7 +7,7 @@ import unicodedata
 
 import pytest
 
-from core.text import shown
+from timbresep.formats.text import shown
 
 
 @pytest.mark.parametrize(

@@ -8,17 +8,23 @@ import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
-from tiny_runs import TINY, request, silent, write_tones
 
-from core import checkpoint
-from core.condition.conditioner import as_version, length
-from core.errors import CheckpointError, ConfigError, DataError, OutputExistsError, TrainingError
-from core.film import FiLM
-from core.registry import Registry
-from core.trainer import fit
-from core.training_parent import Parent
-from core.training_run import TrainingRun
-from core.trial import try_step
+from timbresep import checkpoint
+from timbresep.condition.vector import as_version, length
+from timbresep.errors import (
+    CheckpointError,
+    ConfigError,
+    DataError,
+    OutputExistsError,
+    TrainingError,
+)
+from timbresep.film import FiLM
+from timbresep.registry.registry import Registry
+from timbresep.training.loop import fit
+from timbresep.training.parent import Parent
+from timbresep.training.run import TrainingRun
+from timbresep.training.trial import try_step
+from tiny_runs import TINY, request, silent, write_tones
 
 
 @pytest.fixture(scope="module")

@@ -5,11 +5,11 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
-from fakes import RATE, GainBackbone, loaded
 from numpy.typing import NDArray
 
-from core.separator import Separator
-from core.tuning import tuning_of
+from fakes import RATE, GainBackbone, loaded
+from timbresep.separation.separator import Separator
+from timbresep.separation.tuning import tuning_of
 
 CHORD = (-12, -5, 0, 4)  # semitones from A4
 

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 import torch
 
-from core.condition.tone_table import ToneTable, band_edges
-from core.ddsp import full_band
-from core.ddsp.decoder import Controls, DecoderConfig
-from core.ddsp.model import DdspModel, Heard
-from core.ddsp.virtual_voice import Formant, Timbre, VirtualVoice
+from timbresep.condition.tone_table import ToneTable, band_edges
+from timbresep.data.extras import full_band
+from timbresep.data.extras.virtual_voice import Formant, Timbre, VirtualVoice
+from timbresep.ddsp.decoder import Controls, DecoderConfig
+from timbresep.ddsp.model import DdspModel, Heard
 
 RATE = full_band.RATE
 LEVELS = (-30.0, -20.0, -10.0)

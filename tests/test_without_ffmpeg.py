@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from dataset_trees import musdb18_hq, tone, write
 
 REPOSITORY = Path(__file__).parents[1]
@@ -53,7 +54,7 @@ def test_bsseval_needs_no_ffmpeg(tmp_path: Path) -> None:
     script = """
 import sys
 import numpy as np
-from core.evaluation.bsseval import bss_eval
+from timbresep.evaluation.bsseval import bss_eval
 waves = dict(zip("ab", np.random.default_rng(0).standard_normal((2, 1, 16000)).astype("f")))
 worse = {name: wave + 0.1 * waves["b"] for name, wave in waves.items()}
 print(bss_eval("t", 8000, waves, worse).medians["a"]["sdr"], "musdb" in sys.modules)

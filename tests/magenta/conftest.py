@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from core.magenta import environment
+from timbresep.ddsp.magenta import environment
 
 HERE = Path(__file__).parent
 

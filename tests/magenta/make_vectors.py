@@ -16,8 +16,8 @@ import torch
 from reference import CONTROLS, double_phases, features, gestures, noise, random_model
 from safetensors.numpy import save_file
 
-from core.ddsp.decoder import DecoderConfig
-from core.magenta import checkpoint, environment
+from timbresep.ddsp.decoder import DecoderConfig
+from timbresep.ddsp.magenta import checkpoint, environment
 
 OUT = Path(__file__).parents[1] / "vectors" / "magenta.safetensors"
 CONFIG = DecoderConfig(8, 6, 2, n_harmonics=20, n_noise=17, reverb_length=500)

@@ -11,8 +11,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from core.ddsp.decoder import DecoderConfig
-from core.ddsp.model import DdspModel
+from timbresep.ddsp.decoder import DecoderConfig
+from timbresep.ddsp.model import DdspModel
 
 CONTROLS = ("amps", "harmonic_distribution", "noise_magnitudes")
 

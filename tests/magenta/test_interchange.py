@@ -11,10 +11,10 @@ import pytest
 import torch
 from reference import distance, double_phases, features, gestures, noise, random_model
 
-from core.ddsp.decoder import DecoderConfig
-from core.ddsp.model import DdspModel
-from core.errors import CheckpointError, OutputExistsError
-from core.magenta import checkpoint, environment
+from timbresep.ddsp.decoder import DecoderConfig
+from timbresep.ddsp.magenta import checkpoint, environment
+from timbresep.ddsp.model import DdspModel
+from timbresep.errors import CheckpointError, OutputExistsError
 
 CONFIG = DecoderConfig(24, 20, 2, n_harmonics=33, n_noise=17, reverb_length=1_000)
 

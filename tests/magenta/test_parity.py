@@ -20,14 +20,14 @@ from reference import (
 )
 from torch import Tensor
 
-from core.ddsp import synthesis
-from core.ddsp.decoder import DecoderConfig
-from core.ddsp.features import loudness
-from core.ddsp.model import DdspModel
-from core.ddsp.reverb import Reverb
-from core.ddsp.spectral_loss import multiscale_spectral_loss
-from core.ddsp.training import SIZES
-from core.magenta import checkpoint, environment
+from timbresep.ddsp import synthesis
+from timbresep.ddsp.decoder import DecoderConfig
+from timbresep.ddsp.features import loudness
+from timbresep.ddsp.magenta import checkpoint, environment
+from timbresep.ddsp.model import DdspModel
+from timbresep.ddsp.reverb import Reverb
+from timbresep.ddsp.spectral_loss import multiscale_spectral_loss
+from timbresep.ddsp.training import SIZES
 
 FRAMES = 250
 SAME = 1e-4

@@ -11,11 +11,11 @@ import pytest
 import soundfile
 import torch
 
-from core.ddsp import prepared
-from core.ddsp.model import DdspModel
-from core.ddsp.training import SIZES, Passages
-from core.errors import CheckpointError, OutputExistsError, TrainingError
-from core.magenta import checkpoint, records, training
+from timbresep.ddsp import prepared
+from timbresep.ddsp.magenta import checkpoint, records, training
+from timbresep.ddsp.model import DdspModel
+from timbresep.ddsp.training import SIZES, Passages
+from timbresep.errors import CheckpointError, OutputExistsError, TrainingError
 
 RANGE = (150.0, 700.0)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from core.hookspecs import BackboneSpec, hookimpl
+from timbresep.hookspecs import BackboneSpec, hookimpl
 
 if TYPE_CHECKING:
     from .model import RnnMask

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
-from core.film import FiLM
+from timbresep.film import FiLM
 
 HEADS = 8
 SLOPE = 0.1

@@ -16,8 +16,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import leaky_relu
 
-from core.backbone import MaskBackbone
-from core.film import ConditionEncoder, FiLM
+from timbresep.backbone import MaskBackbone
+from timbresep.film import ConditionEncoder, FiLM
 
 from .pitch_axis import BANDS, PER_SEMITONE, SEMITONES, PitchAxis
 

@@ -1,1 +1,0 @@
-"""Groups of commands; each command parses, calls the core and prints."""

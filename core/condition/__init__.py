@@ -1,1 +1,0 @@
-"""Conditions: the vectors that tell a separator which instrument to pull out."""

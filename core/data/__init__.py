@@ -1,1 +1,0 @@
-"""Training data: recipes, sources of tracks, rendering and the mixer."""

@@ -1,0 +1,88 @@
+"""`ablate`: what each condition does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from timbresep.commands.console import make_console, show_error, start_logging
+from timbresep.commands.options import (
+    Device,
+    Instruments,
+    Limit,
+    Overwrite,
+    PluginsDir,
+    Side,
+    Trust,
+    split_names,
+)
+from timbresep.commands.program import PROGRAM
+from timbresep.commands.progress import progress
+from timbresep.errors import ConfigError, TimbresepError
+from timbresep.registry.registry import Registry
+
+
+def ablate(
+    paths: Annotated[
+        list[Path],
+        typer.Argument(
+            metavar="[CHECKPOINT] FOLDER",
+            readable=False,
+            help="A trained checkpoint (the registry's separator if left out) and a folder of "
+            "tracks: <track>/<instrument>.wav.",
+        ),
+    ],
+    out: Annotated[
+        Path | None, typer.Option("-o", "--out", help="Folder for the scores as JSON and PNG.")
+    ] = None,
+    instruments: Instruments = None,
+    split: Annotated[Side | None, typer.Option(help="Only this side of the split.")] = None,
+    limit: Limit = None,
+    overwrite: Overwrite = False,
+    device: Device = "auto",
+    plugins_dir: PluginsDir = None,
+    trust: Trust = False,
+) -> None:
+    """Score each instrument with true, swapped, shuffled and zero conditions."""
+    from timbresep.evaluation import ablation, tracks_in
+    from timbresep.evaluation.ablation import table
+    from timbresep.separation.load import open_separator
+
+    start_logging()
+    *given, root = paths
+    if len(given) > 1 or root.is_file():
+        raise ConfigError(
+            "expected a checkpoint and a folder of tracks",
+            f"such as: {PROGRAM} ablate runs/mine/best.safetensors data/starter/demo -o out",
+        )
+    if out is not None:
+        ablation.check_output(out, overwrite)
+    registry = Registry.load(plugins_dir or (), trust=trust)
+    path = given[0] if given else registry.separator_path()
+    model, names = open_separator(path, registry, split_names(instruments or ["all"]), device)
+    skipped: list[str] = []
+
+    def skip(track: str, error: TimbresepError) -> None:
+        skipped.append(track)
+        show_error(error)
+
+    tracks = tracks_in(root, registry.instruments(), split.value if split else None, skip)
+    with progress("ablating") as update:
+        result = ablation.ablate(
+            model,
+            tracks[:limit],
+            names,
+            lambda name, done, total: update(done / total, name),
+            skip,
+        )
+    console = make_console()
+    console.print(table.table(result, f"{path.name} on {root}"))
+    console.print(table.summary(result), soft_wrap=True)
+    if out is not None:
+        for written in ablation.write(result, model.checkpoint, root, out, overwrite):
+            console.print(f"wrote {written}", soft_wrap=True)
+    if skipped:
+        console.print(f"{len(skipped)} tracks skipped: {', '.join(skipped)}", soft_wrap=True)
+        raise typer.Exit(1)

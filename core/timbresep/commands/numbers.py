@@ -1,0 +1,75 @@
+"""Options that are numbers: within bounds, and one line when they are not."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable
+from typing import Any
+
+import typer
+
+from timbresep.errors import ConfigError
+
+MOST_PROCESSES = max(16, 4 * (os.cpu_count() or 1))
+LARGEST_SEED = 2**32 - 1
+MANY = 10**9
+"""Of steps and the like: nobody reaches it, and arithmetic with it stays exact."""
+
+Value = float | str | tuple[float, ...] | None
+
+
+def whole(*names: str, help: str, least: int, most: int) -> Any:
+    """An option that is a whole number; arguments as `number`."""
+    return _option(names, help, least, most, int, "INTEGER")
+
+
+def number(*names: str, help: str, least: float, most: float) -> Any:
+    """An option that is a number within bounds; `nan` never is.
+
+    Args:
+        names: the option's, if they do not follow from the parameter.
+        help: what it is.
+        least, most: the bounds, which `--help` shows.
+    """
+    return _option(names, help, least, most, float, "NUMBER")
+
+
+def span(*names: str, help: str, least: float, most: float) -> Any:
+    """An option that is a pair of numbers, the smaller one first; arguments as `number`."""
+    return _option(names, help, least, most, None, None)
+
+
+def _option(
+    names: tuple[str, ...],
+    help: str,
+    least: float,
+    most: float,
+    convert: Callable[[str], float] | None,
+    shown: str | None,
+) -> Any:
+    kind = "a whole number" if convert is int else "a number"
+    expected = f"expected {kind} from {least:.12g} to {most:.12g}"
+
+    def check(parameter: typer.CallbackParam, value: Value) -> Value:
+        option = parameter.opts[0]
+        if value is None:
+            return None
+        values = value if isinstance(value, tuple) else (_number(value),)
+        if not all(least <= one <= most for one in values):  # nan is not
+            given = " ".join(map(str, value)) if isinstance(value, tuple) else value
+            raise ConfigError(f"{option} {given}: {expected}")
+        if list(values) != sorted(values):
+            raise ConfigError(f"{option}: {values[0]:g} is more than {values[1]:g}")
+        return value if isinstance(value, tuple) else values[0]
+
+    def _number(text: float | str) -> float:
+        """The value, or what lies within no bounds."""
+        try:
+            return convert(str(text)) if convert else math.nan
+        except ValueError:
+            return math.nan
+
+    parser = str if convert else None
+    bounds = f"{help} ({least:.12g} to {most:.12g})"
+    return typer.Option(*names, help=bounds, callback=check, parser=parser, metavar=shown)

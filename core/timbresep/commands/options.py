@@ -1,0 +1,220 @@
+"""Options that several commands share, and how their values are read."""
+
+from __future__ import annotations
+
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from timbresep.commands.numbers import LARGEST_SEED, MANY, MOST_PROCESSES, number, span, whole
+from timbresep.errors import ConfigError, InterruptedRunError
+from timbresep.formats.notation import parse_yaml
+from timbresep.registry.registry import Registry
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+class Side(StrEnum):
+    """Sides of the split by piece."""
+
+    train = "train"
+    valid = "valid"
+    test = "test"
+
+
+PluginsDir = Annotated[
+    list[Path] | None,
+    typer.Option(
+        help="Folder of plugin folders, besides the bundled ones and those in $TIMBRESEP_PLUGINS; "
+        "repeatable. Python in them runs with --trust alone."
+    ),
+]
+Trust = Annotated[
+    bool,
+    typer.Option(
+        "--trust", help="Run the Python in folders of plugins: it can do whatever you can."
+    ),
+]
+Instruments = Annotated[
+    list[str] | None,
+    typer.Option("-i", "--instruments", help="Names or aliases with commas between, or 'all'."),
+]
+SeparatorName = Annotated[str | None, typer.Option("--separator", help="A shipped separator.")]
+CheckpointFile = Annotated[
+    Path | None, typer.Option("--checkpoint", readable=False, help="A trained checkpoint.")
+]
+Device = Annotated[str, typer.Option(help="cpu, cuda, mps, or auto for the best there is.")]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that are there.")]
+Alone = Annotated[
+    bool,
+    typer.Option(
+        "--alone",
+        help="Estimate each stem by itself: the other instruments that the separator knows claim "
+        "nothing. Faster for few instruments.",
+    ),
+]
+Passes = Annotated[
+    int,
+    whole(
+        help="Over the mixture, each at another pitch: better, and as much slower.",
+        least=1,
+        most=5,
+    ),
+]
+KeepTuning = Annotated[
+    bool,
+    typer.Option(
+        "--keep-tuning",
+        help="Separate music as it is tuned, even where that is not A4 = 440 Hz.",
+    ),
+]
+Notes = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="NAME=PATH: the instrument is asked for by what its own solo notes sound like, in a "
+        "recording or a folder of them; repeatable. A name that nobody knows is welcome."
+    ),
+]
+Seed = Annotated[int, whole(help="Source of chance.", least=0, most=LARGEST_SEED)]
+
+Sources = Annotated[
+    list[str] | None, typer.Option(help="Recipe sources, in place of each recipe's own choice.")
+]
+DataRoots = Annotated[
+    list[str] | None,
+    typer.Option(help="[NAME=]FOLDER of tracks, <track>/<instrument>.wav; repeatable."),
+]
+MaxSteps = Annotated[int | None, whole(help="Optimizer steps.", least=1, most=MANY)]
+MaxMinutes = Annotated[float | None, number(help="Stop after these.", least=0.01, most=MANY)]
+Batch = Annotated[int | None, whole("--batch-size", help="Mixtures in a step.", least=1, most=4096)]
+Seconds = Annotated[float | None, number(help="Of each mixture.", least=0.1, most=600)]
+LearningRate = Annotated[float | None, number(help="At the peak.", least=1e-9, most=1)]
+ValidateEvery = Annotated[int | None, whole(help="Steps.", least=1, most=MANY)]
+Workers = Annotated[int | None, whole(help="Mixing processes.", least=0, most=MOST_PROCESSES)]
+Limit = Annotated[int | None, whole(help="Only the first tracks.", least=1, most=MANY)]
+TrackCount = Annotated[int, whole(help="Tracks.", least=1, most=100_000)]
+TrackSeconds = Annotated[
+    tuple[float, float], span(help="Shortest and longest track.", least=1, most=3600)
+]
+RenderWorkers = Annotated[int | None, whole(help="Tracks at a time.", least=1, most=MOST_PROCESSES)]
+Resume = Annotated[
+    bool,
+    typer.Option(
+        "--resume",
+        help="Go on with the run in --out. Only --max-steps, --max-minutes, --validate-every, "
+        "--workers and --device may differ from what it was started with.",
+    ),
+]
+
+
+def split_names(given: list[str]) -> list[str]:
+    """Names given with commas between, or one by one."""
+    return [name.strip() for item in given for name in item.split(",") if name.strip()]
+
+
+def split_numbers(text: str) -> list[float]:
+    """MIDI numbers with commas between."""
+    try:
+        numbers = [float(part) for part in text.split(",")]
+    except ValueError as error:
+        raise ConfigError(f"'{text}' is not a list of numbers", "such as 60,62.5,64") from error
+    if not all(0 <= value <= 127 for value in numbers):
+        raise ConfigError(f"'{text}': MIDI numbers are from 0 to 127", "such as 60,62.5,64")
+    return numbers
+
+
+def split_roots(given: list[str]) -> dict[str, Path]:
+    """Folders by name; one that is given alone is called as it is."""
+    pairs = [item.partition("=") for item in given]
+    return {a if sign else Path(a).name: Path(b if sign else a) for a, sign, b in pairs}
+
+
+def split_values(given: list[str]) -> dict[str, int | float | bool | str]:
+    """Values by name, of ``NAME=VALUE``; numbers and truth as YAML has them.
+
+    Raises:
+        ConfigError: something else is given.
+    """
+    values = {}
+    for item in given:
+        name, sign, text = item.partition("=")
+        if not sign:
+            raise ConfigError(f"'{item}': expected NAME=VALUE", "such as --set hidden=128")
+        value = parse_yaml(text, f"'{item}'")
+        if not isinstance(value, int | float | str):
+            raise ConfigError(f"'{item}': the value is not a number, word or true/false")
+        values[name] = value
+    return values
+
+
+def hear(given: list[str]) -> dict[str, NDArray[np.float32]]:
+    """Conditions by name, of the notes that ``NAME=PATH`` lead to.
+
+    Raises:
+        ConfigError: something else is given.
+        DataError: nothing at the path, or recordings that cannot serve.
+        AudioError: a recording that cannot be read.
+    """
+    from timbresep.condition import reference as heard_notes
+    from timbresep.voice.solos import recordings
+
+    files: dict[str, list[Path]] = {}
+    for item in given:
+        name, sign, path = item.partition("=")
+        if not (name and sign and path):
+            raise ConfigError(f"--notes {item}: no NAME=PATH", "such as violin=my-notes/")
+        found = [Path(path)] if Path(path).is_file() else recordings(Path(path))
+        files.setdefault(name, []).extend(found)
+    return {name: heard_notes.from_files(paths) for name, paths in files.items()}
+
+
+def plugin_folder(plugin: str, plugins_dir: list[Path] | None, trust: bool = False) -> Path:
+    """A plugin's folder, by path or name; a path may lead to one that is not complete yet."""
+    if (Path(plugin) / "instrument.yaml").is_file():
+        return Path(plugin)
+    return Registry.load(plugins_dir or (), trust=trust).instruments([plugin])[0].folder
+
+
+def checkpoint_path(registry: Registry, separator: str | None, checkpoint: Path | None) -> Path:
+    """The checkpoint that the options name; without them, the registry's separator."""
+    if separator and checkpoint:
+        raise ConfigError("--separator and --checkpoint exclude each other", "give one of them")
+    return checkpoint or registry.separator_path(separator)
+
+
+@contextmanager
+def resumable(run: Path, state: str) -> Iterator[None]:
+    """Tell with an interrupt where the run is and how it goes on.
+
+    Args:
+        run: its folder.
+        state: pattern of the files in it that it can go on from.
+
+    Raises:
+        InterruptedRunError: in place of a `KeyboardInterrupt`, if there is such a file.
+    """
+    try:
+        yield
+    except KeyboardInterrupt as interrupt:
+        if not any(run.glob(state)):
+            raise
+        raise InterruptedRunError(
+            f"interrupted, the run is kept in {run}", f"go on with: {_again(run)}"
+        ) from interrupt
+
+
+def _again(run: Path) -> str:
+    """The command at work, so that it goes on with a run."""
+    program, *given = sys.argv
+    start = ["python", program] if program.endswith(".py") else [Path(program).name]
+    out = [] if any(word.split("=")[0] == "--out" for word in given) else ["--out", str(run)]
+    resume = [] if "--resume" in given else ["--resume"]
+    return shlex.join([*start, *given, *out, *resume])

@@ -1,0 +1,101 @@
+"""How a long operation goes: a bar on a terminal, log lines elsewhere; and the time left."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from timbresep.commands.console import one_terminal, start_logging
+from timbresep.formats.text import shown
+
+LINE_EVERY = 5.0
+"""Seconds between two log lines of one operation, away from a terminal."""
+
+Update = Callable[[float, str], None]
+"""Takes the share done (0 to 1) and what to show beside it."""
+
+log = logging.getLogger(__name__)
+
+
+@contextmanager
+def progress(title: str) -> Iterator[Update]:
+    """Show how a long operation goes; the block tells by what it is given.
+
+    Whatever is printed meanwhile on a console of `commands.console` appears above the bar.
+    """
+    console = start_logging()
+    if not console.is_interactive:
+        yield _lines(title)
+        return
+    from rich.progress import (
+        BarColumn,
+        Progress,
+        TaskProgressColumn,
+        TextColumn,
+        TimeElapsedColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=30),
+        TaskProgressColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[left]}", markup=False),
+        TextColumn("{task.fields[text]}", markup=False),
+    )
+    # what libraries print is not for a file that results go to: only a terminal's is caught
+    with Progress(
+        *columns, console=console, transient=True, redirect_stdout=one_terminal()
+    ) as bars:
+        task = bars.add_task(shown(title), total=1.0, left="", text="")
+        pace = _Pace()
+
+        def update(share: float, text: str) -> None:
+            bars.update(task, completed=share, left=pace.left(share), text=shown(text))
+
+        yield update
+
+
+def _lines(title: str) -> Update:
+    last = time.monotonic()
+    pace = _Pace()
+
+    def update(share: float, text: str) -> None:
+        nonlocal last
+        left = pace.left(share)
+        if time.monotonic() - last < LINE_EVERY:
+            return
+        last = time.monotonic()
+        done = f"{100 * share:3.0f} %" + (f", {left}" if left else "")
+        log.info("%s %s  %s", title, done, text)
+
+    return update
+
+
+class _Pace:
+    """The time left, from what was done since the first report.
+
+    That one says where the operation begins: a resumed one has done a share of it already.
+    """
+
+    def __init__(self) -> None:
+        self._first: tuple[float, float] | None = None  # seconds, share
+
+    def left(self, share: float) -> str:
+        """Such as ``0:07 left``; nothing while there is no pace yet."""
+        now = time.monotonic()
+        if self._first is None:
+            self._first = now, share
+        began, before = self._first
+        if share <= before:
+            return ""
+        return f"{clock((now - began) * (1 - share) / (share - before))} left"
+
+
+def clock(seconds: float) -> str:
+    """Seconds as m:ss or h:mm:ss."""
+    whole = round(seconds)
+    hours, minutes = divmod(whole // 60, 60)
+    return f"{hours}:{minutes:02}:{whole % 60:02}" if hours else f"{minutes}:{whole % 60:02}"

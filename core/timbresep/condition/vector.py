@@ -1,0 +1,283 @@
+"""Condition vectors: what an instrument sounds like, register by register.
+
+The vector comes from the instrument's DDSP model, asked for a steady tone at each pitch. A note
+contributes the pitch it has and nothing else, so neither its duration nor its gain can matter.
+`timbresep.instrument` keeps the vector; training draws variations of it with `draw`. What the
+values are is told, version by version, in docs/conditions.md.
+
+numpy only, until a model has to be asked: workers that mix training data import this module.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from timbresep import __version__
+from timbresep.condition.parts import PARTS, vary
+from timbresep.condition.tone_table import Array, ToneTable, build
+from timbresep.errors import ConfigError, DataError
+from timbresep.formats.notation import parse_json
+
+__all__ = [
+    "CONDITION_VERSION",
+    "DIM",
+    "LAYOUTS",
+    "ToneTable",
+    "as_version",
+    "build",
+    "condition",
+    "condition_from_audio",
+    "draw",
+    "length",
+    "measured_notes",
+    "notes_in",
+    "provenance",
+    "split",
+    "version_of",
+]
+
+Layout = tuple[str, ...]
+
+LAYOUTS: dict[int, Layout] = {1: ("registers",), 2: ("registers", "spread", "noise")}
+"""Version of the definition → the parts that the vector joins (`timbresep.condition.parts.PARTS`).
+
+A version is new whenever the same notes give another vector. Each appends to the one before, so
+that a separator of an earlier version is served with the beginning of the vector.
+"""
+
+CONDITION_VERSION = 2
+"""Version that conditions are measured in."""
+
+NOTE_SHARE = 0.1
+"""A pitch counts as a note when it is held this share of the time of the one held longest."""
+
+
+def length(version: int) -> int:
+    """Number of values in a vector of a version.
+
+    Raises:
+        DataError: there is no such version.
+    """
+    if version not in LAYOUTS:
+        raise DataError(
+            f"conditions have no version {version}; known: {', '.join(map(str, LAYOUTS))}",
+            "update timbresep, or rebuild it with `condition build`",
+        )
+    return sum(PARTS[name].length for name in LAYOUTS[version])
+
+
+DIM = length(CONDITION_VERSION)
+
+
+def version_of(vector: Array) -> int:
+    """The version of a vector's definition, known by its length.
+
+    Raises:
+        DataError: no version has this length.
+    """
+    for version in LAYOUTS:
+        if vector.shape == (length(version),):
+            return version
+    raise DataError(
+        f"a condition of shape {vector.shape} is of no known version",
+        "rebuild it with `condition build`",
+    )
+
+
+def as_version(vector: Array, version: int) -> Array:
+    """A vector as an earlier version defined it: its beginning, as later ones only append.
+
+    Args:
+        vector: of the same or a later version.
+        version: the version wanted.
+
+    Returns:
+        The vector's first `length(version)` values.
+
+    Raises:
+        DataError: no such version, or the vector is of an earlier one.
+    """
+    wanted = length(version)
+    if vector.ndim != 1 or len(vector) < wanted:
+        raise DataError(
+            f"a condition of shape {vector.shape} has not the {wanted} values of version {version}",
+            "rebuild it with `condition build`",
+        )
+    return vector[:wanted]
+
+
+def split(vector: Array) -> Mapping[str, Array]:
+    """The parts of a vector by name.
+
+    Raises:
+        DataError: a vector of no known version.
+    """
+    names = LAYOUTS[version_of(vector)]
+    ends = np.cumsum([PARTS[name].length for name in names])
+    return dict(zip(names, np.split(vector, ends[:-1]), strict=True))
+
+
+def condition(
+    table: ToneTable,
+    pitches: Sequence[float] | None = None,
+    level: float | None = None,
+    version: int = CONDITION_VERSION,
+) -> Array:
+    """The condition vector of an instrument.
+
+    Args:
+        table: from `ToneTable.from_model` or `build`.
+        pitches: notes as MIDI numbers; each counts as the nearest semitone of the table; every
+            semitone of the table by default.
+        level: loudness in dB, interpolated between the table's levels; all of them by default.
+        version: of the vector's definition.
+
+    Returns:
+        (length(version),) float32, every value from 0 to 1 (1.00002 for a pure tone).
+
+    Raises:
+        DataError: no notes, a note that is not a finite number, notes for an instrument without
+            pitch, or no such version.
+    """
+    if pitches is not None:
+        table = table.only(table.nearest(pitches))
+    return _join(table if level is None else table.at_level(level), version)
+
+
+def condition_from_audio(
+    table: ToneTable, audio: Array, sample_rate: int, f0_range: tuple[float, float]
+) -> Array:
+    """The condition vector for the notes that a recording holds.
+
+    Args:
+        table: the instrument's tones.
+        audio: (samples,) at 16 kHz.
+        sample_rate: Hz.
+        f0_range: lowest and highest fundamental to look for, Hz.
+
+    Raises:
+        AudioError: another sample rate, or audio that is empty, non-finite or not mono.
+        DataError: no steady pitch in it.
+    """
+    return condition(table, notes_in(audio, sample_rate, f0_range))
+
+
+def notes_in(audio: Array, sample_rate: int, f0_range: tuple[float, float]) -> list[float]:
+    """The semitones that are held, at a sure pitch, a tenth as long as the longest or longer.
+
+    Args:
+        audio: (samples,) at 16 kHz; its gain does not matter.
+        sample_rate: Hz.
+        f0_range: lowest and highest fundamental to look for, Hz.
+
+    Returns:
+        MIDI numbers, ascending.
+
+    Raises:
+        AudioError: another sample rate, or audio that is empty, non-finite or not mono.
+        DataError: no steady pitch in it.
+    """
+    from timbresep.ddsp.features import VOICED, check_rate, extract
+
+    check_rate(sample_rate)
+    peak = float(np.abs(audio).max(initial=0.0))
+    level = np.float32(0.5 / peak) if 0 < peak < math.inf else np.float32(1)
+    found = extract(audio * level, sample_rate, f0_range)
+    sounding = found.loudness_db > max(float(found.loudness_db.max()) - 40.0, -75.0)
+    voiced = found.f0_hz[sounding & (found.f0_confidence >= VOICED)]
+    if voiced.size == 0:
+        raise DataError(
+            f"no note between {f0_range[0]:.0f} and {f0_range[1]:.0f} Hz in the audio",
+            "give solo notes of this instrument, one at a time",
+        )
+    semitones, counts = np.unique(np.rint(69 + 12 * np.log2(voiced / 440)), return_counts=True)
+    return [float(note) for note in semitones[counts >= NOTE_SHARE * counts.max()]]
+
+
+def draw(table: ToneTable, rng: np.random.Generator, version: int = CONDITION_VERSION) -> Array:
+    """A random variation of the condition, so that training follows the vector and not a label.
+
+    Notes: all of them, a random contiguous register, or a random set of at least three semitones.
+    Level: all or one of the table's. Timbre: see `timbresep.condition.parts.vary`.
+
+    Args:
+        table: the instrument's tones.
+        rng: source of chance.
+        version: of the vector's definition.
+
+    Returns:
+        (length(version),) float32, defined as in `condition`.
+    """
+    count = len(table.pitches)
+    least = min(3, count)
+    kind = rng.random()
+    if kind < 0.25:
+        index = np.arange(count)
+    elif kind < 0.65:
+        width = int(rng.integers(least, count + 1))
+        start = int(rng.integers(0, count - width + 1))
+        index = np.arange(start, start + width)
+    else:
+        size = int(rng.integers(least, count + 1))
+        index = np.sort(rng.choice(count, size, replace=False))
+    pick = int(rng.integers(-1, len(table.levels)))
+    chosen = table.only(index)
+    chosen = chosen if pick < 0 else chosen.at_level(float(table.levels[pick]))
+    return _join(vary(chosen, rng), version)
+
+
+def provenance(
+    model_file: Path,
+    table: ToneTable,
+    pitches: Sequence[float] | None = None,
+    version: int = CONDITION_VERSION,
+) -> dict[str, Any]:
+    """Where a condition came from, ready for JSON.
+
+    Args:
+        model_file: the DDSP model's file, for its hash.
+        table: the tones tabulated from it.
+        pitches: the notes given to `condition`.
+        version: of the vector's definition.
+    """
+    notes = table.pitches.tolist() if pitches is None else [float(note) for note in pitches]
+    return {
+        "conditioner": "harmonic_distribution",
+        "version": version,
+        "parts": list(LAYOUTS[version]),
+        "ddsp_sha256": hashlib.sha256(model_file.read_bytes()).hexdigest(),
+        "notes": notes,
+        "levels_db": [round(value, 3) for value in table.levels.tolist()],
+        "sample_rate": 16_000,
+        "code_version": __version__,
+    }
+
+
+def measured_notes(condition_file: Path) -> list[float] | None:
+    """The notes that a stored vector was measured on, as MIDI numbers.
+
+    Args:
+        condition_file: the vector; the JSON file of the same name says where it comes from.
+
+    Returns:
+        None when nothing is said.
+    """
+    try:
+        path = condition_file.with_suffix(".json")
+        notes = parse_json(path.read_text(encoding="utf-8"), str(path))["notes"]
+        return [float(note) for note in notes if math.isfinite(note)] or None
+    except (OSError, ConfigError, ValueError, KeyError, TypeError, OverflowError):
+        return None
+
+
+def _join(table: ToneTable, version: int) -> Array:
+    """The vector of a table's tones, all of them."""
+    length(version)  # refuses an unknown one
+    parts = [PARTS[name].measure(table) for name in LAYOUTS[version]]
+    return np.concatenate(parts).astype(np.float32)

@@ -1,0 +1,200 @@
+"""Scores to perform: chorales and tunes of the music21 corpus, parsed once and kept as JSON."""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import logging
+import warnings
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from timbresep.config import atomic_write
+from timbresep.errors import ConfigError, MissingToolError
+from timbresep.formats.notation import parse_json
+
+log = logging.getLogger(__name__)
+
+CACHE_VERSION = 2
+
+
+@dataclass(frozen=True)
+class Note:
+    """One note: `start` and `duration` in quarter notes, `midi` pitch, `velocity` 1–127."""
+
+    start: float
+    duration: float
+    midi: int
+    velocity: int = 90
+
+    @property
+    def end(self) -> float:
+        """Quarter note at which the note ends."""
+        return self.start + self.duration
+
+
+Part = tuple[Note, ...]
+
+
+@dataclass(frozen=True)
+class Score:
+    """A piece and its parts, highest first.
+
+    `family` is the same for all settings of one melody, so that a split by family keeps
+    two harmonisations of a tune on the same side. `bar` is the length of a bar and `upbeat` that
+    of the notes before the first whole one, in quarter notes.
+    """
+
+    piece: str
+    family: str
+    parts: tuple[Part, ...]
+    bar: float = 4.0
+    upbeat: float = 0.0
+
+    @property
+    def length(self) -> float:
+        """Length in quarter notes."""
+        return max(note.end for part in self.parts for note in part)
+
+    def until(self, quarters: float) -> Score:
+        """The score's first `quarters` quarter notes; notes that cross the end are shortened."""
+        parts = tuple(
+            tuple(
+                Note(n.start, min(n.duration, quarters - n.start), n.midi, n.velocity)
+                for n in part
+                if n.start < quarters - 0.1
+            )
+            for part in self.parts
+        )
+        return replace(self, parts=parts)
+
+
+def family_of(melody: Part, steps: int = 6) -> str:
+    """A name for a melody from its first `steps` non-zero intervals: transposed or re-rhythmed
+    settings of one tune share it."""
+    pitches = [note.midi for note in melody]
+    moves = [b - a for a, b in itertools.pairwise(pitches) if a != b][:steps]
+    return hashlib.sha256(json.dumps(moves).encode()).hexdigest()[:12]
+
+
+def chorales(cache: Path) -> list[Score]:
+    """Bach's four-part chorales, soprano to bass.
+
+    Args:
+        cache: folder where the parsed scores are kept (the first call parses for minutes).
+    Raises:
+        MissingToolError: music21 is not installed and nothing is cached.
+    """
+    return _cached(cache / f"scores-chorales-v{CACHE_VERSION}.json", _parse_chorales)
+
+
+def tunes(cache: Path, limit: int = 150, seed: int = 0) -> list[Score]:
+    """One-part dance tunes (Ryan's Mammoth Collection, 1883): `limit` of them, drawn by `seed`."""
+    name = f"scores-tunes-v{CACHE_VERSION}-{limit}-{seed}.json"
+    return _cached(cache / name, lambda: _parse_tunes(limit, seed))
+
+
+def _cached(path: Path, parse: Any) -> list[Score]:
+    if path.is_file():
+        try:
+            rows = parse_json(path.read_text(encoding="utf-8"), str(path))
+            return [_from_json(row) for row in rows]
+        except (ConfigError, OSError, ValueError, KeyError, TypeError):
+            log.warning("%s is damaged: its scores are parsed again", path)
+    scores: list[Score] = list(parse())
+    with atomic_write(path) as temporary:
+        temporary.write_text(json.dumps([_to_json(score) for score in scores]), encoding="utf-8")
+    return scores
+
+
+def _to_json(score: Score) -> dict[str, Any]:
+    parts = [[[n.start, n.duration, n.midi] for n in part] for part in score.parts]
+    about = {"piece": score.piece, "family": score.family, "parts": parts}
+    return {**about, "bar": score.bar, "upbeat": score.upbeat}
+
+
+def _from_json(row: dict[str, Any]) -> Score:
+    parts = tuple(tuple(Note(s, d, m) for s, d, m in part) for part in row["parts"])
+    return Score(row["piece"], row["family"], parts, row["bar"], row["upbeat"])
+
+
+def _corpus() -> Any:
+    try:
+        from music21 import corpus
+    except ImportError as missing:
+        raise MissingToolError(
+            "rendering needs scores from music21, which is not installed",
+            hint=".venv/bin/python -m pip install -c constraints.txt -e '.[render]'",
+        ) from missing
+    return corpus
+
+
+def _parse_chorales() -> Iterator[Score]:
+    corpus = _corpus()
+    for path in sorted(corpus.getComposer("bach")):
+        piece = f"bach/{path.name.removesuffix('.mxl')}"
+        yield from parse(corpus, path, piece, n_parts=4)
+
+
+def _parse_tunes(limit: int, seed: int) -> Iterator[Score]:
+    corpus = _corpus()
+    paths = sorted(corpus.getComposer("ryansMammoth"))
+    order = np.random.default_rng(seed).permutation(len(paths))[:limit]
+    for index in order:
+        path = paths[int(index)]
+        yield from parse(corpus, path, f"ryan/{path.name.removesuffix('.abc')}", n_parts=1)
+
+
+def parse(corpus: Any, path: Path, piece: str, n_parts: int) -> list[Score]:
+    """Read one file of the corpus.
+
+    Args:
+        corpus: the module `music21.corpus`.
+        path: the file.
+        piece: what to call it.
+        n_parts: parts that it must have.
+    Returns:
+        the score as a list of one; an empty list when it has other parts, or does not parse (a
+        handful of the corpus's files do not).
+    """
+    from music21.exceptions21 import Music21Exception
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            stream = corpus.parse(path)
+        except (Music21Exception, ValueError, KeyError, IndexError, AttributeError):
+            return []
+        streams = list(getattr(stream, "parts", []))
+        if len(streams) != n_parts:
+            return []
+        parts = tuple(_part(part) for part in streams)
+        bar, upbeat = _bars(streams[0])
+    if any(len(part) < 8 for part in parts):
+        return []
+    return [Score(piece, family_of(parts[0]), parts, bar, upbeat)]
+
+
+def _bars(stream: Any) -> tuple[float, float]:
+    """Length of the first bar by its time signature, and of the upbeat, in quarter notes."""
+    first = next(iter(stream.getElementsByClass("Measure")), None)
+    if first is None or first.timeSignature is None:
+        return 4.0, 0.0
+    bar = float(first.timeSignature.barDuration.quarterLength)
+    return bar, (bar - float(first.paddingLeft)) % bar
+
+
+def _part(stream: Any) -> Part:
+    """The notes of one music21 part, tied notes joined, the top note of a chord."""
+    notes = []
+    for element in stream.stripTies().flatten().notes:
+        if not hasattr(element, "pitches") or not element.pitches or not element.quarterLength:
+            continue
+        pitch = max(p.midi for p in element.pitches)
+        notes.append(Note(float(element.offset), float(element.quarterLength), int(pitch)))
+    return tuple(notes)

@@ -1,0 +1,78 @@
+"""All audio of a dataset decoded to its end: what a header cannot tell."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from numpy.typing import NDArray
+
+from timbresep import audio
+from timbresep.data.reader import check_level
+from timbresep.data.sources.found import Part, Problem
+from timbresep.data.sources.listing import Listing
+from timbresep.data.sources.prepared import read_part
+from timbresep.errors import AudioError
+
+SHOWN = 5
+
+
+def decode(
+    listing: Listing, workers: int, progress: Callable[[int, int], None] | None = None
+) -> tuple[int, list[str]]:
+    """Decode every recording of a dataset's tracks; what cannot be is added to its problems.
+
+    Args:
+        listing: the dataset. Its tracks stay: training skips such stems where it meets them.
+        workers: recordings at a time.
+        progress: told how many of how many recordings are decoded.
+    Returns:
+        How many cannot be decoded, and what came out in lines, none when every stem is whole and
+        sounds.
+    """
+    parts = [
+        (track.found.name, part)
+        for track in listing.tracks
+        for several in track.found.stems.values()
+        for part in several
+    ]
+    damaged, silent = 0, list[str]()
+    with ThreadPoolExecutor(workers) as pool:
+        found = pool.map(lambda item: _fault(item[1]), parts)
+        for done, ((track, part), fault) in enumerate(zip(parts, found, strict=True), start=1):
+            if fault is None:
+                silent.append(str(part.path))
+            elif fault:
+                damaged += 1
+                listing.problems.append(Problem(track, fault, skipped=False))
+            if progress is not None:
+                progress(done, len(parts))
+    said = []
+    if damaged:
+        said.append(
+            f"{listing.source}: {damaged} of {len(parts)} stems cannot be decoded to their end; "
+            "training skips them wherever they cannot be read"
+        )
+    if silent:
+        more = f" and {len(silent) - SHOWN} more" if len(silent) > SHOWN else ""
+        said.append(f"{listing.source}: silent stems: {', '.join(silent[:SHOWN])}{more}")
+    return damaged, said
+
+
+def _fault(part: Part) -> str | None:
+    """Why a recording cannot be decoded to its end; empty when it can, None when it is silent."""
+    sounds = False
+    try:
+        for block in _blocks(part):
+            check_level(block, part.path)
+            sounds = sounds or bool(block.any())
+    except AudioError as error:
+        return str(error)
+    return "" if sounds else None
+
+
+def _blocks(part: Part) -> Iterator[NDArray[np.float32]]:
+    if part.stream is None:
+        return audio.read_blocks(part.path)
+    return iter([read_part(part)])

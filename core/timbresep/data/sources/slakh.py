@@ -1,0 +1,110 @@
+"""Source `slakh`: Slakh2100, `<root>/[train|validation|test/]Track01876/stems/S00.flac`.
+
+`metadata.yaml` beside them says what each stem is: `midi_program_name` is its label, or `Drums`.
+Copies as WAV, such as BabySlakh, are read too. Tracks that the redux split put in `omitted` are
+left out; without folders for the sides, they follow from the number of the track.
+
+E. Manilow et al., "Cutting Music Source Separation Some Slakh", 2019.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from timbresep.config import load_yaml
+from timbresep.data.sources.found import (
+    Foreign,
+    Found,
+    Kind,
+    Part,
+    Place,
+    Problem,
+    beneath,
+    collect,
+)
+from timbresep.data.track import Split
+from timbresep.errors import ConfigError, DataError
+
+SIDES: dict[str, Split] = {"train": "train", "validation": "valid", "test": "test"}
+LAST = {"train": 1500, "valid": 1875}  # numbers of the original split's last tracks
+DRUMS = "Drums"
+
+
+class Stem(Foreign):
+    """A stem in the metadata; a few were never rendered."""
+
+    audio_rendered: bool = True
+    is_drum: bool = False
+    midi_program_name: str = "unknown"
+
+
+class Metadata(Foreign):
+    """The keys of `metadata.yaml` that matter here."""
+
+    UUID: str
+    stems: dict[str, Stem]
+
+
+def find(place: Place) -> Iterator[Found | Problem]:
+    """The tracks whose rendered stems are all there."""
+    for path in _metadata_files(place.root):
+        if path.parents[1].name == "omitted":
+            continue
+        try:
+            found = _track(path.parent, load_yaml(path, Metadata), place)
+        except (ConfigError, DataError) as error:
+            found = Problem(path.parent.name, str(error))
+        yield found
+
+
+def _track(folder: Path, about: Metadata, place: Place) -> Found | Problem:
+    stems = {
+        _file(folder / "stems", name): DRUMS if stem.is_drum else stem.midi_program_name
+        for name, stem in sorted(about.stems.items())
+        if stem.audio_rendered
+    }
+    missing = [path.name for path in stems if not path.is_file()]
+    if missing or not stems:
+        first = f" ({missing[0]})" if missing else ""
+        return Problem(folder.name, f"{len(missing)} of {len(stems)} stems are missing{first}")
+    mixture = _file(folder, "mix")
+    return Found(
+        name=folder.name,
+        piece=about.UUID,
+        split=_split(folder),
+        sound_source="Slakh2100",
+        licence=place.licence,
+        stems=collect((place.naming(label), Part(path)) for path, label in stems.items()),
+        mixture=Part(mixture) if mixture.is_file() else None,
+    )
+
+
+def _file(folder: Path, name: str) -> Path:
+    wav = beneath(folder, f"{name}.wav")
+    return wav if wav.is_file() else beneath(folder, f"{name}.flac")
+
+
+def _split(folder: Path) -> Split:
+    if folder.parent.name in SIDES:
+        return SIDES[folder.parent.name]
+    number = int("".join(c for c in folder.name if c.isdecimal()) or 0)
+    if number <= LAST["train"]:
+        return "train"
+    return "valid" if number <= LAST["valid"] else "test"
+
+
+def _metadata_files(root: Path) -> list[Path]:
+    return sorted({*root.glob("Track*/metadata.yaml"), *root.glob("*/Track*/metadata.yaml")})
+
+
+KIND = Kind(
+    name="slakh",
+    title="Slakh2100",
+    layout="<folder>/<train|validation|test>/Track00001/metadata.yaml and stems/S00.flac",
+    matches=lambda place: bool(_metadata_files(place.root)),
+    find=find,
+    licence="CC BY 4.0",
+    get="download it from https://www.slakh.com",
+    sizes=(2100, 1710, 20),
+)

@@ -1,0 +1,123 @@
+"""Ask a separator for each instrument with conditions that are not its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from timbresep.data.track import Track
+from timbresep.evaluation import Evaluation, Method, evaluate
+from timbresep.evaluation.result import mean_of
+from timbresep.evaluation.tracks import Skip
+from timbresep.evaluation.workers import Report
+from timbresep.separation.separator import Separator
+
+SHUFFLE_SEED = 0
+
+ZERO = "(zero)"  # no instrument can have this name
+
+
+@dataclass(frozen=True)
+class AblationRow:
+    """SI-SDR improvement in dB of one instrument, mean over the tracks it plays in.
+
+    Attributes:
+        instrument: whose stem is the reference.
+        tracks: how many there are.
+        true: with its own condition.
+        swapped: with each other instrument's condition.
+        shuffled: with the values of its own condition in another order.
+        zero: with zeros.
+        oracle: of the ratio mask made from the stems.
+    """
+
+    instrument: str
+    tracks: int
+    true: float
+    swapped: Mapping[str, float]
+    shuffled: float
+    zero: float
+    oracle: float
+
+
+@dataclass(frozen=True)
+class Ablation:
+    """A row for each instrument that plays in a track, and the conditions that were tried."""
+
+    conditions: tuple[str, ...]
+    rows: tuple[AblationRow, ...]
+
+    def mean(self) -> Mapping[str, float | None]:
+        """Means over the instruments: true, swapped, shuffled, zero, oracle."""
+        swapped = [mean_of(list(row.swapped.values())) for row in self.rows]
+        return {
+            "true": mean_of([row.true for row in self.rows]),
+            "swapped": mean_of(swapped),
+            "shuffled": mean_of([row.shuffled for row in self.rows]),
+            "zero": mean_of([row.zero for row in self.rows]),
+            "oracle": mean_of([row.oracle for row in self.rows]),
+        }
+
+
+def ablate(
+    separator: Separator,
+    tracks: Sequence[Track],
+    instruments: Sequence[str] | None = None,
+    report: Report | None = None,
+    skip: Skip | None = None,
+) -> Ablation:
+    """Score every instrument with every condition, in one pass over the tracks.
+
+    Args:
+        separator: knows the instruments.
+        tracks: multitracks; stems that are no known instrument only accompany.
+        instruments: whose conditions to try; all that the separator knows by default.
+        report: told the progress.
+        skip: told of tracks that cannot be scored; without it, the first one is an error.
+
+    Raises:
+        DataError: no track has a stem of these instruments, or none can be scored.
+        AudioError: a stem cannot be read, or has more than two channels.
+    """
+    names = tuple(instruments or separator.instruments)
+    vectors = {name: separator.condition(name) for name in names}
+    wrong = {_shuffled_name(name): shuffled(vector) for name, vector in vectors.items()}
+    wrong[ZERO] = np.zeros_like(next(iter(vectors.values())))
+    # Neither shuffled values nor zeros bring an adapted instrument's own modulations with them.
+    tried = Separator(separator.checkpoint, {**vectors, **wrong}, str(separator.device))
+    result = evaluate(tried, tracks, [*names, *wrong], report, skip)
+    played = {row.instrument for row in result.rows}
+    return Ablation(names, tuple(_row(result, name, names) for name in names if name in played))
+
+
+def shuffled(vector: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The values of a condition (dim,) in another order, always the same one."""
+    order = np.random.default_rng(SHUFFLE_SEED).permutation(len(vector))
+    return vector[order]
+
+
+def _shuffled_name(name: str) -> str:
+    return f"{name} (shuffled)"
+
+
+def _row(result: Evaluation, name: str, names: Sequence[str]) -> AblationRow:
+    def gains(method: Method) -> list[float]:
+        rows = [row for row in result.rows if (row.instrument, row.method) == (name, method)]
+        return [row.si_sdr_improvement for row in rows if row.si_sdr_improvement is not None]
+
+    def given(condition: str) -> float:
+        swaps = [s for s in result.swaps if (s.instrument, s.condition) == (name, condition)]
+        return float(np.mean([swap.si_sdr_improvement for swap in swaps]))
+
+    return AblationRow(
+        instrument=name,
+        tracks=len(gains("separator")),
+        true=float(np.mean(gains("separator"))),
+        swapped={other: given(other) for other in names if other != name},
+        shuffled=given(_shuffled_name(name)),
+        zero=given(ZERO),
+        oracle=float(np.mean(gains("oracle"))),
+    )

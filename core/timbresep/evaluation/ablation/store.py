@@ -1,0 +1,112 @@
+"""An ablation as files: every number as JSON, and the matrix as a picture."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from timbresep.checkpoint import Checkpoint
+from timbresep.config import atomic_write
+from timbresep.errors import OutputExistsError
+from timbresep.evaluation.ablation.run import SHUFFLE_SEED, Ablation
+from timbresep.figure import new_figure, save_figure
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+SCORES, PICTURE = "ablation.json", "ablation.png"
+
+
+def check_output(out: Path, overwrite: bool) -> None:
+    """Refuse what could not be written, before any work.
+
+    Raises:
+        OutputExistsError: the folder is a file, or has an ablation that may not be replaced.
+    """
+    if out.exists() and not out.is_dir():
+        raise OutputExistsError(f"{out} is a file", "choose another folder with --out")
+    for path in (out / SCORES, out / PICTURE):
+        if path.exists() and not overwrite:
+            raise OutputExistsError(f"{path} exists", "choose another --out, or use --overwrite")
+    new_figure(1, 1, out / PICTURE, overwrite)
+
+
+def write(
+    result: Ablation, checkpoint: Checkpoint, data: Path, out: Path, overwrite: bool = False
+) -> list[Path]:
+    """Write both files.
+
+    Args:
+        result: what was found.
+        checkpoint: of which separator.
+        data: on which folder of tracks.
+        out: folder for the files.
+        overwrite: replace those that are there.
+
+    Returns:
+        The files.
+
+    Raises:
+        OutputExistsError: as `check_output`.
+    """
+    check_output(out, overwrite)
+    record = {
+        "checkpoint": checkpoint.path.name,
+        "conditioning": checkpoint.metadata.conditioning,
+        "data": str(data),
+        "score": "SI-SDR improvement in dB",
+        "shuffle_seed": SHUFFLE_SEED,
+        "mean": result.mean(),
+        "instruments": [asdict(row) for row in result.rows],
+    }
+    with atomic_write(out / SCORES, replace=overwrite) as temporary:
+        temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    _draw(result, out / PICTURE, overwrite)
+    return [out / SCORES, out / PICTURE]
+
+
+def matrix(result: Ablation) -> NDArray[np.float64]:
+    """(instruments, conditions + 2): every condition, then shuffled and zero, in dB."""
+    return np.array(
+        [
+            [
+                *({**row.swapped, row.instrument: row.true}[name] for name in result.conditions),
+                row.shuffled,
+                row.zero,
+            ]
+            for row in result.rows
+        ]
+    )
+
+
+def _draw(result: Ablation, out: Path, overwrite: bool) -> None:
+    values = matrix(result)
+    rows, columns = (
+        [row.instrument for row in result.rows],
+        [*result.conditions, "shuffled", "zero"],
+    )
+    figure = new_figure(3.5 + 0.6 * len(columns), 2.2 + 0.5 * len(rows), out, overwrite)
+    axes = figure.subplots()
+    # Blue is better than the mixture and red is worse; the colours end where the oracle does.
+    bound = max(1.0, *(row.oracle for row in result.rows))
+    image = axes.imshow(values, vmin=-bound, vmax=bound, cmap="RdBu", aspect="auto")
+    axes.set_xticks(range(len(columns)), columns, rotation=45, ha="right")
+    axes.set_yticks(range(len(rows)), rows)
+    axes.set_xlabel("condition")
+    axes.set_ylabel("instrument")
+    for (row, column), value in np.ndenumerate(values):
+        own = rows[row] == columns[column]
+        axes.text(
+            *(column, row, f"{value:.1f}"),
+            ha="center",
+            va="center",
+            fontsize=8,
+            fontweight="bold" if own else "normal",
+            color="white" if abs(value) > 0.6 * bound else "black",
+        )
+    figure.colorbar(image, label="SI-SDR improvement in dB", extend="both")
+    save_figure(figure, out, overwrite)

@@ -1,0 +1,87 @@
+"""What an evaluation is asked for, in words that every process can act on."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+import timbresep
+from timbresep.evaluation.bsseval import Extent, museval_version
+from timbresep.evaluation.result import METHODS
+from timbresep.evaluation.score import Scorer
+from timbresep.registry.registry import Registry
+from timbresep.separation.load import open_separator
+from timbresep.separation.separator import Separator
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What to evaluate, in words that every process can act on.
+
+    Attributes:
+        checkpoint: the separator to score.
+        instruments: whom to ask it for, or "all" that it knows.
+        earlier: another checkpoint to score beside it.
+        bsseval: whose stems BSSEval measures; None for nobody's.
+        device, competing, passes, tuned: as for `timbresep.separation.separator.Separator`.
+        plugins: folders of plugin folders, besides the usual ones.
+        trust: run the Python in them.
+        heard: conditions measured on notes, as for `timbresep.separation.load.open_separator`.
+    """
+
+    checkpoint: Path
+    instruments: tuple[str, ...] = ("all",)
+    earlier: Path | None = None
+    bsseval: Extent | None = None
+    device: str = "cpu"
+    competing: bool = False
+    passes: int = 1
+    tuned: bool = False
+    plugins: tuple[Path, ...] = ()
+    trust: bool = False
+    heard: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+
+    def open(self) -> Scorer:
+        """Load the checkpoints; errors as `timbresep.separation.load.open_separator`."""
+        registry = Registry.load(self.plugins, trust=self.trust)
+        how = self.device, self.competing, self.passes, self.tuned, self.heard
+        separator, names = open_separator(self.checkpoint, registry, self.instruments, *how)
+        earlier = None
+        if self.earlier is not None:
+            earlier, _ = open_separator(self.earlier, registry, names, *how)
+        return Scorer(separator, tuple(names), earlier, self.bsseval)
+
+    def settings(self, scorer: Scorer) -> dict[str, object]:
+        """Everything that the scores depend on, besides the tracks."""
+        return {
+            "version": timbresep.__version__,
+            "checkpoint": self.checkpoint.name,
+            "sha256": _sha256(self.checkpoint),
+            "conditions": _conditions_digest(scorer.separator, scorer.names),
+            "instruments": list(scorer.names),
+            "earlier": self.earlier.name if self.earlier else None,
+            "earlier_sha256": _sha256(self.earlier) if self.earlier else None,
+            "earlier_conditions": (
+                _conditions_digest(scorer.earlier, scorer.names) if scorer.earlier else None
+            ),
+            "methods": list(METHODS),
+            "competing": self.competing,
+            "passes": self.passes,
+            "tuned": self.tuned,
+            "bsseval": self.bsseval,
+            "museval": museval_version() if self.bsseval else None,
+        }
+
+
+def _sha256(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+def _conditions_digest(separator: Separator, names: Sequence[str]) -> str:
+    vectors = (separator.condition(name).tobytes() for name in names)
+    return hashlib.sha256(b"".join(vectors)).hexdigest()

@@ -1,0 +1,130 @@
+"""Score a set of tracks, and go on where an earlier run has stopped."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from timbresep.data.track import Split, Track
+from timbresep.errors import DataError, TimbresepError
+from timbresep.evaluation.plan import Plan
+from timbresep.evaluation.result import Evaluation, Skipped, TrackScores
+from timbresep.evaluation.score import Scorer
+from timbresep.evaluation.store import Store
+from timbresep.evaluation.tracks import Skip, tracks_in
+from timbresep.evaluation.workers import Progress, Report, score_here, score_in_workers
+from timbresep.instrument import Instrument
+from timbresep.separation.separator import Separator
+
+log = logging.getLogger(__name__)
+
+
+def evaluate(
+    separator: Separator,
+    tracks: Sequence[Track],
+    instruments: Sequence[str] | None = None,
+    report: Report | None = None,
+    skip: Skip | None = None,
+) -> Evaluation:
+    """Separate each track's mixture and score the result, in this process and in memory.
+
+    Args:
+        separator: what to score.
+        tracks: multitracks; stems that are no known instrument only accompany.
+        instruments: whom to score; all that the separator knows by default.
+        report: told the progress.
+        skip: told of tracks that cannot be scored; without it, the first one is an error.
+
+    Raises:
+        DataError: no track has a stem of these instruments, or one does not fit together, or none
+            could be scored.
+        AudioError: a stem cannot be read, or has more than two channels.
+    """
+    scorer = Scorer(separator, tuple(instruments or separator.instruments))
+    _refuse_strangers(tracks, scorer.names)
+    found = [
+        scores for _, (scores, _) in score_here(scorer, tracks, Progress(tracks, report), skip)
+    ]
+    if not found:
+        raise DataError(f"none of {len(tracks)} tracks could be scored", "see the errors above")
+    return Evaluation(scorer.names, found)
+
+
+def evaluate_folder(
+    plan: Plan,
+    root: Path,
+    instruments: Sequence[Instrument],
+    *,
+    split: Split | None = None,
+    limit: int | None = None,
+    out: Path | None = None,
+    overwrite: bool = False,
+    source: str = "",
+    workers: int = 1,
+    report: Report | None = None,
+    failed: Skip | None = None,
+) -> Evaluation:
+    """Score a folder of tracks; bad ones are skipped, told and counted.
+
+    Args:
+        plan: what to score.
+        root, source: the folder, as for `timbresep.evaluation.tracks.tracks_in`.
+        instruments: whose names and aliases stems may have.
+        split: only the tracks on this side of the split.
+        limit: only the first tracks.
+        out: folder for the scores; tracks that it has from before, with the same settings and
+            files, are not scored again.
+        overwrite: drop other scores that the folder has.
+        workers: processes, each with its own separator, that score a track at a time.
+        report: told the progress; with several workers, track by track.
+        failed: told of bad tracks as they come.
+
+    Raises:
+        DataError: no track has a stem of these instruments, or none could be scored.
+        OutputExistsError: the folder has an evaluation with other settings.
+        TimbresepError: whatever makes the plan impossible.
+    """
+    skipped: list[Skipped] = []
+
+    def skip(track: str, error: TimbresepError) -> None:
+        skipped.append(Skipped(track, str(error)))
+        if failed is not None:
+            failed(track, error)
+
+    scorer = plan.open()
+    settings = plan.settings(scorer)
+    tracks = tracks_in(root, instruments, split, skip, source)[:limit]
+    _refuse_strangers(tracks, scorer.names)
+    store = Store(out, settings, overwrite) if out is not None else None
+    done: dict[str, TrackScores] = {}
+    if store is not None:
+        done = {t.name: found for t in tracks if (found := store.finished(t)) is not None}
+        if done:
+            log.info("%d of %d tracks are scored already in %s", len(done), len(tracks), out)
+    pending = [track for track in tracks if track.name not in done]
+    progress = Progress(pending, report)
+    if workers > 1 and len(pending) > 1:
+        outcomes = score_in_workers(plan, pending, min(workers, len(pending)), progress, skip)
+    else:
+        outcomes = score_here(scorer, pending, progress, skip)
+    for track, (scores, bss) in outcomes:
+        for note in scores.notes:
+            log.warning("track '%s': %s", track.name, note)
+        if store is not None:
+            store.add(track, scores, bss)
+        done[track.name] = scores
+    if not done:
+        raise DataError(f"none of {len(tracks)} tracks could be scored", "see the errors above")
+    result = Evaluation(scorer.names, [done[t.name] for t in tracks if t.name in done], skipped)
+    if store is not None:
+        store.finish(result)
+    return result
+
+
+def _refuse_strangers(tracks: Sequence[Track], names: Sequence[str]) -> None:
+    if not any(name in track.stems for track in tracks for name in names):
+        raise DataError(
+            f"no track has a stem named {', '.join(names)}",
+            hint="name the stem files after the instruments or their aliases",
+        )

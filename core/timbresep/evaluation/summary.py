@@ -1,0 +1,124 @@
+"""An evaluation in fewer numbers: per instrument and over all."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from timbresep.evaluation.result import (
+    BSS_KEYS,
+    KEYS,
+    METHODS,
+    Evaluation,
+    Method,
+    Scores,
+    mean_of,
+    mean_scores,
+    median_of,
+)
+
+MIXTURE_ERROR_DB = -20.0
+"""A mixture file that is further than this from the sum of its stems is told: 1 % of its energy."""
+
+
+def methods_in(result: Evaluation) -> list[Method]:
+    """The methods that have scores, in their order."""
+    found = {row.method for row in result.rows}
+    return [method for method in METHODS if method in found]
+
+
+def by_instrument(result: Evaluation, method: Method) -> dict[str, Scores]:
+    """Instrument → mean scores over the tracks it plays in."""
+    rows = [row for row in result.rows if row.method == method]
+    return {
+        name: mean_scores([row for row in rows if row.instrument == name])
+        for name in result.instruments
+        if any(row.instrument == name for row in rows)
+    }
+
+
+def medians(result: Evaluation, method: Method) -> dict[str, Scores]:
+    """Instrument → median scores over the tracks it plays in."""
+    rows = [row for row in result.rows if row.method == method]
+    return {
+        name: {
+            key: median_of([getattr(row, key) for row in rows if row.instrument == name])
+            for key in KEYS
+        }
+        for name in result.instruments
+        if any(row.instrument == name for row in rows)
+    }
+
+
+def overall(result: Evaluation, method: Method) -> Scores:
+    """Mean over the instruments' means: each instrument counts once."""
+    rows = by_instrument(result, method).values()
+    return {key: mean_of([row[key] for row in rows]) for key in KEYS}
+
+
+def tracks_of(result: Evaluation, instrument: str) -> int:
+    """How many tracks an instrument plays in."""
+    return sum(row.instrument == instrument and row.method == "mixture" for row in result.rows)
+
+
+def swap_losses(result: Evaluation) -> dict[str, float]:
+    """Instrument → dB of SI-SDR that it loses, on average, when its condition is another's."""
+    return _ahead_of(result, "swapped")
+
+
+def swap_means(result: Evaluation) -> dict[tuple[str, str], float]:
+    """(instrument, condition given instead of its own) → mean SI-SDR improvement in dB."""
+    pairs: dict[tuple[str, str], list[float]] = {}
+    for swap in result.swaps:
+        pairs.setdefault((swap.instrument, swap.condition), []).append(swap.si_sdr_improvement)
+    return {pair: float(np.mean(values)) for pair, values in pairs.items()}
+
+
+def gains_over_earlier(result: Evaluation) -> dict[str, float]:
+    """Instrument → dB of SI-SDR by which the separator is better than the earlier checkpoint."""
+    return _ahead_of(result, "earlier")
+
+
+def _ahead_of(result: Evaluation, method: Method) -> dict[str, float]:
+    """Instrument → dB of SI-SDR by which the separator is ahead of another method."""
+    own = by_instrument(result, "separator")
+    gains = {}
+    for name, scores in by_instrument(result, method).items():
+        ours, theirs = own[name]["si_sdr"], scores["si_sdr"]
+        if ours is not None and theirs is not None:
+            gains[name] = ours - theirs
+    return gains
+
+
+def leak_means(result: Evaluation) -> dict[str, float]:
+    """Instrument → mean level in dB of its stem in the tracks that it is not in."""
+    levels = {
+        name: [leak.level for leak in result.leaks if leak.instrument == name]
+        for name in result.instruments
+    }
+    return {name: float(np.mean(values)) for name, values in levels.items() if values}
+
+
+def bss_medians(result: Evaluation, method: Method) -> dict[str, Scores]:
+    """Source → BSSEval: median over the tracks of the medians over the frames, in dB."""
+    rows = [row for row in result.bss if row.method == method]
+    return {
+        source: {
+            key: median_of([getattr(row, key) for row in rows if row.source == source])
+            for key in BSS_KEYS
+        }
+        for source in dict.fromkeys(row.source for row in rows)
+    }
+
+
+def mixtures_unlike_their_stems(result: Evaluation) -> list[str]:
+    """Tracks whose mixture file is not the sum of their stems."""
+    return [
+        track.track
+        for track in result.tracks
+        if track.mixture_error is not None and track.mixture_error > MIXTURE_ERROR_DB
+    ]
+
+
+def without_target(result: Evaluation) -> list[str]:
+    """Tracks in which none of the instruments plays."""
+    return [track.track for track in result.tracks if not track.rows]

@@ -1,0 +1,290 @@
+"""Files that are whole or not there, and what dead writers left of theirs, swept.
+
+A file is written under a temporary name and renamed when it is complete. While that lasts, its
+writer holds a lock on it: the system's own (`flock`), which ends with the process however it ends.
+So a temporary file without a lock is what a killed writer has left, and the next one to write into
+the folder removes it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import os
+import re
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from timbresep.errors import OutputError, OutputExistsError
+
+if sys.platform != "win32":
+    import fcntl
+
+_HOST = hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
+_TEMPORARY = re.compile(r"\..*-(?P<host>[0-9a-f]{8})-[a-z0-9_]{8}\.part(\..*)?")
+_STALE = 2 * 24 * 3600.0
+"""Seconds after which another machine's temporary file is a dead writer's."""
+
+_locks: set[int] = set()
+"""Descriptors that hold locks; a forked process closes its copies, or it would hold them too."""
+
+
+@contextmanager
+def atomic_write(path: Path, replace: bool = True) -> Iterator[Path]:
+    """Yield a temporary path beside `path`; rename it into place on success, remove it on failure.
+
+    A reader sees either the old file or the whole new one, never half of it. Arguments and errors
+    are those of `atomic_writes`.
+    """
+    with atomic_writes([path], replace) as (temporary,):
+        yield temporary
+
+
+@contextmanager
+def atomic_writes(paths: Sequence[Path], replace: bool = True) -> Iterator[list[Path]]:
+    """As `atomic_write`, for several files that appear together: when all are complete.
+
+    Args:
+        paths: the files.
+        replace: whether files that are there, or that appear meanwhile, are replaced. Where not,
+            and one is there, none is written.
+
+    Raises:
+        OutputExistsError: a file is there, and may not be replaced.
+        OutputError: the file system refuses it (disk full, no permission...).
+    """
+    temporaries: list[Path] = []
+    path = paths[0] if paths else Path()  # the one at work, for the message
+    inside = False
+    with contextlib.ExitStack() as stack:
+        try:
+            for path in paths:
+                temporaries.append(stack.enter_context(_temporary(path)))
+            inside = True
+            yield temporaries
+            inside = False
+            placed: list[Path] = []
+            try:
+                for temporary, path in zip(temporaries, paths, strict=True):
+                    _place(temporary, path, replace)
+                    placed.append(path)
+            except BaseException:
+                for path in () if replace else placed:  # those that were not there before
+                    path.unlink(missing_ok=True)
+                raise
+        except OSError as error:
+            if inside and not _of_writing(error, path.parent):
+                raise
+            raise refusal(path, error) from error
+
+
+def refusal(path: Path, error: OSError) -> OutputError:
+    """What to say when the file system refuses to write."""
+    return OutputError(
+        f"cannot write {path}: {error.strerror or error}",
+        "check the folder's permissions and the free space",
+    )
+
+
+def _of_writing(error: OSError, folder: Path) -> bool:
+    """Whether an error is about writing there: not about a file elsewhere, nor a closed pipe."""
+    if isinstance(error.filename, (str, os.PathLike)):
+        return Path(error.filename).parent == folder
+    return not isinstance(error, ConnectionError)
+
+
+def sweep(folder: Path, below: bool = False) -> None:
+    """Remove the temporary files of writers that are no more.
+
+    On the machine where they wrote, the lock tells. Another machine's lock does not reach
+    everywhere (a network file system may keep locks local): there it must also be days old.
+
+    Args:
+        folder: where to look.
+        below: look into its folders too, and remove those that held nothing else.
+    """
+    try:
+        with os.scandir(folder) as entries:
+            found = [
+                (entry.name, below and entry.is_dir(follow_symlinks=False)) for entry in entries
+            ]
+    except OSError:
+        return
+    for name, is_folder in found:
+        if is_folder:
+            _sweep_folder(folder / name)
+        elif match := _TEMPORARY.fullmatch(name):
+            with contextlib.suppress(OSError):  # gone meanwhile, or another user's
+                _remove_if_dead(folder / name, match["host"] == _HOST)
+
+
+def _sweep_folder(folder: Path) -> None:
+    with contextlib.suppress(OSError):
+        if any(_TEMPORARY.fullmatch(name) for name in os.listdir(folder)):  # noqa: PTH208
+            sweep(folder)
+            folder.rmdir()  # unless something else is in it
+
+
+def _remove_if_dead(path: Path, ours: bool) -> None:
+    handle = os.open(path, os.O_RDWR)
+    try:
+        locked = _lock(handle)
+        age = time.time() - os.fstat(handle).st_mtime
+        if (locked and ours) or (locked is not False and age > _STALE):
+            path.unlink()
+    finally:
+        _close(handle)
+
+
+@contextmanager
+def claim(folder: Path, names: Sequence[str] = ()) -> Iterator[None]:
+    """Be the only run that writes into a folder.
+
+    It is made if it is missing, and goes again if nothing was put there. The claim ends with the
+    process, however it ends: nothing is to be cleaned up after a killed run.
+
+    Args:
+        folder: the run's.
+        names: files that none but its run writes. Hidden temporary files of these are a dead
+            run's, of whatever version, and are removed.
+
+    Raises:
+        OutputError: another run has it, or the file system refuses to write there.
+    """
+    made = [part for part in (folder, *folder.parents) if not part.exists()]
+    lock = folder / ".lock"
+    with contextlib.ExitStack() as stack:
+        stack.callback(_remove_empty, made)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            handle = _claimed(lock)
+        except OSError as error:
+            raise refusal(folder, error) from error
+        stack.callback(_close, handle)
+        stack.callback(lock.unlink, missing_ok=True)  # before it is let go: see `_claimed`
+        sweep(folder)
+        for name in map(Path, names):
+            for left in folder.glob(f".{name.stem}-*{name.suffix}"):
+                left.unlink(missing_ok=True)
+        yield
+
+
+def _remove_empty(folders: Sequence[Path]) -> None:
+    with contextlib.suppress(OSError):  # not empty: something was put there
+        for folder in folders:
+            folder.rmdir()
+
+
+def _claimed(lock: Path) -> int:
+    """Open a file and lock it; it holds who did.
+
+    Raises:
+        OutputError: another process has locked it.
+    """
+    while True:
+        handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
+        if _lock(handle) is False:
+            owner = os.read(handle, 300).decode(errors="replace")
+            os.close(handle)
+            raise OutputError(
+                f"{lock.parent} is at work in another run{owner and f' ({owner})'}",
+                "wait until that ends, or choose another folder",
+            )
+        if _is(handle, lock):
+            break
+        _close(handle)  # its owner has just removed it
+    os.ftruncate(handle, 0)
+    os.write(handle, f"process {os.getpid()} on {socket.gethostname()}".encode())
+    return handle
+
+
+@contextmanager
+def _temporary(path: Path) -> Iterator[Path]:
+    """A new file beside `path`, locked; its name is short, as that of `path` may be the longest."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    sweep(path.parent)
+    prefix, suffix = f".{path.stem[:24]}-{_HOST}-", f".part{path.suffix[:24]}"
+    while True:
+        handle, name = tempfile.mkstemp(prefix=prefix, suffix=suffix, dir=path.parent)
+        temporary = Path(name)
+        if _lock(handle) is not False and _is(handle, temporary):
+            break
+        _close(handle)  # swept in the moment before it was locked
+    if sys.platform == "win32":  # where an open file cannot be renamed
+        _close(handle)
+    try:
+        yield temporary
+    finally:
+        temporary.unlink(missing_ok=True)
+        if sys.platform != "win32":
+            _close(handle)
+
+
+def _place(temporary: Path, path: Path, replace: bool) -> None:
+    """Give a finished file its name."""
+    mode = path.stat().st_mode & 0o777 if replace and path.exists() else 0o666 & ~_umask()
+    temporary.chmod(mode)
+    if replace:
+        temporary.replace(path)
+        return
+    try:
+        try:
+            os.link(temporary, path, follow_symlinks=False)  # unlike renaming, never replaces
+        except FileExistsError:
+            raise
+        except OSError:  # a file system without links: first take the name, then put it there
+            path.open("xb").close()
+            temporary.replace(path)
+    except FileExistsError as error:
+        raise OutputExistsError(
+            f"{path} is there: it appeared meanwhile",
+            "use --overwrite to replace it, or choose another name",
+        ) from error
+
+
+def _lock(handle: int) -> bool | None:
+    """Lock an open file: whether it is ours now, or None where the system cannot tell."""
+    if sys.platform == "win32":
+        return None
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    except OSError:  # a file system without locks
+        return None
+    _locks.add(handle)
+    return True
+
+
+def _close(handle: int) -> None:
+    _locks.discard(handle)
+    os.close(handle)
+
+
+def _close_copies() -> None:
+    for handle in _locks:
+        os.close(handle)
+    _locks.clear()
+
+
+if sys.platform != "win32":
+    os.register_at_fork(after_in_child=_close_copies)
+
+
+def _is(handle: int, path: Path) -> bool:
+    """Whether a path still leads to an open file."""
+    try:
+        return os.path.samestat(os.fstat(handle), path.stat())
+    except FileNotFoundError:
+        return False
+
+
+def _umask() -> int:
+    current = os.umask(0)
+    os.umask(current)
+    return current

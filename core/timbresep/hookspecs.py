@@ -1,0 +1,84 @@
+"""The hooks a plugin can implement: `from timbresep.hookspecs import hookimpl`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pluggy
+
+from timbresep.errors import ConfigError, nearest
+
+if TYPE_CHECKING:
+    from timbresep.backbone import Backbone
+
+PROJECT = "timbresep"
+hookspec = pluggy.HookspecMarker(PROJECT)
+hookimpl = pluggy.HookimplMarker(PROJECT)
+
+
+@dataclass(frozen=True)
+class BackboneSpec:
+    """A separation network on offer.
+
+    Attributes:
+        name: what `--backbone` and checkpoints call it.
+        summary: one line for `list`.
+        build: ``build(condition_dim, **arguments) -> Backbone``; it imports torch when called,
+            so that listing stays instant.
+        defaults: its arguments and their default values.
+    """
+
+    name: str
+    summary: str
+    build: Callable[..., Backbone]
+    defaults: Mapping[str, int | float | bool | str]
+
+    def make(
+        self, condition_dim: int, arguments: Mapping[str, int | float | bool | str]
+    ) -> Backbone:
+        """Build the network; what is said of its arguments may come from anywhere.
+
+        Args:
+            condition_dim: length of a condition vector.
+            arguments: name → value, of the type of its default; `build` knows what others are.
+
+        Raises:
+            ConfigError: no such argument, a value of another type, or one that `build` refuses.
+        """
+        for name, value in arguments.items():
+            if name not in self.defaults:
+                raise ConfigError(
+                    f"backbone '{self.name}' has no argument '{name}'", nearest(name, self.defaults)
+                )
+            kind = type(self.defaults[name])
+            whole = kind is float and type(value) is int
+            if type(value) is not kind and not whole:
+                raise ConfigError(
+                    f"backbone '{self.name}': {name} is {value!r}, not of the kind of "
+                    f"{self.defaults[name]!r}"
+                )
+        try:
+            return self.build(condition_dim, **arguments)
+        except (TypeError, ValueError, ArithmeticError, LookupError, RuntimeError) as error:
+            reason = str(error).split("\n")[0]
+            raise ConfigError(
+                f"backbone '{self.name}' does not take its arguments: {reason}"
+            ) from error
+
+
+@hookspec
+def timbresep_instruments() -> Iterable[Path]:  # type: ignore[empty-body]
+    """Return the folders of the instruments this plugin brings, each with an instrument.yaml."""
+
+
+@hookspec
+def timbresep_backbones() -> Iterable[BackboneSpec]:  # type: ignore[empty-body]
+    """Return the backbones this plugin brings."""
+
+
+@hookspec
+def timbresep_step(step: int, scalars: Mapping[str, float]) -> None:
+    """Observe training: called with named scalars whenever the trainer logs."""

@@ -1,0 +1,261 @@
+"""Instrument: what an instrument plugin declares. A folder with `instrument.yaml` is enough."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import pydantic
+
+from timbresep.config import Model, PathText, load_yaml
+from timbresep.errors import ConfigError, DataError, PluginError
+from timbresep.formats.npy import read_vector
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
+LARGEST_DDSP = 1 << 28  # bytes; the largest size that is trained has 24 MB
+RESERVED = ("all", "residual")  # what `-i` and the outputs mean something else by
+
+
+def _not_reserved(name: str) -> str:
+    if name in RESERVED:
+        raise ValueError(f"'{name}' is reserved")
+    return name
+
+
+def _inside(name: str) -> str:
+    if Path(name).is_absolute() or ".." in Path(name).parts:
+        raise ValueError("must name a file in the plugin's folder; this leaves its folder")
+    return name
+
+
+def own_file(folder: Path, name: str) -> Path:
+    """A file of a plugin, to read or to write: a link that leads out of its folder is refused.
+
+    Args:
+        folder: the plugin's.
+        name: the file's in it.
+
+    Raises:
+        PluginError: it leads elsewhere.
+    """
+    try:
+        inside = (folder / name).resolve().is_relative_to(folder.resolve())
+    except (OSError, ValueError, RuntimeError) as error:  # RuntimeError: links in a circle
+        raise PluginError(f"plugin in {folder}: '{name}' is no name of a file") from error
+    if not inside:
+        raise PluginError(f"plugin in {folder}: '{name}' leaves its folder", "put the file there")
+    return folder / name
+
+
+def plain(name: str) -> str:
+    """A name as it is compared: lower case, with underscores for spaces and hyphens."""
+    return re.sub(r"[\s\-]+", "_", name.strip().lower())
+
+
+def check_name(name: str, what: str) -> None:
+    """Refuse what cannot be an instrument's name, such as a path.
+
+    Raises:
+        ConfigError: says so of `what`.
+    """
+    if not NAME.fullmatch(name) or name in RESERVED:
+        raise ConfigError(
+            f"{what}: '{name}' is no name of an instrument",
+            "use lower-case letters, digits and underscores, such as alto_flute",
+        )
+
+
+InstrumentName = Annotated[
+    str, pydantic.Field(pattern=f"^{NAME.pattern}$"), pydantic.AfterValidator(_not_reserved)
+]
+Alias = Annotated[str, pydantic.AfterValidator(plain), pydantic.AfterValidator(_not_reserved)]
+FileName = Annotated[
+    PathText, pydantic.AfterValidator(_inside)
+]  # a file in the plugin's own folder
+Hertz = Annotated[float, pydantic.Field(ge=1, le=24_000)]
+Size = Annotated[int, pydantic.Field(gt=0, le=4096)]
+
+
+class DdspSettings(Model):
+    """The `ddsp:` section: the instrument's DDSP autoencoder.
+
+    Attributes:
+        file: safetensors file inside the plugin's folder.
+        sha256: hash of that file; conditions are only valid for the model they came from.
+        rnn_channels, channels, layers_per_stack, n_harmonics, n_noise: decoder size, used when
+            the model is trained (a trained file carries its own).
+        reverb_length: samples of its learned reverb; 0 for a dry model. As the sizes.
+    """
+
+    file: FileName = "ddsp.safetensors"
+    sha256: str = pydantic.Field(pattern=r"^[0-9a-f]{64}$")
+    rnn_channels: Size = 128
+    channels: Size = 128
+    layers_per_stack: int = pydantic.Field(default=1, ge=0, le=32)
+    n_harmonics: Size = 60
+    n_noise: Size = 65
+    reverb_length: int = pydantic.Field(default=0, ge=0, le=1_000_000)
+
+
+class ConditionSettings(Model):
+    """The `condition:` section: the vector in `file` and how it was made.
+
+    Attributes:
+        conditioner: name of the conditioner.
+        version: of the definition, of which `timbresep.condition.vector.LAYOUTS` is the list.
+        file: the vector; a JSON file of the same name says where it comes from.
+    """
+
+    conditioner: Literal["harmonic_distribution"] = "harmonic_distribution"
+    version: int = 1
+    file: FileName = "condition.npy"
+
+
+class Licences(Model):
+    """Under what terms the plugin's weights and the audio behind them are used."""
+
+    weights: str
+    data: list[str]
+
+
+class InstrumentConfig(Model):
+    """`instrument.yaml`, validated. Frequencies are in Hz.
+
+    `f0_range` must be there; `null` says that the instrument is unpitched.
+    """
+
+    name: InstrumentName
+    aliases: list[Alias] = []
+    f0_range: tuple[Hertz, Hertz] | None
+    sample_rate: Literal[16000] = 16000
+    ddsp: DdspSettings
+    condition: ConditionSettings = ConditionSettings()
+    recipe: FileName = "recipe.yaml"
+    licences: Licences
+
+    @pydantic.model_validator(mode="after")
+    def _ordered(self) -> InstrumentConfig:
+        if self.f0_range is not None and self.f0_range[0] >= self.f0_range[1]:
+            raise ValueError("f0_range must be [lowest, highest] in Hz, or null if unpitched")
+        return self
+
+
+@dataclass(frozen=True)
+class Instrument:
+    """One instrument as the rest of the system sees it.
+
+    Attributes:
+        config: its validated `instrument.yaml`.
+        folder: where its files lie.
+        owner: who brought it (bundled, a plugin folder or a distribution), for messages.
+    """
+
+    config: InstrumentConfig
+    folder: Path
+    owner: str
+
+    @classmethod
+    def from_folder(cls, folder: Path, owner: str) -> Instrument:
+        """Read a plugin folder and check that its parts are there.
+
+        Raises:
+            ConfigError: `instrument.yaml` is missing or invalid.
+            PluginError: a file it names is missing or outside the folder.
+        """
+        instrument = cls(load_yaml(folder / "instrument.yaml", InstrumentConfig), folder, owner)
+        for path in (instrument.ddsp_file, instrument.condition_file, instrument.recipe_file):
+            if not path.is_file():
+                raise PluginError(
+                    f"{path} is missing",
+                    "train it with `ddsp train`, then `condition build`; "
+                    "CONTRIBUTING.md, 'Add an instrument', lists the files",
+                )
+        return instrument
+
+    @property
+    def name(self) -> str:
+        """The name it is asked for by."""
+        return self.config.name
+
+    @property
+    def aliases(self) -> tuple[str, ...]:
+        """Other names for it, also of its stems in datasets."""
+        return tuple(self.config.aliases)
+
+    @property
+    def f0_range(self) -> tuple[float, float] | None:
+        """Lowest and highest fundamental in Hz; None for an unpitched instrument."""
+        return self.config.f0_range
+
+    @property
+    def ddsp_file(self) -> Path:
+        """Its DDSP model."""
+        return own_file(self.folder, self.config.ddsp.file)
+
+    @property
+    def condition_file(self) -> Path:
+        """Its condition vector."""
+        return own_file(self.folder, self.config.condition.file)
+
+    @property
+    def recipe_file(self) -> Path:
+        """Its data recipe."""
+        return own_file(self.folder, self.config.recipe)
+
+    def verify(self) -> None:
+        """Check model and condition, which needs neither NumPy nor torch; errors as `condition`."""
+        self._vector()
+
+    def verify_ddsp(self) -> None:
+        """Check the DDSP file against the hash in `instrument.yaml`.
+
+        Raises:
+            PluginError: it cannot be read; or it was cut or replaced, so the stored condition is
+                not its own.
+        """
+        try:
+            if self.ddsp_file.stat().st_size > LARGEST_DDSP:
+                raise PluginError(
+                    f"plugin '{self.name}': {self.ddsp_file} is too large for a DDSP model",
+                    f"at most {LARGEST_DDSP >> 20} MiB",
+                )
+            with self.ddsp_file.open("rb") as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise PluginError(
+                f"plugin '{self.name}': cannot read {self.ddsp_file}: {error.strerror}"
+            ) from error
+        if found != self.config.ddsp.sha256:
+            raise PluginError(
+                f"plugin '{self.name}': {self.ddsp_file} does not match its sha256 in "
+                f"instrument.yaml (file {found[:12]}…, expected {self.config.ddsp.sha256[:12]}…)",
+                f"restore the file, or run `condition build {self.name}` to measure it again",
+            )
+
+    def condition(self) -> NDArray[np.float32]:
+        """The instrument's condition vector, shape ``(dim,)``.
+
+        Raises:
+            PluginError: not a finite one-dimensional float vector, or not measured on the DDSP
+                model that is there.
+        """
+        import numpy as np
+
+        return np.array(self._vector(), dtype=np.float32)
+
+    def _vector(self) -> list[float]:
+        """The values of `condition`."""
+        self.verify_ddsp()
+        try:
+            return read_vector(self.condition_file)
+        except DataError as error:
+            raise PluginError(
+                f"plugin '{self.name}': {error}", f"rebuild it with `condition build {self.name}`"
+            ) from error

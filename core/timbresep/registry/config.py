@@ -1,0 +1,101 @@
+"""The shape of `registry.yaml`."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pydantic
+
+from timbresep.config import Amount, Model
+from timbresep.errors import CheckpointError
+
+
+class Shelf(Model):
+    """Bundled plugins of one kind: the folder they live in and which of them are enabled."""
+
+    folder: Path
+    enabled: list[str]
+
+
+class ShippedSeparator(Model):
+    """A trained separator that comes with the project.
+
+    Attributes:
+        file: safetensors checkpoint, relative to the registry file.
+        sha256: its hash, checked before use.
+        card: its model card.
+    """
+
+    file: Path
+    sha256: str = pydantic.Field(pattern=r"^[0-9a-f]{64}$")
+    card: Path | None = None
+
+    def checked(self, folder: Path, name: str) -> Path:
+        """Its file, below the registry's folder, once its hash is sure.
+
+        Raises:
+            CheckpointError: the file is missing, cannot be read or is altered.
+        """
+        path = folder / self.file
+        try:
+            with path.open("rb") as file:
+                found = hashlib.file_digest(file, "sha256").hexdigest()
+        except FileNotFoundError as error:
+            raise CheckpointError(
+                f"separator '{name}': {path} is missing", "restore the file"
+            ) from error
+        except (OSError, ValueError) as error:
+            raise CheckpointError(f"separator '{name}': cannot read {path}: {error}") from error
+        if found != self.sha256:
+            raise CheckpointError(
+                f"separator '{name}': {path} does not match its sha256 in registry.yaml",
+                "it was cut or altered: restore the file",
+            )
+        return path
+
+
+class TrainingDefaults(Model):
+    """What `train` uses unless told otherwise.
+
+    Attributes:
+        backbone: backbone plugin.
+        arguments: arguments of the backbone that differ from its own defaults.
+        batch_size: mixtures in a step.
+        targets: instruments asked of each mixture.
+        seconds: length of a training mixture.
+        channels: of a training mixture.
+        learning_rate: AdamW's peak learning rate.
+        max_steps: optimizer steps.
+        validate_every: steps between validations.
+        workers: mixing processes.
+    """
+
+    backbone: str
+    arguments: dict[str, int | float | bool | str] = {}
+    batch_size: pydantic.PositiveInt = 8
+    targets: pydantic.PositiveInt = 4
+    seconds: Amount = 4.0
+    channels: pydantic.PositiveInt = 1
+    learning_rate: Amount = 1e-3
+    max_steps: pydantic.PositiveInt = 20_000
+    validate_every: pydantic.PositiveInt = 250
+    workers: pydantic.NonNegativeInt = 1
+
+
+class RegistryConfig(Model):
+    """`registry.yaml`, validated. Paths are relative to the file.
+
+    Attributes:
+        instruments, backbones: the bundled plugins.
+        trusted: folders of plugins, or of folders of them, whose Python runs without `--trust`.
+        separators, default_separator: what ships, and what is taken unless told otherwise.
+        training: what `train` uses.
+    """
+
+    instruments: Shelf
+    backbones: Shelf
+    trusted: list[Path] = []
+    separators: dict[str, ShippedSeparator] = {}
+    default_separator: str | None = None
+    training: TrainingDefaults

@@ -1,0 +1,264 @@
+"""Separate files: stems are written whole or not at all, and one bad file never ends a batch."""
+
+from __future__ import annotations
+
+import contextlib
+import time
+from collections.abc import Callable, Mapping, Sequence, Set
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+
+from timbresep import audio
+from timbresep.audio_writer import AudioWriter, checked_subtype
+from timbresep.errors import AudioError, TimbresepError
+from timbresep.files import sweep
+from timbresep.separation.separator import MAX_CHANNELS, Separator
+from timbresep.separation.stem_files import folders, guard, new_files, real
+
+RESIDUAL = "residual"
+Report = Callable[[Path, float], None]
+"""Told the file at work, and the share of the batch's audio that is done (0 to 1)."""
+
+
+@dataclass(frozen=True)
+class Output:
+    """How stems are written.
+
+    Attributes:
+        folder: stems go to ``<folder>/<file>/<instrument>.<format>``.
+        format: wav or flac.
+        subtype: FLOAT, PCM_24 or PCM_16; None for the format's best.
+        residual: also write what the stems leave of the mixture.
+        consistent: make the stems sum to the mixture.
+        overwrite: replace stems that are there.
+    """
+
+    folder: Path
+    format: str = "wav"
+    subtype: str | None = None
+    residual: bool = False
+    consistent: bool = False
+    overwrite: bool = False
+
+
+@dataclass(frozen=True)
+class FileReport:
+    """One file that was separated: what was written, seconds of audio, seconds it took, notes."""
+
+    path: Path
+    outputs: tuple[Path, ...]
+    duration: float
+    seconds: float
+    notes: tuple[str, ...]
+
+
+@dataclass
+class BatchReport:
+    """What became of each file of a batch."""
+
+    done: list[FileReport] = field(default_factory=list)
+    failed: list[tuple[Path, TimbresepError]] = field(default_factory=list)
+
+
+def separate_batch(
+    separator: Separator,
+    files: Sequence[Path],
+    instruments: Sequence[str],
+    output: Output,
+    report: Report | None = None,
+    finished: Callable[[FileReport], None] | None = None,
+    failed: Callable[[Path, TimbresepError], None] | None = None,
+) -> BatchReport:
+    """Separate files one after the other; those that cannot be are reported, and the rest done.
+
+    Args:
+        separator: loaded once for all of them.
+        files: a file named twice is separated once.
+        instruments: names that the separator knows.
+        output: where and how to write.
+        report: told the progress of the batch.
+        finished, failed: told each file as it ends.
+
+    Raises:
+        TimbresepError: when the output cannot be as asked for, whatever the files.
+    """
+    check(output, instruments)
+    sweep(output.folder, below=True)
+    batch = BatchReport()
+    inputs = {real(path) for path in files}
+    chosen = folders(files, output.folder)
+    progress = _Progress(chosen, instruments, output, inputs, report)
+    for path, folder in chosen.items():
+        try:
+            row = separate_file(
+                separator, path, instruments, folder, output, progress.within(path), inputs
+            )
+        except (TimbresepError, OSError) as problem:
+            error = problem if isinstance(problem, TimbresepError) else _unreachable(path, problem)
+            progress.failed(path)
+            batch.failed.append((path, error))
+            if failed is not None:
+                failed(path, error)
+        else:
+            progress.finished(path)
+            batch.done.append(row)
+            if finished is not None:
+                finished(row)
+    return batch
+
+
+class _Progress:
+    """How much of a batch's audio is done, in seconds; files that cannot be opened count nothing.
+
+    Args:
+        chosen: file → folder of its stems.
+        instruments, output, inputs: as for `separate_file`.
+        report: told; without it, no file is opened.
+    """
+
+    def __init__(
+        self,
+        chosen: Mapping[Path, Path],
+        instruments: Sequence[str],
+        output: Output,
+        inputs: Set[Path],
+        report: Report | None,
+    ) -> None:
+        self._report, self._done = report, 0.0
+        self._seconds: dict[Path, float] = {}
+        for path, folder in chosen.items() if report is not None else ():
+            with contextlib.suppress(TimbresepError, OSError):  # it is told when its turn comes
+                about = _checked(path, _outputs(folder, instruments, output), output, inputs)
+                self._seconds[path] = about.duration
+
+    def within(self, path: Path) -> Callable[[float], None]:
+        """A file is begun; gives what to tell how many seconds of it are done."""
+        self._tell(path, 0.0)
+        return lambda seconds: self._tell(path, min(seconds, self._seconds.get(path, 0.0)))
+
+    def finished(self, path: Path) -> None:
+        """A file is done."""
+        self._done += self._seconds.get(path, 0.0)
+        self._tell(path, 0.0)
+
+    def failed(self, path: Path) -> None:
+        """A file will not be done: it is no part of the work any more."""
+        self._seconds.pop(path, None)
+        self._tell(path, 0.0)
+
+    def _tell(self, path: Path, seconds: float) -> None:
+        total = sum(self._seconds.values())
+        if self._report is not None:
+            self._report(path, (self._done + seconds) / total if total else 0.0)
+
+
+def _unreachable(path: Path, problem: OSError) -> AudioError:
+    shown = f"{path.name[:40]}…" if len(path.name) > 80 else path
+    return AudioError(f"{shown}: {problem.strerror}", "check the path")
+
+
+def check(output: Output, instruments: Sequence[str]) -> None:
+    """Refuse, before any work, an output that makes no sense.
+
+    Raises:
+        AudioError: the format cannot hold the subtype; consistent stems and their (silent)
+            residual at once; one consistent stem, which would be the mixture.
+    """
+    checked_subtype(Path(f"stem.{output.format}"), output.subtype)
+    if output.consistent and output.residual:
+        raise AudioError("consistent stems leave no residual", hint="choose one of the two")
+    if output.consistent and len(instruments) < 2:
+        raise AudioError(
+            "a single consistent stem would be the mixture itself",
+            hint="name every instrument in the mixture, or ask for the residual",
+        )
+
+
+def separate_file(
+    separator: Separator,
+    path: Path,
+    instruments: Sequence[str],
+    folder: Path,
+    output: Output,
+    report: Callable[[float], None] | None = None,
+    inputs: Set[Path] = frozenset(),
+) -> FileReport:
+    """Separate one file into ``<folder>/<instrument>.<format>``, block by block.
+
+    All stems appear when all are complete; on an error, none does.
+
+    Args:
+        separator, instruments, output: as for `separate_batch`.
+        path: the file.
+        folder: of its stems.
+        report: told how many seconds of it are done.
+        inputs: files that no stem may replace, besides this one.
+
+    Raises:
+        OutputExistsError: a stem is there already and may not be replaced.
+        AudioError: the file cannot be read to its end, or a stem cannot be written.
+    """
+    began = time.monotonic()
+    outputs = _outputs(folder, instruments, output)
+    about = _checked(path, outputs, output, inputs)
+    shape = about.rate, about.channels, about.frames
+    with (
+        new_files(folder, outputs, output.overwrite) as temporary,
+        contextlib.ExitStack() as opened,
+    ):
+        writers = [
+            opened.enter_context(AudioWriter(part, final, *shape, output.subtype))
+            for part, final in zip(temporary, outputs, strict=True)
+        ]
+        peak = _fill(separator, about, instruments, output, writers, report)
+    notes = [*about.notes, *(note for writer in writers if (note := writer.clipped()))]
+    if peak == 0.0:
+        notes.insert(0, f"{path} is silent, and so are its stems")
+    seconds = time.monotonic() - began
+    return FileReport(path, tuple(outputs), about.duration, seconds, tuple(notes))
+
+
+def _outputs(folder: Path, instruments: Sequence[str], output: Output) -> list[Path]:
+    """The files that a file's stems go to, in the order of the instruments."""
+    names = [*instruments, RESIDUAL] if output.residual else list(instruments)
+    return [folder / f"{name}.{output.format}" for name in names]
+
+
+def _checked(
+    path: Path, outputs: Sequence[Path], output: Output, inputs: Set[Path]
+) -> audio.AudioInfo:
+    """What a file is, once it is clear that it can be opened and its stems may be written."""
+    about = audio.info(path)
+    if about.channels > MAX_CHANNELS:
+        raise AudioError(
+            f"{path} has {about.channels} channels; mono and stereo are supported",
+            hint="mix it down to stereo first",
+        )
+    guard(path, outputs, output.overwrite, {real(path), *inputs})
+    return about
+
+
+def _fill(
+    separator: Separator,
+    about: audio.AudioInfo,
+    instruments: Sequence[str],
+    output: Output,
+    writers: Sequence[AudioWriter],
+    report: Callable[[float], None] | None,
+) -> float:
+    """Stream the file through the separator into the writers; gives the mixture's peak."""
+    peak, done = 0.0, 0
+    blocks = audio.read_blocks(about.path)
+    for mixture, stems in separator.pairs(
+        blocks, about.rate, about.channels, instruments, output.consistent, str(about.path)
+    ):
+        peak = max(peak, float(np.abs(mixture).max()))
+        parts = [*stems, mixture - stems.sum(axis=0)] if output.residual else list(stems)
+        for writer, part in zip(writers, parts, strict=True):
+            writer.write(part)
+        done += mixture.shape[1]
+        if report is not None:
+            report(done / about.rate)
+    return peak

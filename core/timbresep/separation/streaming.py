@@ -1,0 +1,207 @@
+"""Signals as streams of blocks, so that memory does not grow with their length.
+
+A stream is an iterator of float32 arrays (rows, samples); a row is a channel, or a channel of a
+stem. Each function takes a stream and gives another of the same timing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+
+import numpy as np
+import numpy.typing as npt
+import soxr
+
+from timbresep.audio import resampled_length
+from timbresep.audio_writer import BLOCK
+
+Rows = npt.NDArray[np.float32]
+Energies = npt.NDArray[np.float64]
+Pair = tuple[Rows, Rows]
+"""A stretch of the mixture (channels, samples) and its stems (instruments, channels, samples)."""
+
+SHARE_FRAME = 4096
+"""Samples over which stems' energies are compared: 93 ms at 44.1 kHz."""
+
+STEEPEST = 32
+"""Most that one converter changes a rate by: it holds several hundred samples of the lower one."""
+
+
+class Fifo:
+    """Samples (rows, n) that wait for their turn: first in, first out."""
+
+    def __init__(self, rows: int) -> None:
+        self._held = np.zeros((rows, 0), np.float32)
+
+    def __len__(self) -> int:
+        return int(self._held.shape[1])
+
+    def push(self, block: Rows) -> None:
+        """Append (rows, n)."""
+        self._held = np.concatenate([self._held, block], axis=1)
+
+    def peek(self, samples: int) -> Rows:
+        """The oldest samples, at most ``samples`` of them; they stay."""
+        return self._held[:, :samples]
+
+    def take(self, samples: int) -> Rows:
+        """The oldest samples, at most ``samples`` of them; they go."""
+        taken, self._held = self._held[:, :samples], self._held[:, samples:].copy()
+        return taken
+
+
+def resampled(blocks: Iterable[Rows], from_rate: int, to_rate: int, rows: int) -> Iterator[Rows]:
+    """Change a stream's sample rate with soxr's HQ filter, in time with the input.
+
+    The output has ceil(samples · to_rate / from_rate) samples; with equal rates, the stream
+    passes untouched. It comes in blocks of about `BLOCK` samples at the most, whatever the rates:
+    a block of a recording at 1 Hz lasts for hours.
+
+    Args:
+        blocks: (rows, any number of samples) each.
+        from_rate, to_rate: Hz.
+        rows: of every block.
+    """
+    if from_rate == to_rate:
+        yield from blocks
+        return
+    if to_rate > STEEPEST * from_rate:
+        slow = resampled(blocks, from_rate, STEEPEST * from_rate, rows)
+        yield from resampled(slow, STEEPEST * from_rate, to_rate, rows)
+        return
+    if from_rate > STEEPEST * to_rate:
+        fast = resampled(blocks, from_rate, STEEPEST * to_rate, rows)
+        yield from resampled(fast, STEEPEST * to_rate, to_rate, rows)
+        return
+    converter = soxr.ResampleStream(from_rate, to_rate, rows, dtype="float32", quality="HQ")
+    read = written = 0
+    step = max(1, BLOCK * from_rate // to_rate)
+    for block in blocks:
+        read += block.shape[1]
+        for start in range(0, block.shape[1], step):
+            part = np.ascontiguousarray(block[:, start : start + step].T)
+            out = converter.resample_chunk(part).T  # (rows, samples)
+            written += out.shape[1]
+            if out.shape[1]:
+                yield out
+    # A little silence at the end makes sure that the last, rounded-up sample comes out.
+    silence = np.zeros((2 + 2 * from_rate // to_rate, rows), np.float32)
+    rest = converter.resample_chunk(silence, last=True).T
+    missing = resampled_length(read, from_rate, to_rate) - written
+    if missing > 0:
+        yield rest[:, :missing]
+
+
+def overlap_add(
+    blocks: Iterable[Rows],
+    process: Callable[[Rows], Rows],
+    rows: int,
+    chunk: int,
+    context: int,
+    fade: int,
+) -> Iterator[Rows]:
+    """Run ``process`` over windows of a stream and crossfade what it gives.
+
+    Each window is a chunk with ``context`` samples on both sides (zeros beyond the ends of the
+    signal), of which the output of the chunk is kept. Neighbouring chunks share ``fade`` samples,
+    over which two ramps that sum to one lead from one to the next: where ``process`` looks no
+    further than the context, the result is that of processing everything at once.
+
+    Args:
+        blocks: (rows, any number of samples) each.
+        process: (rows, n) → (outputs, n), where n = chunk + 2 · context, and less at the end.
+        rows: of every input block.
+        chunk, context, fade: samples; ``fade`` is shorter than ``chunk``.
+
+    Yields:
+        (outputs, samples), as many samples in all as came in.
+    """
+    source = iter(blocks)
+    held = Fifo(rows)
+    held.push(np.zeros((rows, context), np.float32))
+    ramp = ((np.arange(fade) + 0.5) / max(fade, 1)).astype(np.float32)
+    tail: Rows | None = None
+    ended = False
+    while True:
+        while not ended and len(held) < context + chunk + max(context, 1):
+            block = next(source, None)
+            if block is None:
+                ended = True
+            else:
+                held.push(block)
+        remaining = len(held) - context
+        if remaining <= 0:
+            return
+        samples = min(remaining, chunk)
+        window = held.peek(samples + 2 * context)
+        window = np.pad(window, ((0, 0), (0, samples + 2 * context - window.shape[1])))
+        out = process(window)[:, context : context + samples].copy()  # (outputs, samples)
+        if tail is not None:  # a chunk that follows another has more than `fade` samples
+            out[:, :fade] = out[:, :fade] * ramp + tail * (1 - ramp)
+        if ended and remaining <= chunk:
+            yield out[:, :remaining]
+            return
+        yield out[:, : chunk - fade]
+        tail = out[:, chunk - fade :]
+        held.take(chunk - fade)
+
+
+def consistent(pairs: Iterable[Pair], frame: int = SHARE_FRAME) -> Iterator[Pair]:
+    """Spread what the stems leave of the mixture over them, so that they sum to it.
+
+    Each stem's share follows its energy, measured in frames counted from the start of the signal
+    and interpolated between them, so that neither the blocks' sizes nor the signal's length
+    matter. Where all are silent, the shares are equal.
+
+    Source: Wisdom et al., "Differentiable Consistency Constraints for Improved Deep Speech
+    Enhancement", ICASSP 2019, eq. 6, with weights that follow the energy over time.
+
+    Args:
+        pairs: mixture and stems, block by block.
+        frame: samples in which energy is measured.
+    """
+    previous: Energies | None = None
+    current: tuple[Rows, Rows, Energies] | None = None  # mixture, stems, energies
+    for mixture, stems in _reframed(pairs, frame):
+        energy = np.square(stems, dtype=np.float64).mean(axis=(1, 2)) + 1e-30  # (instruments,)
+        if current is not None:
+            yield _shared(previous, current, energy)
+            previous = current[2]
+        current = mixture, stems, energy
+    if current is not None:
+        yield _shared(previous, current, None)
+
+
+def _shared(
+    previous: Energies | None, current: tuple[Rows, Rows, Energies], after: Energies | None
+) -> Pair:
+    """One frame made consistent; its shares lead from one of its edges to the other."""
+    mixture, stems, energy = current
+    left = energy if previous is None else previous + energy
+    right = energy if after is None else energy + after
+    left, right = (edge / edge.sum() for edge in (left, right))
+    time = (np.arange(stems.shape[2]) + 0.5) / stems.shape[2]
+    share = left[:, None] + (right - left)[:, None] * time  # (instruments, samples)
+    missing = mixture - stems.sum(axis=0, dtype=np.float64)  # (channels, samples)
+    with np.errstate(over="ignore"):  # the caller tells it
+        return mixture, (stems + share[:, None] * missing).astype(np.float32)
+
+
+def _reframed(pairs: Iterable[Pair], frame: int) -> Iterator[Pair]:
+    """The same pairs, cut into frames of equal size (the last one may be shorter)."""
+    held: Fifo | None = None
+    shape = (0, 0)
+
+    def split(rows: Rows) -> Pair:
+        instruments, channels = shape
+        return rows[:channels], rows[channels:].reshape(instruments, channels, -1)
+
+    for mixture, stems in pairs:
+        shape = stems.shape[0], stems.shape[1]
+        if held is None:
+            held = Fifo(shape[1] * (1 + shape[0]))
+        held.push(np.concatenate([mixture, stems.reshape(-1, stems.shape[2])]))
+        while len(held) >= frame:
+            yield split(held.take(frame))
+    if held is not None and len(held):
+        yield split(held.take(frame))

@@ -1,0 +1,236 @@
+"""What a training run feeds on: mixtures with varied conditions, and a fixed validation set."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import math
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from timbresep.backbone import Backbone
+from timbresep.condition import vector as conditioner
+from timbresep.data.build import build_tracks
+from timbresep.data.extra_stems import VirtualStems, tables_of
+from timbresep.data.held_out import with_both_sides
+from timbresep.data.mixing.config import MixConfig
+from timbresep.data.mixing.feed import feed
+from timbresep.data.mixing.mixer import Conditions, MixtureDataset
+from timbresep.data.skipped import Skipped
+from timbresep.data.sounding import check_sound
+from timbresep.data.stem_tones import StemTones
+from timbresep.errors import DataError
+from timbresep.instrument import Instrument
+from timbresep.metrics import si_sdr
+from timbresep.training.labels import FixedConditions
+
+log = logging.getLogger(__name__)
+
+VALIDATION_MIXTURES = 48
+VALIDATION_SEED = 1
+
+
+class TrainingConditions:
+    """A fresh condition for every training target: random notes and registers, noise.
+
+    Fixed vectors would be learned as labels; varied ones have to be followed. They are drawn from
+    the notes that the plugin's own vector was measured on, in the version that it has.
+
+    Args:
+        instruments: their DDSP models answer for the notes drawn.
+        canonical: the plugins' own vectors, ``(instruments, dim)``.
+        share: how often the plugin's own vector is used as it is.
+
+    Raises:
+        DataError: the vectors are of no known version.
+    """
+
+    def __init__(
+        self, instruments: Sequence[Instrument], canonical: NDArray[np.float32], share: float
+    ) -> None:
+        self.canonical, self.share = canonical, share
+        self.version = conditioner.version_of(canonical[0])
+        self.tables = [self._table(instrument) for instrument in instruments]
+
+    @staticmethod
+    def _table(instrument: Instrument) -> conditioner.ToneTable:
+        table = conditioner.build(instrument.ddsp_file, instrument.f0_range)
+        notes = conditioner.measured_notes(instrument.condition_file)
+        return table.only(table.nearest(notes)) if notes and table.pitched else table
+
+    def __call__(self, index: int, rng: np.random.Generator) -> NDArray[np.float32]:
+        """A condition ``(dim,)`` for instrument number `index`."""
+        if rng.random() < self.share:
+            vector: NDArray[np.float32] = self.canonical[index]
+            return vector
+        return conditioner.draw(self.tables[index], rng, self.version)
+
+
+class TrainingData:
+    """Training batches and validation scores for some instruments.
+
+    Virtual stems are targets in training, in their share, and never in validation.
+
+    Args:
+        instruments: those to separate.
+        everyone: all enabled instruments: what may accompany them.
+        conditions: the vector that the network is given for each instrument.
+        config: how mixtures are made.
+        sources: names of recipe sources, or None for each recipe's choice.
+        roots: source name → folder in place of the recipe's.
+        canonical_share: see `TrainingConditions`; None: the vectors are always as they are,
+            and tracks of virtual stems are left out.
+
+    Raises:
+        DataError: no usable track, or an instrument without a stem that sounds, to train or
+            validate on.
+    """
+
+    def __init__(
+        self,
+        instruments: Sequence[Instrument],
+        everyone: Sequence[Instrument],
+        conditions: Mapping[str, NDArray[np.float32]],
+        config: MixConfig,
+        *,
+        sources: Sequence[str] | None,
+        roots: Mapping[str, Path],
+        batch_size: int,
+        workers: int,
+        seed: int,
+        canonical_share: float | None,
+    ) -> None:
+        self.names = [instrument.name for instrument in instruments]
+        self.config, self.batch_size, self.workers, self.seed = config, batch_size, workers, seed
+        self.skipped = Skipped()
+        self.canonical = np.stack([conditions[name] for name in self.names])
+        tracks, said = with_both_sides(
+            build_tracks(instruments, everyone, sources, dict(roots)),
+            self.names,
+            config.seconds,
+            lambda track: tables_of(track) is None,
+        )
+        for line in said:
+            log.warning(line)
+        self.valid = [t for t in tracks if t.split == "valid" and tables_of(t) is None]
+        self.train = [track for track in tracks if track.split == "train"]
+        self.drawn: Conditions = FixedConditions(self.canonical)
+        self.virtual: VirtualStems | None = None
+        self.tones: StemTones | None = None
+        if canonical_share is None:  # virtual instruments have conditions of no other kind
+            self.train = [track for track in self.train if tables_of(track) is None]
+        else:
+            drawn = TrainingConditions(instruments, self.canonical, canonical_share)
+            self.drawn = drawn
+            self.virtual = VirtualStems(self.train, drawn.version, canonical_share)
+            self.tones = StemTones(drawn.version)
+        for side, use, chosen in (
+            ("training", "train", self.train),
+            ("validation", "validate", self.valid),
+        ):
+            missing = [n for n in self.names if not any(n in track.stems for track in chosen)]
+            if missing:
+                there = ", ".join(sorted({label for track in chosen for label in track.stems}))
+                raise DataError(
+                    f"no {side} track has a stem named {', '.join(missing)} (there: "
+                    f"{there or 'nothing'})",
+                    "call files, or a folder of one instrument's recordings, after the instrument; "
+                    "add tracks, or name another source with --source or --data",
+                )
+            check_sound(chosen, self.names, use, self.skipped)
+        if len({label for track in self.train for label in track.stems}) == 1:
+            log.warning(
+                "no stem but %s: each mixture holds it alone, and nothing is learned from what it "
+                "is mixed with; add --source starter, or other instruments' tracks with --data",
+                self.names[0],
+            )
+
+    def ledger(self) -> list[dict[str, str | int | float]]:
+        """What the network learns from: sound source, licence, tracks, minutes of stems."""
+        rows: dict[tuple[str, str], tuple[int, float]] = {}
+        for track in self.train:
+            tracks, minutes = rows.get((track.sound_source, track.licence), (0, 0.0))
+            minutes += track.seconds * len(track.stems) / 60
+            rows[track.sound_source, track.licence] = (tracks + 1, minutes)
+        return [
+            {"sound_source": source, "licence": licence, "tracks": n, "minutes": round(minutes, 1)}
+            for (source, licence), (n, minutes) in sorted(rows.items())
+        ]
+
+    def identity(self) -> dict[str, object]:
+        """What must be the same in a run that goes on, for its batches to be those to come."""
+        tracks = [(track.name, track.frames, track.rate, [*track.stems]) for track in self.train]
+        mix = self.config.model_dump(mode="json", exclude={"rate", "memory_mb"})
+        return {
+            "seed": self.seed,
+            "batch_size": self.batch_size,
+            "conditions": _digest(self.canonical.tobytes()),
+            **mix,
+            "tracks": _digest(repr(tracks).encode()),
+        }
+
+    def batches(self, first_step: int, steps: int) -> Iterator[dict[str, Tensor]]:
+        """Batches from step `first_step` on: a resumed run sees what it would have seen."""
+        size = steps * self.batch_size
+        dataset = MixtureDataset(
+            self.train,
+            self.names,
+            self.config,
+            size,
+            self.seed,
+            self.drawn,
+            self.virtual,
+            self.tones,
+        )
+        return feed(dataset, self.batch_size, self.skipped, self.workers, first_step)
+
+    @torch.inference_mode()
+    def validate(
+        self,
+        model: Backbone,
+        device: torch.device,
+        autocast: Callable[[], AbstractContextManager[object]],
+    ) -> dict[str, dict[str, float]]:
+        """SDR and SI-SDR improvement over the mixture in dB, by instrument, on fixed mixtures."""
+        model.eval()
+        dataset = MixtureDataset(
+            self.valid,
+            self.names,
+            self.config.plain(),
+            VALIDATION_MIXTURES,
+            VALIDATION_SEED,
+            FixedConditions(self.canonical),
+        )
+        rows: dict[str, list[tuple[float, float]]] = {name: [] for name in self.names}
+        for batch in feed(dataset, 8, self.skipped):
+            with autocast():
+                estimate = model(batch["mixture"].to(device), batch["conditions"].to(device))
+            estimate = estimate.float().cpu()  # (batch, instruments, channels, samples)
+            for b, k in np.ndindex(*batch["instruments"].shape):
+                target = batch["targets"][b, k]
+                if not target.any():
+                    continue
+                error = (target - estimate[b, k]).square().sum() + 1e-8
+                sdr = 10 * math.log10(float(target.square().sum() / error))
+                after = si_sdr(target.numpy(), estimate[b, k].numpy())
+                before = si_sdr(target.numpy(), batch["mixture"][b].numpy())
+                name = self.names[int(batch["instruments"][b, k])]
+                rows[name].append((sdr, after - before))
+        return {
+            name: {
+                "sdr": float(np.mean([sdr for sdr, _ in values])),
+                "si_sdr_improvement": float(np.mean([gain for _, gain in values])),
+            }
+            for name, values in rows.items()
+            if values
+        }
+
+
+def _digest(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()[:16]

@@ -1,0 +1,146 @@
+"""The model card of an instrument's voice: the generated part of the README in its folder.
+
+It lies between two markers. What an author writes before and after them is kept; a README without
+markers is kept whole and the part added at its end.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import time
+from pathlib import Path
+from typing import Any
+
+from timbresep.config import atomic_write
+from timbresep.ddsp.features import FRAME_RATE, HOP
+from timbresep.ddsp.model import DdspModel
+from timbresep.ddsp.picture import write_comparison
+from timbresep.ddsp.prepared import Prepared
+from timbresep.ddsp.resynthesis import Likeness, measure, play
+from timbresep.instrument import InstrumentConfig, own_file
+from timbresep.voice.log import passage
+
+BEGIN = "<!-- written by `ddsp train`: begin -->"
+END = "<!-- written by `ddsp train`: end -->"
+PICTURE = "resynthesis.png"
+
+
+def write_card(folder: Path, config: InstrumentConfig, data: Prepared) -> Likeness:
+    """Measure a voice on the solos held out of its training; write card and picture.
+
+    Args:
+        folder: the plugin's.
+        config: its `instrument.yaml`.
+        data: the solos that its model was trained on.
+
+    Returns:
+        What was measured.
+
+    Raises:
+        CheckpointError: the model is missing or damaged.
+        DataError: nothing sounds in the held-out solos.
+    """
+    model = DdspModel.load(own_file(folder, config.ddsp.file))
+    likeness = measure(model, data, data.held_out())
+    shown = passage(data)
+    original = data.audio[shown.start * HOP : shown.stop * HOP].float() / 32767
+    audio = play(model, data.f0_hz[shown], data.loudness_db[shown])
+    write_comparison(folder / PICTURE, original, audio)
+    text = merge(
+        _read(folder / "README.md") or f"# {config.name}\n",
+        card(config, model, likeness, data),
+    )
+    with atomic_write(folder / "README.md") as temporary:
+        temporary.write_text(text, encoding="utf-8")
+    return likeness
+
+
+def merge(before: str, part: str) -> str:
+    """A README with its generated part replaced, or added at the end."""
+    block = f"{BEGIN}\n{part.strip()}\n{END}"
+    start, end = before.find(BEGIN), before.find(END)
+    if 0 <= start < end:
+        return before[:start] + block + before[end + len(END) :]
+    return f"{before.rstrip()}\n\n{block}\n"
+
+
+def card(config: InstrumentConfig, model: DdspModel, likeness: Likeness, data: Prepared) -> str:
+    """The generated part, as Markdown.
+
+    Args:
+        config: the plugin's `instrument.yaml`.
+        model: its voice; the file's header says how it was trained.
+        likeness: measured on the held-out solos.
+        data: all the solos.
+    """
+    size, about = model.config, model.metadata
+    pitch = f"{config.f0_range[0]:g} to {config.f0_range[1]:g} Hz" if config.f0_range else "none"
+    cents = "—" if likeness.f0_cents is None else f"{likeness.f0_cents:.1f} cents"
+    reverb = f"{size.reverb_length / size.sample_rate:g} s" if size.reverb_length else "none"
+    held_out = about.get("training", {}).get("held_out") or data.held_out_names()
+    precision = "half" if about.get("half", True) else "single"
+    weights = sum(value.numel() for value in model.parameters()) / 1e3
+    return f"""## Voice
+
+`{config.ddsp.file}`: a DDSP model of {weights:.0f} k parameters in {precision} precision;
+{size.n_harmonics} harmonics and {size.n_noise} noise bands at 16 kHz.
+
+| | |
+|---|---|
+| fundamental | {pitch} |
+| reverb | {reverb} |
+| solos | {data.frames / FRAME_RATE / 60:.1f} minutes in {len(data.ends)} files |
+| held out of training | {held_out} |
+| licence of the audio | {"; ".join(config.licences.data)} |
+| licence of the weights | {config.licences.weights} |
+
+Resynthesis of the {likeness.seconds:.0f} s held out, from their pitch and loudness:
+
+| spectral loss | median pitch error | mean loudness error |
+|---|---|---|
+| {likeness.loss:.2f} | {cents} | {likeness.loudness_db:.1f} dB |
+
+![spectrograms: a held-out passage above its resynthesis, 0 to 8 kHz]({PICTURE})
+
+{_training(about) if "training" in about else ""}"""
+
+
+def _training(about: dict[str, Any]) -> str:
+    """How it was trained, from the header of its file."""
+    run = about["training"]
+    where = f" on {about['hardware']}, {about['date']}" if "hardware" in about else ""
+    return f"""Trained with
+
+    {about.get("command", "an unknown command")}
+
+{run["steps"]} steps of {run["batch"]} × {run["passage_seconds"]:g} s in {run["seconds"] / 60:.1f}
+minutes{where}. Spectral loss {run["first_loss"]:.1f} at first, {run["last_loss"]:.1f} at the end.
+"""
+
+
+def hardware(device: str) -> str:
+    """What a training runs on, in words."""
+    if device != "cpu":
+        import torch
+
+        return torch.cuda.get_device_name() if device.startswith("cuda") else device
+    return f"{os.cpu_count()} cores of {_processor()}"
+
+
+def today() -> str:
+    """The date, as in 2026-11-23."""
+    return time.strftime("%Y-%m-%d")
+
+
+def _processor() -> str:
+    """The processor's name, as far as the system tells."""
+    for line in _read(Path("/proc/cpuinfo")).splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def _read(path: Path) -> str:
+    """Text of a file; empty if there is none."""
+    return path.read_text(encoding="utf-8") if path.is_file() else ""

@@ -1,0 +1,231 @@
+"""Give an instrument plugin its voice: from solo recordings to the DDSP model in its folder."""
+
+from __future__ import annotations
+
+import json
+import shlex
+import sys
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from timbresep.config import atomic_write, load_yaml
+from timbresep.ddsp import prepared as solos_file
+from timbresep.ddsp.decoder import DecoderConfig
+from timbresep.ddsp.resume import steps_done
+from timbresep.ddsp.resynthesis import Likeness
+from timbresep.ddsp.training import SIZES, TrainReport, train
+from timbresep.errors import ConfigError, OutputExistsError, TrainingError
+from timbresep.files import claim
+from timbresep.formats.notation import parse_json
+from timbresep.formats.text import shown
+from timbresep.instrument import DdspSettings, InstrumentConfig, own_file
+from timbresep.voice.solos import Report, prepare_solos
+
+STATE, RECORD = "state.safetensors", "settings.json"
+"""Files of a run: what it goes on from, and the settings that it began with."""
+
+SAVE_EVERY = 250
+"""Steps between two savings of a run's state, and between two listenings."""
+
+
+@dataclass(frozen=True)
+class VoiceSettings:
+    """How a voice is trained.
+
+    Attributes:
+        steps: optimiser steps, or fewer if ``minutes`` are over first.
+        minutes: longest time.
+        batch: passages in a step.
+        seconds: length of a passage.
+        seed: of the weights and the order of passages.
+        size: tiny, small or full; that of `instrument.yaml` if None.
+        reverb: seconds of a learned reverb; that of the size if None.
+    """
+
+    steps: int = 3000
+    minutes: float | None = None
+    batch: int = 8
+    seconds: float = 2.0
+    seed: int = 0
+    size: str | None = None
+    reverb: float | None = None
+
+
+@dataclass(frozen=True)
+class VoiceResult:
+    """A trained voice: how the run went, and how near it comes to solos held out of it."""
+
+    report: TrainReport
+    likeness: Likeness
+    run: Path
+
+
+def train_voice(
+    folder: Path,
+    solos: Path | None,
+    settings: VoiceSettings,
+    *,
+    run: Path | None = None,
+    device: str = "cpu",
+    overwrite: bool = False,
+    resume: bool = False,
+    report: Report,
+) -> VoiceResult:
+    """Train the DDSP model of the plugin in ``folder``; log the run, write the model card.
+
+    Features are kept in the cache, as are solos that are rendered. The run's folder holds its
+    state, from which it can go on, and a log for TensorBoard.
+
+    Args:
+        folder: has `instrument.yaml`.
+        solos: a folder of recordings of the instrument alone, one note at a time; None renders
+            those of the plugin's recipe.
+        settings: how to train; a run can only go on with those that it began with.
+        run: its folder; `runs/ddsp-NAME` if None.
+        device: torch device.
+        overwrite: replace a model or a run that is there.
+        resume: go on with the run.
+        report: told the share done and what is going on.
+
+    Raises:
+        ConfigError: `instrument.yaml` or the recipe is missing or invalid.
+        DataError: no recordings, or one that cannot be used.
+        AudioError: a recording that cannot be read, is silent, clipped or at too low a rate.
+        MissingToolError: the solos cannot be rendered here.
+        OutputExistsError: there is a model or a run, and it may not be replaced.
+        TrainingError: the run to go on with is not there, or has other settings.
+        OutputError: another run writes into the folder, or the disk refuses it.
+        KeyboardInterrupt: as it came, once the state to go on from is kept.
+    """
+    config = load_yaml(folder / "instrument.yaml", InstrumentConfig)
+    run = run or run_folder(config)
+    with claim(run, [STATE, RECORD]):
+        return _train_voice(folder, config, solos, settings, run, device, overwrite, resume, report)
+
+
+def run_folder(config: InstrumentConfig, engine: str = "torch") -> Path:
+    """Where a voice is trained unless told otherwise."""
+    return Path("runs") / (f"ddsp-{config.name}" + ("" if engine == "torch" else f"-{engine}"))
+
+
+def _train_voice(
+    folder: Path,
+    config: InstrumentConfig,
+    solos: Path | None,
+    settings: VoiceSettings,
+    run: Path,
+    device: str,
+    overwrite: bool,
+    resume: bool,
+    report: Report,
+) -> VoiceResult:
+    """`train_voice` in a run folder that nobody else has."""
+    from timbresep.voice.card import write_card
+    from timbresep.voice.log import VoiceLog
+
+    out, state, record = own_file(folder, config.ddsp.file), run / STATE, run / RECORD
+    if state.exists() and not (overwrite or resume):
+        raise OutputExistsError(
+            f"{run} holds an unfinished run", "use --resume to go on, --overwrite to begin anew"
+        )
+    if out.exists() and not (overwrite or resume):
+        raise OutputExistsError(f"{out} exists", "use --overwrite to train it anew")
+    if resume and not state.exists():
+        raise TrainingError(
+            f"{run} holds no run to go on with", "leave out --resume, or give --out"
+        )
+    ready = prepare_solos(folder, config, solos, report)
+    data = solos_file.load(ready)
+    sizes = model_sizes(settings, config.ddsp)
+    wanted = {**asdict(settings), "model": asdict(sizes), "solos": data.metadata["key"]}
+    if resume:
+        _same(record, wanted)
+    else:
+        state.unlink(missing_ok=True)
+        with atomic_write(record) as temporary:
+            temporary.write_text(json.dumps(wanted, indent=2) + "\n", encoding="utf-8")
+
+    with VoiceLog(run, data, steps_done(state) if resume else 0) as log:
+
+        def progress(step: int, total: int, loss: float) -> None:
+            log.loss(step, loss)
+            report(0.1 + 0.9 * step / total, f"step {step}  loss {loss:.3f}")
+
+        trained = train(
+            ready,
+            out,
+            config=sizes,
+            steps=settings.steps,
+            minutes=settings.minutes,
+            batch=settings.batch,
+            seconds=settings.seconds,
+            device=device,
+            seed=settings.seed,
+            metadata=origin(config, device),
+            progress=progress,
+            replace=overwrite or resume,
+            resume_from=state if resume else None,
+            state=state,
+            save_every=SAVE_EVERY,
+            listen=log.listen,
+        )
+    likeness = write_card(folder, config, data)
+    state.unlink()
+    return VoiceResult(trained, likeness, run)
+
+
+def model_sizes(settings: VoiceSettings, plugin: DdspSettings) -> DecoderConfig:
+    """The sizes to train: those asked for by name, or else the plugin's own.
+
+    Raises:
+        TrainingError: no such size.
+    """
+    if settings.size is None:
+        config = DecoderConfig(
+            rnn_channels=plugin.rnn_channels,
+            channels=plugin.channels,
+            layers_per_stack=plugin.layers_per_stack,
+            n_harmonics=plugin.n_harmonics,
+            n_noise=plugin.n_noise,
+            reverb_length=plugin.reverb_length,
+        )
+    elif settings.size in SIZES:
+        config = SIZES[settings.size]
+    else:
+        raise TrainingError(f"no size '{settings.size}'", f"take one of {', '.join(SIZES)}")
+    if settings.reverb is None:
+        return config
+    return replace(config, reverb_length=round(settings.reverb * config.sample_rate))
+
+
+def origin(config: InstrumentConfig, device: str = "cpu") -> dict[str, Any]:
+    """What a model's file tells about where it comes from."""
+    from timbresep.voice.card import hardware, today
+
+    return {
+        "instrument": config.name,
+        "licences": config.licences.data,
+        "command": shown(shlex.join(["python", Path(sys.argv[0]).name, *sys.argv[1:]])),
+        "hardware": hardware(device),
+        "date": today(),
+    }
+
+
+def _same(record: Path, wanted: dict[str, Any]) -> None:
+    """Refuse to go on with a run that began with other settings."""
+    try:
+        begun = parse_json(record.read_text(encoding="utf-8"), str(record))
+    except (OSError, UnicodeDecodeError, ConfigError) as error:
+        raise TrainingError(f"{record}: cannot read the run's settings ({error})") from error
+    begun = begun if isinstance(begun, dict) else {}
+    for name, value in wanted.items():
+        there = begun.get(name)
+        if there != value:
+            what = (
+                "the solos have changed" if name == "solos" else f"{name} was {there}, not {value}"
+            )
+            raise TrainingError(
+                f"{record.parent}: cannot go on with the run: {what}",
+                "give the command that it began with and --resume",
+            )

@@ -1,0 +1,217 @@
+"""What steers one network best? Harmonic conditions beside labels, on equal terms.
+
+    python research/conditioning.py --data train=TRAIN --data valid=VALID --test TEST \\
+        --out FOLDER [--steps 1500] [--seeds 0 1 2] [--other TEST-OTHER] \\
+        [--only harmonic onehot] [--write docs/conditioning.md]
+
+TRAIN, VALID, TEST and TEST-OTHER hold tracks, each a folder of stems named by instrument. Every
+conditioning gets the same network, data, steps and seeds:
+
+    harmonic         the plugins' conditions, varied in training as `train` does
+    harmonic, linear the same, but FiLM gets the vectors as they are, not encoded
+    harmonic, fixed  the vectors encoded, never varied
+    onehot, learned, none    as `train --conditioning` has them
+
+and is scored in dB of SI-SDR improvement, mean over instruments and seeds, ± the standard
+deviation over seeds:
+
+    in domain     TEST with the conditions of training
+    other source  the same, but TEST-OTHER
+    swap loss     what is lost on TEST with the conditions of the other instruments
+    absent leak   level of the stems of absent instruments, dB relative to the mixture, on TEST
+
+One JSON file for each conditioning and seed goes to FOLDER; those that are there are not made
+again, and an interrupted training goes on. Several processes may share FOLDER if each is given
+other conditionings (`--only`) or seeds; a last run without `--only` makes the table of them all.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+from rich.console import Console
+from rich.table import Table
+
+from study import recorded, roots_of, write_table
+from timbresep import checkpoint
+from timbresep.checkpoint import Conditioning
+from timbresep.evaluation import Evaluation, evaluate, tracks_in
+from timbresep.evaluation.summary import by_instrument, leak_means, swap_losses
+from timbresep.registry.registry import Registry
+from timbresep.separation.separator import Separator
+from timbresep.training.loop import TrainRequest, fit
+
+CANDIDATES: dict[str, tuple[Conditioning, float]] = {
+    "harmonic": ("harmonic", 0.5),
+    "harmonic, linear": ("harmonic", 0.5),
+    "harmonic, fixed": ("harmonic", 1.0),
+    "onehot": ("onehot", 1.0),
+    "learned": ("learned", 1.0),
+    "none": ("none", 1.0),
+}
+"""Label → conditioning, and the share of training targets that get the stored vector as it is."""
+
+ARGUMENTS: dict[str, int | float | bool | str] = {"hidden": 128, "width": 192}
+UNLIKE: dict[str, dict[str, int]] = {"harmonic, linear": {"embedding": 0}}
+"""Label → arguments of the backbone that only this candidate has."""
+
+COLUMNS = ("in domain", "other source", "swap loss", "absent leak")
+BATCH, TARGETS, SECONDS = 6, 3, 2.0
+
+Scores = dict[str, dict[str, float]]
+"""Column → instrument → dB."""
+
+
+def main() -> None:
+    """Run what is missing and print the table."""
+    arguments = _arguments()
+    torch.set_num_threads(arguments.threads)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    records: dict[str, list[dict]] = {}
+    for label in arguments.only:
+        for seed in arguments.seeds:
+            record = _run(label, seed, arguments)
+            records.setdefault(label, []).append(record)
+            shown = {c: round(x, 2) for c, x in _means(record["scores"]).items()}
+            print(json.dumps({"conditioning": label, "seed": seed, **shown}))
+    heads, cells = ["conditioning", *COLUMNS], _cells(records)
+    view = Table(*heads, caption=_caption(records))
+    for line in cells:
+        view.add_row(*line)
+    Console(width=140).print(view)
+    if arguments.write:
+        write_table(arguments.write, [heads, *cells], _caption(records))
+
+
+def _arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", action="append", required=True, help="NAME=FOLDER of tracks")
+    parser.add_argument("--test", type=Path, required=True, help="folder of held-out tracks")
+    parser.add_argument("--other", type=Path, help="the same from another sound source")
+    parser.add_argument("--out", type=Path, required=True, help="folder of results and runs")
+    parser.add_argument("--steps", type=int, default=1500)
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser.add_argument("--tracks", type=int, help="score only so many")
+    parser.add_argument("--only", nargs="+", choices=CANDIDATES, default=list(CANDIDATES))
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--write", type=Path, help="page to write the table into")
+    return parser.parse_args()
+
+
+def _run(label: str, seed: int, arguments: argparse.Namespace) -> dict:
+    """Train and score one conditioning, or read what was found before."""
+    name = f"{label.replace(', ', '-')}-{seed}"
+    settings = {
+        "conditioning": list(CANDIDATES[label]),
+        "steps": arguments.steps,
+        "seed": seed,
+        "tracks": arguments.tracks,
+        "other": arguments.other is not None,
+    }
+    return recorded(
+        arguments.out / f"{name}.json",
+        settings,
+        lambda: _train_and_score(name, label, seed, arguments),
+    )
+
+
+def _train_and_score(name: str, label: str, seed: int, arguments: argparse.Namespace) -> dict:
+    """What a record says of one conditioning."""
+    conditioning, canonical = CANDIDATES[label]
+    registry = Registry.load()
+    instruments = registry.instruments()
+    tracks = tracks_in(arguments.test, instruments)[: arguments.tracks]
+    played = {stem for track in tracks for stem in track.stems}
+    run = arguments.out / name
+    request = TrainRequest(
+        tuple(item.name for item in instruments if item.name in played),
+        run,
+        conditioning=conditioning,
+        canonical=canonical,
+        arguments={**ARGUMENTS, **UNLIKE.get(label, {})},
+        roots=roots_of(arguments.data),
+        max_steps=arguments.steps,
+        batch_size=BATCH,
+        targets=TARGETS,
+        seconds=SECONDS,
+        learning_rate=1.5e-3,
+        validate_every=max(arguments.steps // 4, 1),
+        device=arguments.device,
+        ema=0.99,
+        seed=seed,
+        resume=(run / "resume.safetensors").is_file(),
+    )
+    result = fit(registry, request, lambda share, text: print(f"{name}: {share:4.0%} {text}"))
+    loaded = checkpoint.load(result.last, registry.backbone)
+    separator = Separator(loaded, device=arguments.device)
+    found = evaluate(separator, tracks)
+    scores = {
+        "in domain": _gains(found),
+        "oracle": _gains(found, "oracle"),
+        "swap loss": dict(swap_losses(found)),
+        "absent leak": dict(leak_means(found)),
+    }
+    if arguments.other:
+        others = tracks_in(arguments.other, instruments)[: arguments.tracks]
+        heard = evaluate(separator, others)
+        scores["other source"] = _gains(heard)
+        scores["oracle, other source"] = _gains(heard, "oracle")
+    return {
+        "parameters": sum(parameter.numel() for parameter in loaded.model.parameters()),
+        "minutes": loaded.metadata.training["minutes"],
+        "scores": scores,
+    }
+
+
+def _gains(found: Evaluation, method: str = "separator") -> dict[str, float]:
+    return {name: row["si_sdr_improvement"] for name, row in by_instrument(found, method).items()}
+
+
+def _means(scores: Scores) -> dict[str, float]:
+    """Column → mean over instruments."""
+    return {column: float(np.mean(list(row.values()))) for column, row in scores.items() if row}
+
+
+def _cells(records: Mapping[str, Sequence[dict]]) -> list[list[str]]:
+    """The table's rows: conditionings, then the oracle."""
+    lines = []
+    for label, found in records.items():
+        means = [_means(record["scores"]) for record in found]
+        lines.append([label, *(_cell([one[c] for one in means if c in one]) for c in COLUMNS)])
+    ideal = _means(next(iter(records.values()))[0]["scores"])
+    bounds = {"in domain": ideal["oracle"], "other source": ideal.get("oracle, other source")}
+    shown = ["" if (value := bounds.get(c)) is None else f"{value:.1f}" for c in COLUMNS]
+    return [*lines, ["oracle ratio mask", *shown]]
+
+
+def _cell(values: Sequence[float]) -> str:
+    """Mean over seeds ± standard deviation."""
+    if not values:
+        return ""
+    spread = f" ± {np.std(values, ddof=1):.1f}" if len(values) > 1 else ""
+    return f"{np.mean(values):.1f}{spread}"
+
+
+def _caption(records: Mapping[str, Sequence[dict]]) -> str:
+    found = [record for one in records.values() for record in one]
+    first = found[0]
+    seeds = sorted({record["settings"]["seed"] for record in found})
+    minutes = [float(record["minutes"]) for record in found]
+    sizes = [record["parameters"] / 1e6 for record in found]
+    count = len(first["scores"]["in domain"])
+    return (
+        f"dB; {count} instruments, rnn_mask of {min(sizes):.2f} to {max(sizes):.2f} M parameters, "
+        f"{first['settings']['steps']} steps of {BATCH} mixtures × {TARGETS} targets × "
+        f"{SECONDS:.0f} s ({min(minutes):.0f} to {max(minutes):.0f} minutes each), "
+        f"{len(seeds)} seed{'s' if len(seeds) > 1 else ''} ({first['date']}, {first['hardware']})"
+    )
+
+
+if __name__ == "__main__":
+    main()
