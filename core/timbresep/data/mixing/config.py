@@ -37,7 +37,7 @@ class MixConfig(Model):
         formant_semitones, formant_share: bound of the shift of a stem's resonances and the share
             of stems with one: another specimen of the instrument.
         room_share: share of stems put in a short random room.
-        level_db: mean power of a mixture, the level at which music is separated (`timbresep.level`);
+        level_db: mean power of a mixture, the one that music is separated at (`timbresep.level`);
             None: as its stems sum.
         active_db: a target counts as present when its RMS in the window is above this (dBFS).
         memory_mb: decoded audio kept in memory by each process.
