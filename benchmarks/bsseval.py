@@ -22,7 +22,7 @@ from rich.table import Table
 
 from timbresep import audio
 from timbresep.bundled import ROOT
-from timbresep.evaluation import Plan, evaluate_folder
+from timbresep.evaluation import Plan, Tracks, evaluate_folder
 from timbresep.registry.registry import Registry
 from timbresep.separation.load import open_separator
 
@@ -55,11 +55,11 @@ def largest_difference(root: Path, out: Path, registry: Registry) -> float:
     import musdb
     import museval
 
-    separator, names = open_separator(registry.separator_path(), registry, WANTED)
+    separator = open_separator(WANTED, registry=registry)
     worst = 0.0
     for track in musdb.DB(root=str(root), is_wav=True):
         mixture, rate = audio.read(Path(track.path))
-        stems = separator.separate(mixture, rate, names)
+        stems = separator.separate(mixture, rate)
         stems["other"] = mixture - np.sum([stems[name] for name in WANTED], axis=0)
         theirs = museval.eval_mus_track(track, {name: wave.T for name, wave in stems.items()})
         ours = json.loads((out / f"museval/separator/test/{track.name}.json").read_text())
@@ -95,7 +95,7 @@ def main() -> None:
             began = time.perf_counter()
             evaluate_folder(
                 Plan(path, WANTED, bsseval=extent),
-                root,
+                Tracks(root),
                 registry.instruments(),
                 out=Path(folder) / name,
                 workers=workers,

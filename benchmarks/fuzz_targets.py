@@ -159,7 +159,7 @@ def _checkpoint(scratch: Path, registry: Registry, backbone: str) -> Target:
         asked = [loaded.addressed(loaded.conditions[name], name) for name in loaded.conditions]
         with torch.no_grad():
             loaded.model(torch.zeros(1, 2, 1000), torch.from_numpy(np.stack(asked))[None])
-        loaded.rivals()
+        loaded.jointly_masked()
 
     return _file(path, seeds, mutations.tensors, read)
 

@@ -37,13 +37,11 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     registry = Registry.load()
-    separator, known = open_separator(
-        registry.separator_path(), registry, ["all"], competing=True, tuned=True
-    )
+    separator = open_separator(registry=registry)
     cases = [f"{gain:g} dB" for gain in given.gains] + ["second half", "second half, 24 dB down"]
     scores: dict[str, list[tuple[float, float]]] = {case: [] for case in cases}
     for track in tracks_in(given.tracks, registry.instruments())[: given.limit]:
-        names = [name for name in track.stems if name in known]
+        names = [name for name in track.stems if name in separator.asked]
         mixture, stems = StemStream(track, names).load()
         half = mixture.shape[1] // 2
 

@@ -4,7 +4,7 @@
 
 TRACKS is what `evaluate` reads; the tracks with a stem of NAME count. Each is separated by NAME
 alone, as `separate -i NAME` does it, and, at once, by the names of everything that plays
-(`--consistent`). Prints means over tracks: SDR, SI-SDR improvement, and the level beside
+(`--mixture-consistency`). Prints means over tracks: SDR, SI-SDR improvement, and the level beside
 the true one's, in dB.
 """
 
@@ -22,6 +22,8 @@ from timbresep.metrics import sdr, si_sdr
 from timbresep.registry.registry import Registry
 from timbresep.separation.load import open_separator
 
+ALL = "with mixture consistency"
+
 
 def main() -> None:
     """Measure and print."""
@@ -33,21 +35,20 @@ def main() -> None:
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     registry = Registry.load([given.plugins_dir])
-    separator, known = open_separator(
-        *(registry.separator_path(), registry, ["all", given.name]), competing=True, tuned=True
-    )
+    separator = open_separator(["all", given.name], registry=registry)
+    consistent = separator.with_options(mixture_consistency=True)
     tracks = tracks_in(given.tracks, registry.instruments())
     tracks = [track for track in tracks if given.name in track.stems][: given.limit]
-    scores: dict[str, list[tuple[float, float, float]]] = {"by its name": [], "at once": []}
+    scores: dict[str, list[tuple[float, float, float]]] = {"by its name": [], ALL: []}
     for track in tracks:
         mixture, (true, *_) = StemStream(track, [given.name]).load()
         before = si_sdr(true, mixture)
-        cast = [name for name in track.stems if name in known]
-        for case, names in (("by its name", [given.name]), ("at once", cast)):
-            at_once = len(names) == len(track.stems) > 1
-            if case == "at once" and not at_once:
+        cast = [name for name in track.stems if name in separator.asked]
+        for case, names in (("by its name", [given.name]), (ALL, cast)):
+            if case == ALL and not len(names) == len(track.stems) > 1:
                 continue  # something plays that nobody can name
-            stem = separator.separate(mixture, track.rate, names, at_once)[given.name]
+            way = consistent if case == ALL else separator
+            stem = way.separate(mixture, track.rate, names)[given.name]
             level = 10 * np.log10(np.square(stem).sum() / np.square(true).sum())
             row = sdr(true, stem), si_sdr(true, stem) - before, float(level)
             scores[case].append(row)

@@ -1,12 +1,12 @@
 """What several instruments cost together: one, two, … all of a separator, side by side in one run.
 
     python benchmarks/separation_speed.py [--checkpoint FILE] [--seconds 60] [--rounds 5]
-        [--competing] [--json F]
+        [--independent] [--json F]
 
 Each round separates the same stereo audio with 1, 2, 3, … instruments in turn; the table gives the
 median of the rounds, the cost relative to one instrument (round by round, so that a machine whose
-speed drifts does not matter) and how many times faster than real time all of it is. `--competing`
-lets all instruments that the separator knows compete, as `separate` does unless told `--alone`.
+speed drifts does not matter) and how many times faster than real time all of it is. Joint
+masking is on, as in `separate`, unless told `--independent`.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from timbresep import audio
 from timbresep.bundled import ROOT
 from timbresep.registry.registry import Registry
 from timbresep.separation.load import open_separator
+from timbresep.separation.options import SeparationOptions
 
 MIXTURE = ROOT / "data/starter/demo/mixture.flac"
 
@@ -36,13 +37,15 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=60.0)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--competing", action="store_true")
+    parser.add_argument("--independent", action="store_true")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     registry = Registry.load()
     path = arguments.checkpoint or registry.separator_path()
-    separator, names = open_separator(path, registry, ["all"], competing=arguments.competing)
+    options = SeparationOptions(device="cpu", joint=not arguments.independent)
+    separator = open_separator(checkpoint=path, registry=registry, options=options)
+    names = list(separator.asked)
     wave, rate = audio.read(MIXTURE)
     repeats = int(np.ceil(arguments.seconds * rate / wave.shape[1]))
     wave = np.tile(wave, repeats)[:, : int(arguments.seconds * rate)]

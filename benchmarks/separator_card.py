@@ -29,7 +29,7 @@ from timbresep.registry.registry import Registry
 from timbresep.separation.load import open_separator
 
 COLUMNS = (
-    *("", "tracks", "SDR", "SDRi", "SI-SDR", "SI-SDRi", "at once SI-SDRi"),
+    *("", "tracks", "SDR", "SDRi", "SI-SDR", "SI-SDRi", "consistent SI-SDRi"),
     *("oracle SI-SDRi", "swap loss", "nearest swap", "absent"),
 )
 HEAD = f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}"
@@ -37,16 +37,16 @@ NOTES = "## Notes"  # from here on, a card is written by hand and kept
 
 LEGEND = """\
 dB, means over tracks, of stems as `separate` gives them. SDRi and SI-SDRi: improvement over the
-mixture. Oracle: ratio mask made from the true stems. At once: all stems of a track asked for
-together, sharing the mixture (`separate --consistent`). Swap loss: SI-SDR lost when another
-instrument's condition is given (mean over the others); nearest swap: the smallest such loss.
-Absent: level of the stem, relative to the mixture, in tracks without the instrument."""
+mixture. Oracle: ratio mask made from the true stems. Consistent: all stems of a track, with
+`separate --mixture-consistency`. Swap loss: SI-SDR lost when another instrument's condition is
+given (mean over the others); nearest swap: the smallest such loss. Absent: level of the stem,
+relative to the mixture, in tracks without the instrument."""
 
 
 def section(title: str, result: Evaluation) -> str:
     """One evaluation as Markdown."""
     own, oracle = by_instrument(result, "separator"), by_instrument(result, "oracle")
-    together = by_instrument(result, "together")
+    together = by_instrument(result, "consistent")
     losses = swap_losses(result)
     lines = [f"### {title}", "", HEAD]
     for name, scores in own.items():
@@ -127,7 +127,7 @@ def main() -> None:
     arguments = parser.parse_args()
     registry = Registry.load()
     path = registry.separator_path(arguments.name)
-    separator, names = open_separator(path, registry, ["all"], competing=True, tuned=True)
+    separator = open_separator(checkpoint=path, registry=registry)
     key = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
     key += f"-{arguments.limit}" if arguments.limit else ""
     parts = []
@@ -139,8 +139,8 @@ def main() -> None:
             continue
         source, folder = named_folder(place)
         tracks = tracks_in(folder, registry.instruments(), source=source)[: arguments.limit]
-        asked = [name for name in names if any(name in track.stems for track in tracks)]
-        result = evaluate(separator, tracks, asked or names)
+        asked = [name for name in separator.asked if any(name in track.stems for track in tracks)]
+        result = evaluate(separator, tracks, asked or separator.asked)
         parts.append(section(title, result))
         print(f"{parts[-1]}\n", flush=True)
         if kept:
@@ -151,7 +151,7 @@ def main() -> None:
     if arguments.print:
         return
     card = path.with_suffix(".md")
-    parameters = sum(value.numel() for value in separator.model.parameters())
+    parameters = sum(value.numel() for value in separator.checkpoint.model.parameters())
     about = record(read_metadata(path), parameters, path.stat().st_size / 1e6)
     before = card.read_text(encoding="utf-8") if card.exists() else ""
     notes = before[before.index(NOTES) :] if NOTES in before else f"{NOTES}\n"

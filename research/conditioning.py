@@ -30,6 +30,7 @@ from __future__ import annotations
 import argparse
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -37,7 +38,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from study import recorded, roots_of, write_table
+from study import NETWORK, recorded, roots_of, write_table
 from timbresep import checkpoint
 from timbresep.checkpoint import Conditioning
 from timbresep.evaluation import Evaluation, evaluate, tracks_in
@@ -149,7 +150,7 @@ def _train_and_score(name: str, label: str, seed: int, arguments: argparse.Names
     )
     result = fit(registry, request, lambda share, text: print(f"{name}: {share:4.0%} {text}"))
     loaded = checkpoint.load(result.last, registry.backbone)
-    separator = Separator(loaded, device=arguments.device)
+    separator = Separator(loaded, options=replace(NETWORK, device=arguments.device))
     found = evaluate(separator, tracks)
     scores = {
         "in domain": _gains(found),

@@ -34,7 +34,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from study import recorded, roots_of, write_table
+from study import NETWORK, recorded, roots_of, write_table
 from timbresep import checkpoint
 from timbresep.bundled import ROOT
 from timbresep.condition import vector as conditioner
@@ -150,11 +150,11 @@ def _train_and_score(name: str, seed: int, arguments: argparse.Namespace) -> dic
     loaded = checkpoint.load(result.last, registry.backbone)
     extra = {name: vector for item in instruments for name, vector in _elsewhere(item).items()}
     held_out = {item.name: item.condition() for item in instruments if item.name not in trained}
-    separator = Separator(loaded, {**held_out, **extra})
+    separator = Separator(loaded, {**held_out, **extra}, NETWORK)
     scores = _scores(evaluate(separator, tracks, separator.instruments), trained)
     if arguments.other:
         others = tracks_in(arguments.other, instruments)[: arguments.tracks]
-        found = _scores(evaluate(Separator(loaded), others, trained), trained)
+        found = _scores(evaluate(Separator(loaded, options=NETWORK), others, trained), trained)
         scores["other source"] = found["in domain"]
     return {
         "values": len(next(iter(loaded.conditions.values()))),

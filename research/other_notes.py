@@ -15,6 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
+from study import NETWORK
 from timbresep import checkpoint
 from timbresep.condition import vector as conditioner
 from timbresep.evaluation import evaluate, tracks_in
@@ -47,7 +48,7 @@ def main() -> None:
     pitched = [i for i in registry.instruments(list(loaded.conditions)) if i.f0_range]
     version = loaded.metadata.condition_version
     extra = {name: v for item in pitched for name, v in elsewhere(item, version).items()}
-    separator = Separator(loaded, extra)
+    separator = Separator(loaded, extra, NETWORK)
     result = evaluate(
         separator, tracks_in(arguments.tracks, registry.instruments()), separator.instruments
     )

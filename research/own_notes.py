@@ -4,13 +4,13 @@
         [--checkpoint FILE]
 
 TRACKS holds folders of stems named by instrument. Of each instrument, some notes are heard
-(`separate --notes`): with --soundfont, single notes played with the program that its `track.yaml`
-names for the stem; with --samples, recordings out of FOLDER/<instrument>. They lie evenly over its
-range, and no piece is made of them. What cannot be heard, such as drums, is asked for by its
+(`separate --reference`): with --soundfont, single notes played with the program that its
+`track.yaml` names for the stem; with --samples, recordings out of FOLDER/<instrument>. They lie
+evenly over its range, and no piece is made of them. What cannot be heard, such as drums, is asked for by its
 plugin.
 
-Prints SI-SDR improvement in dB by instrument, of stems as `separate` gives them, as `--alone`, and
-as `--consistent`, with the plugins' conditions and with those of the notes.
+Prints SI-SDR improvement in dB by instrument, of stems as `separate` gives them, as
+`--independent`, and as `--mixture-consistency`, with the plugins' conditions and with those of the notes.
 """
 
 from __future__ import annotations
@@ -41,7 +41,11 @@ from timbresep.instrument import Instrument
 from timbresep.registry.registry import Registry
 from timbresep.separation.load import open_separator
 
-WAYS: dict[str, Method] = {"separate": "separator", "alone": "alone", "at once": "together"}
+WAYS: dict[str, Method] = {
+    "separate": "separator",
+    "independent": "independent",
+    "with mixture consistency": "consistent",
+}
 VELOCITIES = (60, 85, 110)
 
 Hear = Callable[[Track, Instrument], np.ndarray | None]
@@ -60,10 +64,10 @@ def main() -> None:
         heard = {name: hear(track, by_name[name]) for name in track.stems if name in by_name}
         told = {name: vector for name, vector in heard.items() if vector is not None}
         for label, conditions in (("plugin", {}), ("notes", told)):
-            separator, names = open_separator(
-                path, registry, list(heard), "cpu", True, 1, True, conditions
+            separator = open_separator(
+                list(heard), checkpoint=path, registry=registry, reference=conditions
             )
-            rows[label] += evaluate(separator, [track], names).rows
+            rows[label] += evaluate(separator, [track]).rows
         print(f"{track.name}: {', '.join(told)}", flush=True)
     _print(rows)
 

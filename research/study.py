@@ -11,6 +11,10 @@ from pathlib import Path
 
 from timbresep.config import atomic_write
 from timbresep.errors import ConfigError
+from timbresep.separation.options import SeparationOptions
+
+NETWORK = SeparationOptions(device="cpu", joint=False, retune=False)
+"""What the network itself makes of a mixture: no stem looks at another."""
 
 BEGIN, END = "<!-- study: begin -->", "<!-- study: end -->"
 

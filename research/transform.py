@@ -20,9 +20,9 @@ from rich.console import Console
 from rich.table import Table
 
 from timbresep.data.sources.stems import StemsSource
+from timbresep.joint_mask import ratio_masks
 from timbresep.metrics import si_sdr
 from timbresep.registry.registry import Registry
-from timbresep.stft import ratio_masks
 
 LAYOUTS = [  # n_fft, hop, bands
     (2048, 512, 10_000),

@@ -18,6 +18,7 @@ from timbresep import audio
 from timbresep.metrics import si_sdr
 from timbresep.registry.registry import Registry
 from timbresep.separation.load import open_separator
+from timbresep.separation.options import SeparationOptions
 from timbresep.separation.separator import Separator
 
 SILENT = 1e-7  # mean square
@@ -30,7 +31,7 @@ def main() -> None:
     parser.add_argument("--checkpoint", type=Path, nargs="+", help="the default if not given")
     parser.add_argument("--cents", type=int, nargs="+", default=[0, 5, 10, 20, 30, 50])
     parser.add_argument("--limit", type=int, help="only the first tracks")
-    parser.add_argument("--passes", type=int, default=1)
+    parser.add_argument("--tta", type=int, default=1)
     parser.add_argument("--keep-tuning", action="store_true", help="as `separate --keep-tuning`")
     given = parser.parse_args()
     registry = Registry.load()
@@ -38,12 +39,8 @@ def main() -> None:
     print("| cents | " + " | ".join(str(cents) for cents in given.cents) + " |")
     print("|---" * (len(given.cents) + 1) + "|")
     for path in given.checkpoint or [registry.separator_path()]:
-        separator, _ = open_separator(
-            *(path, registry, ["all"]),
-            competing=True,
-            passes=given.passes,
-            tuned=not given.keep_tuning,
-        )
+        options = SeparationOptions(tta=given.tta, retune=not given.keep_tuning)
+        separator = open_separator(checkpoint=path, registry=registry, options=options)
         scores = [
             np.mean([x for folder in folders for x in improvements(separator, folder, cents)])
             for cents in given.cents

@@ -16,7 +16,7 @@ steps:
 and scored on TEST in dB of SI-SDR improvement: on the instruments held out, by their plugins'
 conditions alone, and on the others. *share* is what is left of the improvement of the network
 trained on them, with the same strangers if that one is there; *at once* is the score where all
-stems of a track are asked for together and share the mixture (`separate --consistent`), each stem
+stems of a track are asked for with `separate --mixture-consistency`, each stem
 being estimated by itself otherwise; *swapped* is the score with the conditions of the other
 instruments.
 
@@ -37,7 +37,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from study import recorded, roots_of, write_table
+from study import NETWORK, recorded, roots_of, write_table
 from timbresep import checkpoint
 from timbresep.evaluation import Evaluation, evaluate, tracks_in
 from timbresep.evaluation.result import Method
@@ -161,7 +161,7 @@ def _train_and_score(
     result = fit(registry, request, lambda done, text: print(f"{name}: {done:4.0%} {text}"))
     loaded = checkpoint.load(result.last, registry.backbone)
     plugins = {item.name: item.condition() for item in registry.instruments(given.hold_out)}
-    separator = Separator(loaded, plugins)
+    separator = Separator(loaded, plugins, NETWORK)
     found = evaluate(separator, tracks)
     gains = _gains(found, "separator")
     swapped = [value for (asked, _), value in swap_means(found).items() if asked in plugins]
@@ -169,10 +169,10 @@ def _train_and_score(
         "minutes": loaded.metadata.training["minutes"],
         "parameters": sum(parameter.numel() for parameter in loaded.model.parameters()),
         "instruments": gains,
-        "instruments at once": _gains(found, "together"),
+        "instruments at once": _gains(found, "consistent"),
         "scores": {
             "held out": _mean(gains, plugins),
-            "at once": _mean(_gains(found, "together"), plugins),
+            "at once": _mean(_gains(found, "consistent"), plugins),
             "swapped": float(np.mean(swapped)),
             "the others": _mean(gains, set(gains) - set(plugins)),
             "oracle": _mean(_gains(found, "oracle"), plugins),

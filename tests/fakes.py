@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from timbresep.backbone import Backbone
 from timbresep.checkpoint import Checkpoint, Metadata
 from timbresep.data.rendering.scores import Note, Score, family_of
 from timbresep.hookspecs import BackboneSpec
+from timbresep.separation.options import SeparationOptions
 
 RATE = 8000
 
@@ -103,3 +105,9 @@ def library() -> list[Score]:
         lines = [tuple(Note(float(b), 1.0, p - 7 * j) for b, p in enumerate(tops)) for j in (0, 1)]
         found.append(Score(f"piece {k}", family_of(lines[0]), tuple(lines)))
     return found
+
+
+PLAIN = SeparationOptions(device="cpu", joint=False, retune=False)
+"""The network's estimates as they are."""
+
+JOINT = replace(PLAIN, joint=True)

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import cli
+from fakes import JOINT, PLAIN
 from timbresep import checkpoint
 from timbresep.adaptation import addressed
 from timbresep.errors import CheckpointError, ConfigError, TrainingError
@@ -69,24 +70,25 @@ def stems(
     path: Path,
     names: list[str],
     channels: int = 2,
-    competing: bool = False,
+    joint: bool = False,
 ) -> dict[str, bytes]:
     """What a checkpoint makes of three seconds of noise and tones, bit for bit."""
     rng = np.random.default_rng(0)
     time = np.arange(3 * RATE) / RATE
     tones = sum(np.sin(2 * np.pi * hz * time) for hz in (100, 600, 2500))
     wave = (0.1 * tones + 0.02 * rng.standard_normal((channels, len(time)))).astype(np.float32)
-    separator, found = open_separator(path, registry, names, competing=competing)
-    return {name: x.tobytes() for name, x in separator.separate(wave, RATE, found).items()}
+    options = JOINT if joint else PLAIN
+    separator = open_separator(names, checkpoint=path, registry=registry, options=options)
+    return {name: x.tobytes() for name, x in separator.separate(wave, RATE).items()}
 
 
 @pytest.mark.parametrize("channels", [1, 2])
-@pytest.mark.parametrize("competing", [False, True])
+@pytest.mark.parametrize("joint", [False, True])
 def test_the_others_stay_bit_identical(
-    registry: Registry, parent: Path, adapted: Path, channels: int, competing: bool
+    registry: Registry, parent: Path, adapted: Path, channels: int, joint: bool
 ) -> None:
     def made(path: Path, names: list[str]) -> dict[str, bytes]:
-        return stems(registry, path, names, channels, competing)
+        return stems(registry, path, names, channels, joint)
 
     assert made(parent, KNOWN) == made(adapted, KNOWN)
     everyone = [*KNOWN, "violin"]
@@ -130,8 +132,8 @@ def test_a_second_adaptation_leaves_the_first(
     metadata = checkpoint.read_metadata(second)
     assert (metadata.instruments, metadata.adapted) == ([*KNOWN, "violin"], ["violin", "bass"])
     names = [*KNOWN, "violin"]
-    for competing in (True, False):
-        before, after = (stems(registry, x, names, 2, competing) for x in (adapted, second))
+    for joint in (True, False):
+        before, after = (stems(registry, x, names, 2, joint) for x in (adapted, second))
         assert before["bass"] != after["bass"]
         assert (before["flute"], before["violin"]) == (after["flute"], after["violin"])
     again = adapt(registry, tones, tmp_path / "violin", second, "violin", max_steps=2)

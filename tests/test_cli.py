@@ -67,7 +67,7 @@ def test_list_shows_foreign_text_escaped(
 
 
 def test_separate_writes_stems(given: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert separate("song.wav", "-i", "fiddle, flute", "--alone") == 0
+    assert separate("song.wav", "-i", "fiddle, flute", "--independent") == 0
     wave, _ = audio.read("song.wav")
     for name, gain in (("violin", 0.5), ("flute", 0.25)):
         stem, rate = audio.read(given / "out" / "song" / f"{name}.wav")
@@ -85,16 +85,16 @@ def test_all_is_every_instrument_of_the_checkpoint(given: Path) -> None:
     ]
 
 
-def test_instruments_compete_unless_they_are_alone(given: Path) -> None:
+def test_instruments_are_masked_jointly_unless_independent(given: Path) -> None:
     def levels(*options: str) -> list[float]:
         assert separate("song.wav", *options) == 0
         paths = [given / "out" / "song" / f"{name}.wav" for name in ("violin", "flute")]
         return [float(np.linalg.norm(audio.read(path)[0])) for path in paths]
 
-    alone, among_rivals = levels("--alone"), levels("--overwrite")
+    by_itself, jointly = levels("--independent"), levels("--overwrite")
     # 0.5 and 0.25 of the sound; with 0.1 for nobody that makes 0.85
-    assert among_rivals[0] / alone[0] == pytest.approx(1 / 0.85, rel=0.1)
-    assert among_rivals[0] / among_rivals[1] == pytest.approx(2, rel=0.1)
+    assert jointly[0] / by_itself[0] == pytest.approx(1 / 0.85, rel=0.1)
+    assert jointly[0] / jointly[1] == pytest.approx(2, rel=0.1)
 
 
 @pytest.mark.parametrize(
@@ -122,11 +122,11 @@ def test_residual_and_consistent() -> None:
     parts = [audio.read(path)[0] for path in Path("a/song").iterdir()]
     assert len(parts) == 3
     assert np.abs(sum(parts) - wave).max() < 1e-6
-    assert separate("song.wav", "-o", "b", "--consistent") == 0
+    assert separate("song.wav", "-o", "b", "--mixture-consistency") == 0
     parts = [audio.read(path)[0] for path in Path("b/song").iterdir()]
     assert len(parts) == 2
     assert np.abs(sum(parts) - wave).max() < 1e-6
-    assert separate("song.wav", "-o", "c", "--consistent", "--residual") == 1
+    assert separate("song.wav", "-o", "c", "--mixture-consistency", "--residual") == 1
     assert not Path("c").exists()
 
 
@@ -209,7 +209,7 @@ def test_an_interrupt_is_told_and_leaves_nothing(
     def stop(*_: object) -> None:
         signal.raise_signal(number)  # to this very thread: others must not take it first
 
-    monkeypatch.setattr(Separator, "_process", stop)
+    monkeypatch.setattr(Separator, "_window", stop)
     before = signal.signal(number, signal.default_int_handler)  # a shell's & has it ignored
     try:
         assert separate("song.wav") == 130
@@ -228,7 +228,7 @@ def test_a_bug_is_one_line_and_whole_with_debug(
     def fail(*_: object) -> None:
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr(Separator, "_process", fail)
+    monkeypatch.setattr(Separator, "_window", fail)
     assert separate("song.wav") == 70
     said = capsys.readouterr().err
     assert said.count("\n") == 1

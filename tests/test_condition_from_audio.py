@@ -190,17 +190,17 @@ def test_it_separates_at_once_also_with_a_later_condition(
     registry = Registry.load([plugins])
     [reed] = registry.instruments(["reed"])
     build_condition(reed.folder, NOTES)  # of its voice, as the later one will be
-    separator, names = open_separator(registry.separator_path(), registry, ["reed"])
+    separator = open_separator(["reed"], registry=registry)
     wave = np.random.default_rng(0).standard_normal((1, 8000)).astype(np.float32) / 20
-    stem = separator.separate(wave, 44_100, names)["reed"]
+    stem = separator.separate(wave, 44_100)["reed"]
     monkeypatch.setitem(LAYOUTS, 99, (*LAYOUTS[conditioner.CONDITION_VERSION], "spread"))
     build_condition(reed.folder, NOTES, version=99)
     registry = Registry.load([plugins])
     [reed] = registry.instruments(["reed"])
     assert reed.config.condition.version == 99
     assert reed.condition().shape == (conditioner.length(99),)
-    later, names = open_separator(registry.separator_path(), registry, ["reed"])
-    np.testing.assert_array_equal(later.separate(wave, 44_100, names)["reed"], stem)
+    later = open_separator(["reed"], registry=registry)
+    np.testing.assert_array_equal(later.separate(wave, 44_100)["reed"], stem)
     build_condition(reed.folder, NOTES)
 
 
@@ -262,33 +262,30 @@ def test_notes_alone_give_the_condition_of_what_they_are(reed: Path) -> None:
 
 
 def test_notes_need_no_plugin(reed: Path, registry: Registry) -> None:
-    heard = {"reed": from_files(sorted(reed.glob("*.wav")))}
-    path = registry.separator_path()
-    separator, names = open_separator(path, registry, ["reed"], heard=heard)
-    assert names == ["reed"]
+    reference = {"reed": from_files(sorted(reed.glob("*.wav")))}
+    separator = open_separator(["reed"], registry=registry, reference=reference)
+    assert separator.asked == ("reed",)
     assert "reed" not in separator.trained
-    assert open_separator(path, registry, ["all"], heard=heard)[1][-1] == "reed"
+    assert open_separator(registry=registry, reference=reference).asked[-1] == "reed"
     with pytest.raises(UnknownNameError, match="reed"):
-        open_separator(path, registry, ["reed"])
+        open_separator(["reed"], registry=registry)
 
 
 def test_notes_of_an_instrument_it_knows_meet_its_own_condition_halfway(
     reed: Path, registry: Registry
 ) -> None:
     vector = from_files(sorted(reed.glob("*.wav")))
-    path, alias = registry.separator_path(), registry.instruments(["violin"])[0].aliases[0]
-    usual, _ = open_separator(path, registry, ["violin"], competing=True)
-    told, names = open_separator(
-        path, registry, ["violin", "flute"], competing=True, heard={alias: vector}
-    )
-    assert names == ["violin", "flute"]
+    alias = registry.instruments(["violin"])[0].aliases[0]
+    usual = open_separator(["violin"], registry=registry)
+    told = open_separator(["violin", "flute"], registry=registry, reference={alias: vector})
+    assert told.asked == ("violin", "flute")
     halfway = (usual.condition("violin") + vector) / 2
     np.testing.assert_allclose(told.condition("violin"), halfway, atol=1e-6)
     np.testing.assert_array_equal(told.condition("flute"), usual.condition("flute"))
     wave = np.random.default_rng(0).standard_normal((1, 8000)).astype(np.float32) / 20
     one, other = (s.separate(wave, 44_100, ["violin"])["violin"] for s in (usual, told))
     assert np.abs(one - other).max() > 1e-4
-    # As a rival, too, it is what its notes say: that moves what is left to the others.
+    # In joint masking, too, it is what its notes say: that moves what is left to the others.
     one, other = (s.separate(wave, 44_100, ["flute"])["flute"] for s in (usual, told))
     assert np.abs(one - other).max() > 0
 
@@ -300,13 +297,13 @@ def test_notes_too_short_to_measure_are_told(tmp_path: Path) -> None:
 
 
 def test_an_evaluation_knows_its_notes(reed: Path, registry: Registry) -> None:
-    heard = {"reed": from_files(sorted(reed.glob("*.wav")))}
-    plan = evaluation.Plan(registry.separator_path(), ("reed", "violin"), heard=heard)
+    reference = {"reed": from_files(sorted(reed.glob("*.wav")))}
+    plan = evaluation.Plan(registry.separator_path(), ("reed", "violin"), reference=reference)
     assert plan.open().names == ("reed", "violin")
     other = {"reed": from_files(sorted(reed.glob("*.wav"))[:4])}
     digests = [
         one.settings(one.open())["conditions"]
-        for one in (plan, replace(plan), replace(plan, heard=other))
+        for one in (plan, replace(plan), replace(plan, reference=other))
     ]
     assert digests[0] == digests[1] != digests[2], "a rerun does not go on with other notes"
 
@@ -314,7 +311,7 @@ def test_an_evaluation_knows_its_notes(reed: Path, registry: Registry) -> None:
 @pytest.mark.parametrize(
     ("option", "says"),
     [
-        ("violin", "no NAME=PATH"),
+        ("violin", "no NAME=FILE"),
         ("violin=nowhere", "no such folder"),
         ("../up=NOTES", "is no name of an instrument"),
         ("all=NOTES", "is no name of an instrument"),
@@ -328,7 +325,7 @@ def test_notes_that_cannot_serve_are_told_in_a_line(
     song = tmp_path / "song.wav"
     soundfile.write(song, tone(60), RATE)
     option = option.replace("NOTES", str(reed)).replace("HITS", str(hit))
-    arguments = ["separate", str(song), "-i", "violin", "--notes", option]
+    arguments = ["separate", str(song), "-i", "violin", "--reference", option]
     assert cli.main([*arguments, "-o", str(tmp_path / "out")]) == 1
     said = capsys.readouterr().err
     assert says in " ".join(said.split())
@@ -339,7 +336,7 @@ def test_notes_that_cannot_serve_are_told_in_a_line(
 def test_separate_by_notes_alone(reed: Path, tmp_path: Path) -> None:
     song = tmp_path / "song.wav"
     soundfile.write(song, tone(60) + tone(64.0), RATE)
-    arguments = ["separate", str(song), "-i", "reed", "--notes", f"reed={reed}"]
+    arguments = ["separate", str(song), "-i", "reed", "--reference", f"reed={reed}"]
     assert cli.main([*arguments, "-o", str(tmp_path / "out")]) == 0
     wave, rate = soundfile.read(tmp_path / "out" / "song" / "reed.wav")
     assert rate == RATE

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import cli
+from fakes import PLAIN
 from timbresep import checkpoint
 from timbresep.data.mixing.mixer import MixtureDataset
 from timbresep.errors import CheckpointError, TimbresepError, TrainingError
@@ -72,9 +73,9 @@ def test_labels_tell_known_instruments_apart(runs: dict[str, TrainResult], mode:
 def test_without_information_there_is_one_output_for_all(
     registry: Registry, runs: dict[str, TrainResult]
 ) -> None:
-    separator, names = open_separator(runs["none"].last, registry, ["all"])
+    separator = open_separator(checkpoint=runs["none"].last, registry=registry, options=PLAIN)
     noise = 0.1 * np.random.default_rng(0).standard_normal((1, RATE)).astype(np.float32)
-    stems = separator.separate(noise, RATE, names)
+    stems = separator.separate(noise, RATE)
     assert np.array_equal(stems["bass"], stems["flute"])
     assert stems["bass"].any()
 
@@ -118,8 +119,10 @@ def test_labels_say_nothing_about_a_new_instrument(
     with pytest.raises(
         CheckpointError, match=f"'{mode}'.*nothing about 'violin'.*it knows bass, fl"
     ):
-        open_separator(runs[mode].last, registry, ["bass", "violin"])
-    assert open_separator(runs[mode].last, registry, ["flute"])[1] == ["flute"]
+        open_separator(["bass", "violin"], checkpoint=runs[mode].last, registry=registry)
+    assert open_separator(["flute"], checkpoint=runs[mode].last, registry=registry).asked == (
+        "flute",
+    )
 
 
 def test_a_resumed_run_of_learned_conditions_is_the_uninterrupted_one(
@@ -170,9 +173,9 @@ def test_an_instrument_held_out_accompanies_and_can_be_asked_for(
     result = fit(registry, asked, silent)
     metadata = checkpoint.read_metadata(result.last)
     assert (metadata.instruments, metadata.hold_out) == (["bass", "flute"], ["violin"])
-    separator, names = open_separator(result.last, registry, ["bass", "fiddle"])
+    separator = open_separator(["bass", "fiddle"], checkpoint=result.last, registry=registry)
     tracks = tracks_in(tones, registry.instruments())
-    rows = evaluate(separator, tracks, names).rows
+    rows = evaluate(separator, tracks).rows
     assert sum((row.instrument, row.method) == ("violin", "separator") for row in rows) == 3
 
 

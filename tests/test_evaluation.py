@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fakes import RATE, GainBackbone, loaded
+from fakes import PLAIN, RATE, GainBackbone, loaded
 from tests import dataset_trees as trees
 from timbresep import audio
 from timbresep.data.sources.stems import StemsSource
@@ -80,7 +80,7 @@ def root(tmp_path: Path) -> Path:
 @pytest.fixture
 def result(root: Path) -> Evaluation:
     """A separator that gives half of the mixture for the oboe and nothing for the harp."""
-    separator = Separator(loaded(GainBackbone(3), oboe=0.5, harp=0.0))
+    separator = Separator(loaded(GainBackbone(3), oboe=0.5, harp=0.0), options=PLAIN)
     return evaluate(separator, StemsSource(root).tracks())
 
 
@@ -93,7 +93,7 @@ def test_every_score_has_its_baselines(result: Evaluation) -> None:
 
 
 def test_stems_share_the_mixture_only_where_all_are_asked_for(result: Evaluation) -> None:
-    assert "together" not in {row.method for row in result.rows}, "nobody asks for the hiss"
+    assert "consistent" not in {row.method for row in result.rows}, "nobody asks for the hiss"
 
 
 def test_all_stems_at_once_gain_from_one_another(tmp_path: Path) -> None:
@@ -101,14 +101,16 @@ def test_all_stems_at_once_gain_from_one_another(tmp_path: Path) -> None:
     folder.mkdir(parents=True)
     audio.write(folder / "oboe.wav", tone(440), RATE)
     audio.write(folder / "harp.wav", tone(1500), RATE)
-    separator = Separator(loaded(GainBackbone(3), oboe=0.2, harp=0.8))
+    separator = Separator(loaded(GainBackbone(3), oboe=0.2, harp=0.8), options=PLAIN)
     found = evaluate(separator, StemsSource(tmp_path / "tracks").tracks())
     mixture = tone(440) + tone(1500)
-    shared = separator.separate(mixture, RATE, ["oboe", "harp"], consistent=True)
+    shared = separator.with_options(mixture_consistency=True).separate(
+        mixture, RATE, ["oboe", "harp"]
+    )
     by = {(row.instrument, row.method): row.sdr for row in found.rows}
     for name, hz in (("oboe", 440), ("harp", 1500)):
-        assert by[name, "together"] == pytest.approx(sdr(tone(hz), shared[name]), abs=0.05)
-        assert by[name, "together"] != by[name, "separator"]
+        assert by[name, "consistent"] == pytest.approx(sdr(tone(hz), shared[name]), abs=0.05)
+        assert by[name, "consistent"] != by[name, "separator"]
 
 
 def test_scores_are_those_of_the_stems(result: Evaluation, root: Path) -> None:
@@ -166,14 +168,14 @@ def test_each_instrument_counts_once_in_the_mean(result: Evaluation) -> None:
 
 
 def test_a_single_instrument_has_no_swaps(root: Path) -> None:
-    separator = Separator(loaded(GainBackbone(3), oboe=0.5, harp=0.0))
+    separator = Separator(loaded(GainBackbone(3), oboe=0.5, harp=0.0), options=PLAIN)
     result = evaluate(separator, StemsSource(root).tracks()[:1], ["oboe"])
     assert result.swaps == []
     assert table(result).row_count == 1 + 4
 
 
 def test_tracks_without_the_instruments_are_refused(root: Path) -> None:
-    separator = Separator(loaded(GainBackbone(3), tuba=0.5))
+    separator = Separator(loaded(GainBackbone(3), tuba=0.5), options=PLAIN)
     with pytest.raises(DataError, match="tuba"):
         evaluate(separator, StemsSource(root).tracks())
 
@@ -188,7 +190,7 @@ def test_a_mixture_above_full_scale_is_not_clipped(tmp_path: Path) -> None:
     for name, hz in (("oboe", 440.0), ("harp", 660.0)):
         (tmp_path / "loud").mkdir(exist_ok=True)
         audio.write(tmp_path / "loud" / f"{name}.wav", 4.5 * tone(hz), RATE, "PCM_16")
-    separator = Separator(loaded(GainBackbone(3), oboe=0.5, harp=0.5))
+    separator = Separator(loaded(GainBackbone(3), oboe=0.5, harp=0.5), options=PLAIN)
     result = evaluate(separator, tracks_in(tmp_path, []))
     for row in result.rows:
         if row.method == "mixture":

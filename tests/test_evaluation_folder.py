@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 import cli
-from fakes import RATE, plugin, saved
+from fakes import PLAIN, RATE, plugin, saved
 from timbresep import audio
-from timbresep.evaluation import Evaluation, Plan, evaluate_folder
+from timbresep.evaluation import Evaluation, Plan, Tracks, evaluate_folder
 from timbresep.registry.registry import Registry
 
 DIM = 164  # length of the bundled instruments' conditions
@@ -46,11 +46,13 @@ def given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def run(out: str | None = "out", **options: object) -> Evaluation:
     checkpoint, earlier = Path("model.safetensors"), options.pop("earlier", None)
-    plan = Plan(checkpoint, earlier=earlier, bsseval=options.pop("bsseval", None), trust=True)
+    bsseval = options.pop("bsseval", None)
+    plan = Plan(checkpoint, earlier=earlier, bsseval=bsseval, options=PLAIN, trust=True)
     instruments = Registry.load().instruments()
-    return evaluate_folder(
-        plan, Path("tracks"), instruments, out=Path(out) if out else None, **options
+    tracks = Tracks(
+        Path("tracks"), split=options.pop("split", None), limit=options.pop("limit", None)
     )
+    return evaluate_folder(plan, tracks, instruments, out=Path(out) if out else None, **options)
 
 
 def rows_of(name: str) -> list[dict[str, str]]:
@@ -178,7 +180,15 @@ def test_bad_tracks_are_skipped_and_counted(capsys: pytest.CaptureFixture[str]) 
     stem("long-mixture", "mixture", np.tile(noise(0), 2))
     stem("others", "kazoo", noise(0))
     bad = {"short", "rates", "corrupt", "empty", "nan", "silent", "mixture-only", "long-mixture"}
-    arguments = ["evaluate", "tracks", "--checkpoint", "model.safetensors", "-o", "out", "--alone"]
+    arguments = [
+        "evaluate",
+        "tracks",
+        "--checkpoint",
+        "model.safetensors",
+        "-o",
+        "out",
+        "--independent",
+    ]
     assert cli.main(arguments) == 1
     shown = capsys.readouterr()
     errors = [line for line in shown.err.splitlines() if line.startswith("error:")]

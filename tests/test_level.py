@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from torch import Tensor
 
-from fakes import RATE, FirBackbone, GainBackbone, loaded
+from fakes import JOINT, PLAIN, RATE, FirBackbone, GainBackbone, loaded
 from timbresep import audio
 from timbresep.errors import AudioError
 from timbresep.level import LEVEL_DB, gains
@@ -25,14 +27,16 @@ class LevelBackbone(FirBackbone):
 
 @pytest.fixture
 def separator() -> Separator:
-    return Separator(loaded(LevelBackbone(3, chunk=80_000, context=8000), loud=1.0, minus=-1.0))
+    return Separator(
+        loaded(LevelBackbone(3, chunk=80_000, context=8000), loud=1.0, minus=-1.0), options=PLAIN
+    )
 
 
 @pytest.fixture(scope="module")
 def shipped() -> Separator:
     registry = Registry.load()
     path = registry.separator_path()
-    return open_separator(path, registry, ["violin"], competing=True, tuned=True)[0]
+    return open_separator(["violin"], checkpoint=path, registry=registry)
 
 
 def noise(samples: int = 160_000) -> np.ndarray:
@@ -84,9 +88,10 @@ def test_silence_has_no_level() -> None:
 @pytest.mark.parametrize("consistent", [False, True])
 @pytest.mark.parametrize("peak", [1e-30, 1e18, 1e30, 1e37])
 def test_any_finite_mixture_has_finite_stems(peak: float, consistent: bool) -> None:
-    separator = Separator(loaded(GainBackbone(3), most=0.8, rest=0.1), competing=True)
+    options = replace(JOINT, mixture_consistency=consistent)
+    separator = Separator(loaded(GainBackbone(3), most=0.8, rest=0.1), options=options)
     wave = np.random.default_rng(1).uniform(-peak, peak, (2, 4000)).astype(np.float32)
-    stems = separator.separate(wave, RATE, ["most", "rest"], consistent)
+    stems = separator.separate(wave, RATE, ["most", "rest"])
     for stem in stems.values():
         assert np.isfinite(stem).all()
         assert stem.any()
@@ -95,7 +100,7 @@ def test_any_finite_mixture_has_finite_stems(peak: float, consistent: bool) -> N
 
 
 def test_a_mixture_too_loud_to_compute_with_is_told() -> None:
-    separator = Separator(loaded(GainBackbone(3), twice=2.0))
+    separator = Separator(loaded(GainBackbone(3), twice=2.0), options=PLAIN)
     wave = np.full((1, 500), np.finfo(np.float32).max, np.float32)
     with pytest.raises(AudioError, match="the mixture is too loud"):
         separator.separate(wave, RATE, ["twice"])

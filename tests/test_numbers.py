@@ -39,7 +39,7 @@ REFUSED = [
     "condition build violin --notes 60,nan",
     "condition build violin --notes 60,1e9",
     "condition from-audio a.wav --name oboe --seconds inf",
-    "separate a.wav --passes 0",
+    "separate a.wav --tta 0",
     "evaluate data/starter/demo --workers 100000",
 ]
 

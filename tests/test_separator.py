@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from disks import full_disk
-from fakes import RATE, FirBackbone, GainBackbone, loaded, vector
+from fakes import PLAIN, RATE, FirBackbone, GainBackbone, loaded, vector
 from timbresep import audio
 from timbresep.errors import AudioError, CheckpointError, OutputExistsError, UnknownNameError
 from timbresep.separation import stem_files
@@ -27,14 +27,15 @@ def noise(channels: int = 2, samples: int = 10_000) -> np.ndarray:
 
 @pytest.fixture
 def separator() -> Separator:
-    return Separator(loaded(FirBackbone(3), low=1.0, half=0.5, minus=-2.0))
+    return Separator(loaded(FirBackbone(3), low=1.0, half=0.5, minus=-2.0), options=PLAIN)
 
 
 def whole(separator: Separator, wave: np.ndarray, names: list[str]) -> np.ndarray:
     """The network applied to everything at once."""
     stack = np.stack([separator.checkpoint.conditions[name] for name in names])
     with torch.inference_mode():
-        return separator.model(torch.from_numpy(wave)[None], torch.from_numpy(stack)[None])[0]
+        model = separator.checkpoint.model
+        return model(torch.from_numpy(wave)[None], torch.from_numpy(stack)[None])[0]
 
 
 @pytest.mark.parametrize("samples", [1, 39, 999, 1000, 1001, 1969, 1970, 10_000, 100_003])
@@ -53,7 +54,9 @@ def test_the_sizes_of_blocks_do_not_matter(separator: Separator) -> None:
 
     def cut(size: int) -> np.ndarray:
         blocks = (wave[:, at : at + size] for at in range(0, wave.shape[1], size))
-        return np.concatenate(list(separator.stream(blocks, RATE, 2, ["low"])), axis=2)
+        return np.concatenate(
+            [stems for _, stems in separator.stream(blocks, RATE, 2, ["low"])], axis=2
+        )
 
     assert np.array_equal(cut(77), cut(10_000))
 
@@ -61,15 +64,17 @@ def test_the_sizes_of_blocks_do_not_matter(separator: Separator) -> None:
 def test_many_instruments_at_once_equal_many_calls(separator: Separator) -> None:
     wave = noise()
     together = separator.separate(wave, RATE, ["low", "half", "minus"])
-    calls = separator.model.calls
+    calls = separator.checkpoint.model.calls
     for name, stem in together.items():
         assert np.allclose(separator.separate(wave, RATE, [name])[name], stem, atol=1e-7)
-    assert separator.model.calls == 4 * calls  # one call per chunk, however many instruments
+    assert (
+        separator.checkpoint.model.calls == 4 * calls
+    )  # one call per chunk, however many instruments
 
 
 @pytest.mark.parametrize("rate", [44_100, 48_000, 11_025, 5_512])
 def test_another_rate_keeps_length_and_tone(rate: int) -> None:
-    separator = Separator(loaded(GainBackbone(3), unit=1.0))
+    separator = Separator(loaded(GainBackbone(3), unit=1.0), options=PLAIN)
     time = np.arange(rate + 17) / rate
     wave = (0.5 * np.sin(2 * np.pi * 440 * time))[None].astype(np.float32)
     stem = separator.separate(wave, rate, ["unit"])["unit"]
@@ -80,7 +85,7 @@ def test_another_rate_keeps_length_and_tone(rate: int) -> None:
 
 @pytest.mark.parametrize("samples", [1, 2, 3, 160, 4411])
 def test_a_few_samples_at_another_rate(samples: int) -> None:
-    separator = Separator(loaded(GainBackbone(3), unit=1.0))
+    separator = Separator(loaded(GainBackbone(3), unit=1.0), options=PLAIN)
     for rate in (44_100, 3_000):
         wave = noise(1, samples)
         assert separator.separate(wave, rate, ["unit"])["unit"].shape == wave.shape
@@ -97,19 +102,21 @@ def test_stream_resampling_equals_resampling_at_once() -> None:
 def test_consistent_stems_sum_to_the_mixture(separator: Separator, rate: int) -> None:
     wave = noise()
     wave[:, 3000:7000] = 0
-    stems = separator.separate(wave, rate, ["low", "half", "minus"], consistent=True)
+    stems = separator.with_options(mixture_consistency=True).separate(
+        wave, rate, ["low", "half", "minus"]
+    )
     assert np.abs(sum(stems.values()) - wave).max() < 1e-6
 
 
 def test_consistency_gives_most_to_the_loudest() -> None:
-    separator = Separator(loaded(GainBackbone(3), loud=0.9, quiet=0.01))
+    separator = Separator(loaded(GainBackbone(3), loud=0.9, quiet=0.01), options=PLAIN)
     wave = noise()
-    stems = separator.separate(wave, RATE, ["loud", "quiet"], consistent=True)
+    stems = separator.with_options(mixture_consistency=True).separate(wave, RATE, ["loud", "quiet"])
     assert np.abs(stems["quiet"] - 0.01 * wave).max() < 1e-3 * np.abs(wave).max()
 
 
 def test_a_mono_network_keeps_stereo(separator: Separator) -> None:
-    separator.model.channels = 1
+    separator.checkpoint.model.channels = 1
     wave = noise()
     stem = separator.separate(wave, RATE, ["half"])["half"]
     assert np.abs(stem - whole(separator, wave, ["half"])[0].numpy()).max() < 1e-6
@@ -118,11 +125,11 @@ def test_a_mono_network_keeps_stereo(separator: Separator) -> None:
 def test_silence_stays_silent(separator: Separator) -> None:
     stems = separator.separate(np.zeros((2, 5000), np.float32), RATE, ["low", "minus"])
     assert all(not stem.any() for stem in stems.values())
-    assert separator.model.calls == 0
+    assert separator.checkpoint.model.calls == 0
 
 
 def test_memory_does_not_grow_with_length() -> None:
-    separator = Separator(loaded(GainBackbone(3), unit=1.0))
+    separator = Separator(loaded(GainBackbone(3), unit=1.0), options=PLAIN)
     alive: list[int] = []
 
     def mixture() -> Iterator[np.ndarray]:
@@ -133,11 +140,12 @@ def test_memory_does_not_grow_with_length() -> None:
             yield np.ones((2, 500), np.float32)
 
     consumed = 0
-    for block in separator.stream(mixture(), 11_025, 2, ["unit"]):
+    for _, block in separator.stream(mixture(), 11_025, 2, ["unit"]):
         consumed += block.shape[2]
     assert consumed == 1_000_000
     assert max(alive) < 10_000  # samples that are somewhere between in and out
-    assert separator.model.longest <= separator.model.chunk + 2 * separator.model.context
+    model = separator.checkpoint.model
+    assert model.longest <= model.chunk + 2 * model.context
 
 
 def test_what_cannot_be_separated(separator: Separator) -> None:
@@ -153,7 +161,7 @@ def test_what_cannot_be_separated(separator: Separator) -> None:
 
 def test_a_new_instrument_needs_a_condition_of_the_right_length() -> None:
     checkpoint = loaded(GainBackbone(3), known=1.0)
-    separator = Separator(checkpoint, {"new": vector(0.25), "known": vector(9.0)})
+    separator = Separator(checkpoint, {"new": vector(0.25), "known": vector(9.0)}, PLAIN)
     assert separator.instruments == ("known", "new")
     stems = separator.separate(np.ones((1, 10), np.float32), RATE, ["new", "known"])
     assert np.allclose(stems["new"], 0.25)
@@ -163,7 +171,7 @@ def test_a_new_instrument_needs_a_condition_of_the_right_length() -> None:
 
 
 def test_damaged_weights_are_told(separator: Separator) -> None:
-    separator.model.taps.data[:] = np.nan
+    separator.checkpoint.model.taps.data[:] = np.nan
     with pytest.raises(CheckpointError, match="not finite"):
         separator.separate(noise(), RATE, ["low"])
 
@@ -226,8 +234,8 @@ def test_a_full_disk_is_one_error_and_leaves_nothing(separator: Separator, tmp_p
         report = separate_batch(
             separator,
             [tmp_path / "long.wav", tmp_path / "short.wav"],
-            ["low", "half"],
             Output(tmp_path / "out"),
+            instruments=["low", "half"],
         )
     assert [path.name for path, _ in report.failed] == ["long.wav"]
     assert "cannot write" in str(report.failed[0][1])
@@ -248,13 +256,14 @@ def test_every_file_gets_a_folder_of_its_own() -> None:
 
 def test_outputs_that_make_no_sense_are_refused_first(separator: Separator, tmp_path: Path) -> None:
     nothing: list[Path] = []
-    for output, names in (
-        (Output(tmp_path, "flac", "FLOAT"), ["low"]),
-        (Output(tmp_path, consistent=True, residual=True), ["low", "half"]),
-        (Output(tmp_path, consistent=True), ["low"]),
+    consistent = separator.with_options(mixture_consistency=True)
+    for chosen, output, names in (
+        (separator, Output(tmp_path, "flac", "FLOAT"), ["low"]),
+        (consistent, Output(tmp_path, residual=True), ["low", "half"]),
+        (consistent, Output(tmp_path), ["low"]),
     ):
         with pytest.raises(AudioError):
-            separate_batch(separator, nothing, names, output)
+            separate_batch(chosen, nothing, output, instruments=names)
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write anywhere")
@@ -262,7 +271,10 @@ def test_a_folder_that_cannot_be_written(separator: Separator, tmp_path: Path) -
     audio.write(tmp_path / "song.wav", noise(), RATE)
     (tmp_path / "locked").mkdir(mode=0o500)
     report = separate_batch(
-        separator, [tmp_path / "song.wav"], ["low"], Output(tmp_path / "locked" / "out")
+        separator,
+        [tmp_path / "song.wav"],
+        Output(tmp_path / "locked" / "out"),
+        instruments=["low"],
     )
     assert "Permission denied" in str(report.failed[0][1])
 
@@ -277,9 +289,9 @@ def test_progress_is_that_of_the_batch(separator: Separator, tmp_path: Path) -> 
     separate_batch(
         separator,
         files,
-        ["low"],
         Output(tmp_path / "out"),
-        lambda path, share: told.append((path.stem, share)),
+        instruments=["low"],
+        report=lambda path, share: told.append((path.stem, share)),
     )
     shares = [share for _, share in told]
     assert shares[0] == 0.0
@@ -313,7 +325,11 @@ def test_stems_that_appear_meanwhile_are_kept(separator: Separator, tmp_path: Pa
             (folder / "half.wav").write_text("another's")
 
     report = separate_batch(
-        separator, [tmp_path / "song.wav"], ["low", "half"], Output(tmp_path / "out"), appear
+        separator,
+        [tmp_path / "song.wav"],
+        Output(tmp_path / "out"),
+        instruments=["low", "half"],
+        report=appear,
     )
     assert "half.wav is there" in str(report.failed[0][1])
     assert [path.name for path in folder.iterdir()] == ["half.wav"]

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from timbresep.stft import STFT, ratio_masks, share
+from timbresep.joint_mask import consistent_spectra, ratio_masks
+from timbresep.stft import STFT
 
 
 @pytest.mark.parametrize(("n_fft", "hop"), [(512, 128), (512, 256), (4096, 1024)])
@@ -43,7 +44,7 @@ def test_estimates_that_share_a_mixture_sum_to_it_even_where_none_claims_anythin
     draw = torch.Generator().manual_seed(0)
     mixture, stems = torch.randn(2, 1, 4000, generator=draw), torch.randn(2, 3, 1, 4000)
     stems[:, :, :, 1000:3000] = 0
-    shared = stft.inverse(share(stft(mixture), stft(stems)), 4000)
+    shared = stft.inverse(consistent_spectra(stft(mixture), stft(stems)), 4000)
     torch.testing.assert_close(shared.sum(dim=1), mixture, atol=1e-4, rtol=0)
 
 
@@ -53,7 +54,7 @@ def test_a_timid_estimate_gets_what_nobody_else_claims() -> None:
     stft = STFT(512, 128)
     mixture = (low + high)[None, None]
     estimates = torch.stack([0.2 * low + 0.02 * high, 0.9 * high + 0.01 * low])[None, :, None]
-    shared = stft.inverse(share(stft(mixture), stft(estimates)), 8000)[0, :, 0]
+    shared = stft.inverse(consistent_spectra(stft(mixture), stft(estimates)), 8000)[0, :, 0]
     for target, estimate in zip((low, high), shared, strict=True):
         inner = slice(500, -500)
         error = (estimate - target)[inner].square().mean() / target[inner].square().mean()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
 
-from fakes import RATE, GainBackbone, loaded
+from fakes import PLAIN, RATE, GainBackbone, loaded
 from timbresep.separation.separator import Separator
 from timbresep.separation.tuning import tuning_of
 
@@ -60,7 +62,9 @@ class InTune(GainBackbone):
 def test_a_network_hears_music_in_tune_and_the_stems_are_as_the_music(cents: float) -> None:
     wave = chord(cents) * np.hanning(2 * RATE).astype(np.float32)
     gates = loaded(InTune(3, chunk=40_000), own=1.0)
-    tuned = Separator(gates, tuned=True).separate(wave, RATE, ["own"])["own"]
+    tuned = Separator(gates, options=replace(PLAIN, retune=True)).separate(wave, RATE, ["own"])[
+        "own"
+    ]
     assert np.abs(tuned - wave).max() < 2e-3
-    as_it_is = Separator(gates).separate(wave, RATE, ["own"])["own"]
+    as_it_is = Separator(gates, options=PLAIN).separate(wave, RATE, ["own"])["own"]
     assert as_it_is.any() == (cents == 0)

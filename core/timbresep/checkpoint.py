@@ -50,7 +50,7 @@ class Metadata(Model):
             not trained on.
         hold_out: instruments that were kept from being targets, to be asked for without training.
         adapted: instruments with FiLM modulations of their own, in the order of these.
-        rivals: instruments that compete for a mixture (`separation.joint_mask`); None: all.
+        rivals: instruments that take part in joint masking (`timbresep.joint_mask`); None: all.
             Adaptation leaves them as they are.
         sample_rate: in Hz; channels: of the network.
         ledger: each data source with its licence and how much of it was used.
@@ -113,10 +113,10 @@ class Checkpoint:
         """A condition (dim,) as the network takes it; see `timbresep.adaptation.addressed`."""
         return addressed(vector, self.metadata.adapted, instrument)
 
-    def rivals(self) -> dict[str, NDArray[np.float32]]:
-        """Instruments that compete for a mixture, with their conditions as the network takes them.
+    def jointly_masked(self) -> dict[str, NDArray[np.float32]]:
+        """Instruments of joint masking, with their conditions as the network takes them.
 
-        An adapted one competes as it was before, so that adapting it changes no other's stem.
+        An adapted one takes part as it was before, so that adapting it changes no other's stem.
         """
         chosen = self.metadata.rivals
         names = self.metadata.instruments if chosen is None else chosen

@@ -5,7 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from timbresep.stft import STFT, share
+from timbresep.joint_mask import consistent_spectra
+from timbresep.stft import STFT
 
 FLOOR = 1e-6  # what every mask claims of a bin that is shared
 
@@ -76,7 +77,7 @@ def waveform_loss(estimate: Tensor, target: Tensor, mixture: Tensor, sharing: fl
 
     Args:
         estimate, target, mixture: as for `thresholded_snr_loss`.
-        sharing: weight, 0 to 1, of what the estimates lose after `stft.share`, in mixtures
+        sharing: weight, 0 to 1, of what the estimates lose with mixture consistency, in mixtures
             whose targets are all that sounds.
 
     Returns:
@@ -88,7 +89,9 @@ def waveform_loss(estimate: Tensor, target: Tensor, mixture: Tensor, sharing: fl
         return loss
     stft = STFT(4096, 1024).to(mixture.device)
     mixture, target = mixture[whole], target[whole]
-    shared = stft.inverse(share(stft(mixture), stft(estimate[whole])), mixture.shape[-1])
+    shared = stft.inverse(
+        consistent_spectra(stft(mixture), stft(estimate[whole])), mixture.shape[-1]
+    )
     return torch.lerp(loss, thresholded_snr_loss(shared, target, mixture).mean(), sharing)
 
 

@@ -1,4 +1,4 @@
-"""STFT and its exact inverse; ratio masks, of true stems and of estimates."""
+"""STFT and its exact inverse."""
 
 from __future__ import annotations
 
@@ -63,31 +63,3 @@ class STFT(nn.Module):
         start = self.n_fft - self.hop
         trimmed: Tensor = audio.flatten(1)[:, start : start + samples]
         return trimmed.reshape(*spectrum.shape[:-2], samples)
-
-
-def ratio_masks(stems: Tensor, eps: float = 1e-8) -> Tensor:
-    """Oracle ratio masks ``|s_i| / Σ_j |s_j|`` of complex spectra ``(stems, ...)``; they sum to 1
-    wherever there is sound."""
-    magnitude = stems.abs()
-    return magnitude / (magnitude.sum(dim=0, keepdim=True) + eps)
-
-
-def share(mixture: Tensor, stems: Tensor, floor: float = 1e-6) -> Tensor:
-    """Make estimates compete for the mixture: each gets its ratio of every bin, and they sum to it.
-
-    ``Ŷ_i = X · (|Ŝ_i| + ε) / Σ_j (|Ŝ_j| + ε)``, a Wiener-like filter from magnitudes. It is meant
-    for estimates of everything that sounds: where none claims a bin, they split it.
-
-    Source: Liutkus and Badeau, "Generalized Wiener Filtering with Fractional Power Spectrograms",
-    ICASSP 2015, with exponent 1.
-
-    Args:
-        mixture: complex spectrum ``(batch, channels, bins, frames)``.
-        stems: its estimates ``(batch, instruments, channels, bins, frames)``.
-        floor: magnitude ε that every estimate claims.
-
-    Returns:
-        Complex spectra ``(batch, instruments, channels, bins, frames)``.
-    """
-    claims = stems.abs() + floor
-    return claims / claims.sum(dim=1, keepdim=True) * mixture.unsqueeze(1)

@@ -22,6 +22,7 @@ from timbresep.commands.program import PROGRAM
 from timbresep.commands.progress import progress
 from timbresep.errors import ConfigError, TimbresepError
 from timbresep.registry.registry import Registry
+from timbresep.separation.options import DEFAULTS, SeparationOptions
 
 
 def ablate(
@@ -41,7 +42,7 @@ def ablate(
     split: Annotated[Side | None, typer.Option(help="Only this side of the split.")] = None,
     limit: Limit = None,
     overwrite: Overwrite = False,
-    device: Device = "auto",
+    device: Device = DEFAULTS.device,
     plugins_dir: PluginsDir = None,
     trust: Trust = False,
 ) -> None:
@@ -61,7 +62,12 @@ def ablate(
         ablation.check_output(out, overwrite)
     registry = Registry.load(plugins_dir or (), trust=trust)
     path = given[0] if given else registry.separator_path()
-    model, names = open_separator(path, registry, split_names(instruments or ["all"]), device)
+    model = open_separator(
+        split_names(instruments or ["all"]),
+        checkpoint=path,
+        options=SeparationOptions(device=device),
+        registry=registry,
+    )
     skipped: list[str] = []
 
     def skip(track: str, error: TimbresepError) -> None:
@@ -73,9 +79,8 @@ def ablate(
         result = ablation.ablate(
             model,
             tracks[:limit],
-            names,
-            lambda name, done, total: update(done / total, name),
-            skip,
+            report=lambda name, done, total: update(done / total, name),
+            skip=skip,
         )
     console = make_console()
     console.print(table.table(result, f"{path.name} on {root}"))

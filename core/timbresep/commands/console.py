@@ -110,7 +110,7 @@ def _note(text: str) -> Text:
     return Text.assemble(("note:", "yellow"), " ", shown(text))
 
 
-def show_error(error: BaseException, debug: bool = False) -> None:
+def show_error(error: BaseException, *, debug: bool = False) -> None:
     """One red line (and the traceback, when debugging)."""
     console = make_console(stderr=True)
     if debug:
@@ -124,7 +124,7 @@ def show_error(error: BaseException, debug: bool = False) -> None:
     console.print(Text.assemble(("error:", "bold red"), " ", line), soft_wrap=True)
 
 
-def run(command: Callable[[], object], debug: bool) -> int:
+def run(command: Callable[[], object], *, debug: bool) -> int:
     """Run a command and turn how it ends into an exit code.
 
     Returns:
@@ -146,20 +146,20 @@ def run(command: Callable[[], object], debug: bool) -> int:
         except InterruptedRunError as error:
             return _end(130, error)
         except TimbresepError as error:
-            return _end(1, error, debug)
+            return _end(1, error, debug=debug)
         except OSError as error:
-            return _end(1, _refused(error), debug)
+            return _end(1, _refused(error), debug=debug)
         except ModuleNotFoundError as error:
-            return _end(1, not_installed(error), debug)
+            return _end(1, not_installed(error), debug=debug)
         except Exception as error:  # noqa: BLE001 — the last stop: told in a line, whole with --debug
-            return _end(INTERNAL, error, debug)
+            return _end(INTERNAL, error, debug=debug)
         return 0
 
 
-def _end(code: int, error: BaseException | None, debug: bool = False) -> int:
+def _end(code: int, error: BaseException | None, *, debug: bool = False) -> int:
     if error is not None:
         with suppress(OSError):  # nobody is there to be told: the terminal is gone
-            show_error(error, debug)
+            show_error(error, debug=debug)
     return code
 
 

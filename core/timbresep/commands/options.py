@@ -16,6 +16,7 @@ from timbresep.commands.numbers import LARGEST_SEED, MANY, MOST_PROCESSES, numbe
 from timbresep.errors import ConfigError, InterruptedRunError
 from timbresep.formats.notation import parse_yaml
 from timbresep.registry.registry import Registry
+from timbresep.separation.options import MOST_TTA
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,54 +34,72 @@ class Side(StrEnum):
 PluginsDir = Annotated[
     list[Path] | None,
     typer.Option(
-        help="Folder of plugin folders, besides the bundled ones and those in $TIMBRESEP_PLUGINS; "
-        "repeatable. Python in them runs with --trust alone."
+        help="Also look for plugins in this folder of plugin folders, besides the bundled ones and "
+        "those in $TIMBRESEP_PLUGINS; repeatable. Python in them runs with --trust alone."
     ),
 ]
 Trust = Annotated[
     bool,
     typer.Option(
-        "--trust", help="Run the Python in folders of plugins: it can do whatever you can."
+        "--trust", help="Run the Python in folders of plugins. It can do whatever you can."
     ),
 ]
 Instruments = Annotated[
     list[str] | None,
-    typer.Option("-i", "--instruments", help="Names or aliases with commas between, or 'all'."),
-]
-SeparatorName = Annotated[str | None, typer.Option("--separator", help="A shipped separator.")]
-CheckpointFile = Annotated[
-    Path | None, typer.Option("--checkpoint", readable=False, help="A trained checkpoint.")
-]
-Device = Annotated[str, typer.Option(help="cpu, cuda, mps, or auto for the best there is.")]
-Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace files that are there.")]
-Alone = Annotated[
-    bool,
     typer.Option(
-        "--alone",
-        help="Estimate each stem by itself: the other instruments that the separator knows claim "
-        "nothing. Faster for few instruments.",
+        "-i",
+        "--instruments",
+        help="Take these instruments: names or aliases with commas between, or 'all' (the "
+        "default).",
     ),
 ]
-Passes = Annotated[
+SeparatorName = Annotated[
+    str | None,
+    typer.Option(
+        "--separator", help="Use this separator of registry.yaml, in place of the default one."
+    ),
+]
+CheckpointFile = Annotated[
+    Path | None,
+    typer.Option("--checkpoint", readable=False, help="Use this trained checkpoint."),
+]
+Device = Annotated[
+    str,
+    typer.Option(help="Compute on cpu, cuda or mps; auto is cuda where there is one, else cpu."),
+]
+Overwrite = Annotated[
+    bool, typer.Option("--overwrite", help="Replace files that are there already.")
+]
+Independent = Annotated[
+    bool,
+    typer.Option(
+        "--independent",
+        help="Estimate each stem by itself, without joint masking. Faster for few instruments, and "
+        "less good.",
+    ),
+]
+Tta = Annotated[
     int,
     whole(
-        help="Over the mixture, each at another pitch: better, and as much slower.",
+        help="Average so many passes over the mixture, each at another pitch (test-time "
+        "augmentation). Better, and as many times slower.",
         least=1,
-        most=5,
+        most=MOST_TTA,
     ),
 ]
 KeepTuning = Annotated[
     bool,
     typer.Option(
         "--keep-tuning",
-        help="Separate music as it is tuned, even where that is not A4 = 440 Hz.",
+        help="Separate music as it is tuned. Else it is brought to A4 = 440 Hz for the network, "
+        "and its stems back again.",
     ),
 ]
-Notes = Annotated[
+Reference = Annotated[
     list[str] | None,
     typer.Option(
-        help="NAME=PATH: the instrument is asked for by what its own solo notes sound like, in a "
-        "recording or a folder of them; repeatable. A name that nobody knows is welcome."
+        help="NAME=FILE[,FILE…] or NAME=FOLDER: ask for an instrument by what its own solo notes "
+        "sound like in these reference recordings; repeatable. The name may be a new one."
     ),
 ]
 Seed = Annotated[int, whole(help="Source of chance.", least=0, most=LARGEST_SEED)]
@@ -155,25 +174,34 @@ def split_values(given: list[str]) -> dict[str, int | float | bool | str]:
     return values
 
 
-def hear(given: list[str]) -> dict[str, NDArray[np.float32]]:
-    """Conditions by name, of the notes that ``NAME=PATH`` lead to.
+def reference_conditions(given: list[str]) -> dict[str, NDArray[np.float32]]:
+    """Conditions by name, of the reference recordings of ``NAME=FILE[,FILE…]`` or a folder.
 
     Raises:
         ConfigError: something else is given.
         DataError: nothing at the path, or recordings that cannot serve.
         AudioError: a recording that cannot be read.
     """
-    from timbresep.condition import reference as heard_notes
-    from timbresep.voice.solos import recordings
-
     files: dict[str, list[Path]] = {}
     for item in given:
-        name, sign, path = item.partition("=")
-        if not (name and sign and path):
-            raise ConfigError(f"--notes {item}: no NAME=PATH", "such as violin=my-notes/")
-        found = [Path(path)] if Path(path).is_file() else recordings(Path(path))
-        files.setdefault(name, []).extend(found)
-    return {name: heard_notes.from_files(paths) for name, paths in files.items()}
+        name, sign, paths = item.partition("=")
+        if not (name and sign and paths):
+            raise ConfigError(f"--reference {item}: no NAME=FILE", "such as violin=my-notes/")
+        files.setdefault(name, []).extend(_recordings(paths))
+    if not files:
+        return {}
+    from timbresep.condition.reference import from_files
+
+    return {name: from_files(paths) for name, paths in files.items()}
+
+
+def _recordings(text: str) -> list[Path]:
+    """The files of a path, or of several with commas between; a folder stands for those in it."""
+    from timbresep.voice.solos import recordings
+
+    whole = Path(text)
+    paths = [whole] if whole.exists() else [Path(part) for part in text.split(",") if part]
+    return [file for path in paths for file in ([path] if path.is_file() else recordings(path))]
 
 
 def plugin_folder(plugin: str, plugins_dir: list[Path] | None, trust: bool = False) -> Path:

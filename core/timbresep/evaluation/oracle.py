@@ -8,8 +8,9 @@ import numpy as np
 import torch
 
 from timbresep.evaluation.stem_stream import StemStream
+from timbresep.joint_mask import ratio_masks
 from timbresep.separation.streaming import Fifo, Pair, Rows, overlap_add
-from timbresep.stft import STFT, ratio_masks
+from timbresep.stft import STFT
 
 
 def oracle(stream: StemStream, stft: STFT) -> Iterator[Pair]:
@@ -41,7 +42,9 @@ def oracle(stream: StemStream, stft: STFT) -> Iterator[Pair]:
         return estimate
 
     # a chunk of some seconds, whole windows of context, and no fade: the masks need no more
-    for estimate in overlap_add(flat(), masked, rows, 64 * stft.n_fft, 2 * stft.n_fft, 0):
+    for estimate in overlap_add(
+        flat(), masked, rows, chunk=64 * stft.n_fft, context=2 * stft.n_fft, fade=0
+    ):
         truth = waiting.take(estimate.shape[1])
         shape = wanted, channels, -1
         yield truth.reshape(shape), estimate.reshape(shape)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from timbresep.evaluation.result import METHODS
 from timbresep.evaluation.score import Scorer
 from timbresep.registry.registry import Registry
 from timbresep.separation.load import open_separator
+from timbresep.separation.options import DEFAULTS, SeparationOptions
 from timbresep.separation.separator import Separator
 
 
@@ -28,33 +30,32 @@ class Plan:
         instruments: whom to ask it for, or "all" that it knows.
         earlier: another checkpoint to score beside it.
         bsseval: whose stems BSSEval measures; None for nobody's.
-        device, competing, passes, tuned: as for `timbresep.separation.separator.Separator`.
+        options: how to separate.
         plugins: folders of plugin folders, besides the usual ones.
         trust: run the Python in them.
-        heard: conditions measured on notes, as for `timbresep.separation.load.open_separator`.
+        reference: conditions of recordings, as for `timbresep.separation.load.open_separator`.
     """
 
     checkpoint: Path
     instruments: tuple[str, ...] = ("all",)
     earlier: Path | None = None
     bsseval: Extent | None = None
-    device: str = "cpu"
-    competing: bool = False
-    passes: int = 1
-    tuned: bool = False
+    options: SeparationOptions = DEFAULTS
     plugins: tuple[Path, ...] = ()
     trust: bool = False
-    heard: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    reference: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
     def open(self) -> Scorer:
         """Load the checkpoints; errors as `timbresep.separation.load.open_separator`."""
         registry = Registry.load(self.plugins, trust=self.trust)
-        how = self.device, self.competing, self.passes, self.tuned, self.heard
-        separator, names = open_separator(self.checkpoint, registry, self.instruments, *how)
+        opened = partial(
+            open_separator, options=self.options, registry=registry, reference=self.reference
+        )
+        separator = opened(self.instruments, checkpoint=self.checkpoint)
         earlier = None
         if self.earlier is not None:
-            earlier, _ = open_separator(self.earlier, registry, names, *how)
-        return Scorer(separator, tuple(names), earlier, self.bsseval)
+            earlier = opened(separator.asked, checkpoint=self.earlier)
+        return Scorer(separator, separator.asked, earlier, self.bsseval)
 
     def settings(self, scorer: Scorer) -> dict[str, object]:
         """Everything that the scores depend on, besides the tracks."""
@@ -70,9 +71,10 @@ class Plan:
                 _conditions_digest(scorer.earlier, scorer.names) if scorer.earlier else None
             ),
             "methods": list(METHODS),
-            "competing": self.competing,
-            "passes": self.passes,
-            "tuned": self.tuned,
+            "joint": self.options.joint,
+            "mixture_consistency": self.options.mixture_consistency,
+            "tta": self.options.tta,
+            "retune": self.options.retune,
             "bsseval": self.bsseval,
             "museval": museval_version() if self.bsseval else None,
         }

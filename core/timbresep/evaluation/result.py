@@ -9,10 +9,10 @@ from typing import Literal
 import numpy as np
 
 Method = Literal[
-    "separator", "alone", "together", "earlier", "swapped", "oracle", "mixture", "silence"
+    "separator", "independent", "consistent", "earlier", "swapped", "oracle", "mixture", "silence"
 ]
 METHODS: tuple[Method, ...] = (
-    *("separator", "alone", "together", "earlier", "swapped"),
+    *("separator", "independent", "consistent", "earlier", "swapped"),
     *("oracle", "mixture", "silence"),
 )
 KEYS = ("sdr", "sdr_improvement", "si_sdr", "si_sdr_improvement")
@@ -26,9 +26,9 @@ class Row:
     """One instrument of one track under one method, in dB.
 
     SI-SDR of silence does not exist: None. The swapped row is the mean over the conditions of
-    all other instruments. Alone: each stem estimated by itself, where the separator's compete.
-    Together: all stems of the track are asked for at once and share the mixture (`separate
-    --consistent`); only where each of them is one of the instruments.
+    all other instruments. Independent: each stem estimated by itself, where the separator masks
+    jointly. Consistent: all stems of the track are asked for with mixture consistency; only where
+    each of them is one of the instruments.
     """
 
     track: str

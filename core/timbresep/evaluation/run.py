@@ -6,13 +6,13 @@ import logging
 from collections.abc import Sequence
 from pathlib import Path
 
-from timbresep.data.track import Split, Track
+from timbresep.data.track import Track
 from timbresep.errors import DataError, TimbresepError
 from timbresep.evaluation.plan import Plan
 from timbresep.evaluation.result import Evaluation, Skipped, TrackScores
 from timbresep.evaluation.score import Scorer
 from timbresep.evaluation.store import Store
-from timbresep.evaluation.tracks import Skip, tracks_in
+from timbresep.evaluation.tracks import Skip, Tracks, tracks_in
 from timbresep.evaluation.workers import Progress, Report, score_here, score_in_workers
 from timbresep.instrument import Instrument
 from timbresep.separation.separator import Separator
@@ -24,6 +24,7 @@ def evaluate(
     separator: Separator,
     tracks: Sequence[Track],
     instruments: Sequence[str] | None = None,
+    *,
     report: Report | None = None,
     skip: Skip | None = None,
 ) -> Evaluation:
@@ -32,7 +33,7 @@ def evaluate(
     Args:
         separator: what to score.
         tracks: multitracks; stems that are no known instrument only accompany.
-        instruments: whom to score; all that the separator knows by default.
+        instruments: whom to score; those that the separator was opened for by default.
         report: told the progress.
         skip: told of tracks that cannot be scored; without it, the first one is an error.
 
@@ -41,8 +42,8 @@ def evaluate(
             could be scored.
         AudioError: a stem cannot be read, or has more than two channels.
     """
-    scorer = Scorer(separator, tuple(instruments or separator.instruments))
-    _refuse_strangers(tracks, scorer.names)
+    scorer = Scorer(separator, tuple(instruments or separator.asked))
+    _refuse_unknown(tracks, scorer.names)
     found = [
         scores for _, (scores, _) in score_here(scorer, tracks, Progress(tracks, report), skip)
     ]
@@ -53,14 +54,11 @@ def evaluate(
 
 def evaluate_folder(
     plan: Plan,
-    root: Path,
+    chosen: Tracks,
     instruments: Sequence[Instrument],
     *,
-    split: Split | None = None,
-    limit: int | None = None,
     out: Path | None = None,
     overwrite: bool = False,
-    source: str = "",
     workers: int = 1,
     report: Report | None = None,
     failed: Skip | None = None,
@@ -69,10 +67,8 @@ def evaluate_folder(
 
     Args:
         plan: what to score.
-        root, source: the folder, as for `timbresep.evaluation.tracks.tracks_in`.
+        chosen: the folder, and which tracks of it.
         instruments: whose names and aliases stems may have.
-        split: only the tracks on this side of the split.
-        limit: only the first tracks.
         out: folder for the scores; tracks that it has from before, with the same settings and
             files, are not scored again.
         overwrite: drop other scores that the folder has.
@@ -93,15 +89,11 @@ def evaluate_folder(
             failed(track, error)
 
     scorer = plan.open()
-    settings = plan.settings(scorer)
-    tracks = tracks_in(root, instruments, split, skip, source)[:limit]
-    _refuse_strangers(tracks, scorer.names)
-    store = Store(out, settings, overwrite) if out is not None else None
-    done: dict[str, TrackScores] = {}
-    if store is not None:
-        done = {t.name: found for t in tracks if (found := store.finished(t)) is not None}
-        if done:
-            log.info("%d of %d tracks are scored already in %s", len(done), len(tracks), out)
+    found = tracks_in(chosen.root, instruments, chosen.split, skip, chosen.source)
+    tracks = found[: chosen.limit]
+    _refuse_unknown(tracks, scorer.names)
+    store = Store(out, plan.settings(scorer), overwrite) if out is not None else None
+    done = _scored_before(store, tracks)
     pending = [track for track in tracks if track.name not in done]
     progress = Progress(pending, report)
     if workers > 1 and len(pending) > 1:
@@ -122,7 +114,17 @@ def evaluate_folder(
     return result
 
 
-def _refuse_strangers(tracks: Sequence[Track], names: Sequence[str]) -> None:
+def _scored_before(store: Store | None, tracks: Sequence[Track]) -> dict[str, TrackScores]:
+    """The scores that an earlier run has kept, by track."""
+    if store is None:
+        return {}
+    done = {t.name: found for t in tracks if (found := store.finished(t)) is not None}
+    if done:
+        log.info("%d of %d tracks are scored already in %s", len(done), len(tracks), store.folder)
+    return done
+
+
+def _refuse_unknown(tracks: Sequence[Track], names: Sequence[str]) -> None:
     if not any(name in track.stems for track in tracks for name in names):
         raise DataError(
             f"no track has a stem named {', '.join(names)}",

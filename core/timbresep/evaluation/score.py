@@ -16,11 +16,11 @@ from timbresep.data.track import Track
 from timbresep.errors import DataError
 from timbresep.evaluation.bsseval import BssScores, Extent, bss_eval, in_16_bits, is_silent
 from timbresep.evaluation.oracle import oracle
-from timbresep.evaluation.result import BssRow, Leak, Method, Row, Swap, TrackScores
+from timbresep.evaluation.result import METHODS, BssRow, Leak, Method, Row, Swap, TrackScores
 from timbresep.evaluation.stem_stream import StemStream
 from timbresep.evaluation.summary import MIXTURE_ERROR_DB
 from timbresep.metrics import Moments, Table
-from timbresep.separation.separator import Separator, own_stft
+from timbresep.separation.separator import Separator
 from timbresep.separation.streaming import Fifo, Pair, Rows
 
 SILENT_DB = -60.0
@@ -61,7 +61,7 @@ class Scorer:
         present = [name for name in self.names if name in track.stems]
         stream = StemStream(track, present)
         keep = self.bsseval is not None
-        own = _separate(self.separator, stream, track.rate, self.names, keep, advance)
+        own = _separate(self.separator, stream, track.rate, self.names, keep=keep, advance=advance)
         if own.loudness <= 0:
             raise DataError(f"track '{track.name}' is silent", "give it sound, or take it away")
         audible = [
@@ -85,37 +85,47 @@ class Scorer:
         if not audible:
             result.notes.append("none of the instruments plays in it: only leakage is measured")
             return result, {}
-        estimates: dict[Method, dict[str, Wave]] = {"separator": own.stems(self.names)}
-        best = _score_pairs(oracle(stream, own_stft(self.separator.model)), present, keep)
-        if self.bsseval == "all":
-            estimates["oracle"] = best.stems(present)
-        earlier = None
-        if self.earlier is not None:
-            earlier = _separate(self.earlier, stream, track.rate, present, keep)
-            estimates["earlier"] = earlier.stems(present)
-        alone = together = None
-        if self.separator.competing:
-            alone = _separate(self.separator.alone(), stream, track.rate, present, False)
-        if len(present) == len(stream.names) > 1:
-            together = _separate(self.separator, stream, track.rate, present, False, at_once=True)
+        passes = [Scored("separator", self.names, own), *self._others(stream, track.rate, present)]
+        best = _score_pairs(oracle(stream, self.separator.network.stft), present, keep=keep)
+        passes.append(Scored("oracle", tuple(present), best))
         for name in audible:
-            result.rows += _rows(
-                track.name, name, self.names, present, own, best, earlier, alone, together
-            )
-            result.swaps += _swaps(track.name, name, self.names, present, own)
-        return result, self._bsseval(track, stream, audible, estimates, result)
+            result.rows += _rows(track.name, name, present.index(name), passes)
+            result.swaps += _swaps(track.name, name, present.index(name), passes[0])
+        return result, self._bsseval(track, stream, audible, passes, result)
+
+    def _others(self, stream: StemStream, rate: int, present: Sequence[str]) -> Iterator[Scored]:
+        """The same stems in other ways, and of the earlier separator, that are compared with."""
+        names, ways = tuple(present), list[tuple[Method, Separator]]()
+        if self.separator.joint:
+            ways.append(("independent", self.separator.with_options(joint=False)))
+        if len(present) == len(stream.names) > 1:
+            ways.append(("consistent", self.separator.with_options(mixture_consistency=True)))
+        for method, separator in ways:
+            yield Scored(method, names, _separate(separator, stream, rate, names))
+        if self.earlier is not None:
+            keep = self.bsseval is not None
+            yield Scored("earlier", names, _separate(self.earlier, stream, rate, names, keep=keep))
 
     def _bsseval(
         self,
         track: Track,
         stream: StemStream,
         audible: list[str],
-        estimates: dict[Method, dict[str, Wave]],
+        passes: Sequence[Scored],
         result: TrackScores,
     ) -> dict[Method, BssScores]:
         """BSSEval of each method's stems; its medians go to the result."""
         if self.bsseval is None:
             return {}
+        measured: list[Method] = ["separator", "earlier"]
+        if self.bsseval == "all":
+            measured.insert(1, "oracle")
+        estimates = {
+            method: one.found.stems(one.names)
+            for method in measured
+            for one in passes
+            if one.method == method
+        }
         mixture, stems = stream.load()
         stems = in_16_bits(stems)
         references = {name: stems[stream.names.index(name)] for name in audible}
@@ -129,21 +139,21 @@ class Scorer:
         for method, made in estimates.items():
             if left and method != "mixture":
                 made = {**made, rest: mixture - sum(made[name] for name in audible)}
-            heard = [
+            sounding = [
                 name
                 for name, wave in references.items()
                 if not (is_silent(wave) or is_silent(made[name]))
             ]
-            if dumb := [name for name in references if name not in heard]:
-                result.notes.append(f"BSSEval of {method} leaves out silent {', '.join(dumb)}")
-            if len(heard) < 2:
+            if silent := [name for name in references if name not in sounding]:
+                result.notes.append(f"BSSEval of {method} leaves out silent {', '.join(silent)}")
+            if len(sounding) < 2:
                 result.notes.append(f"BSSEval of {method} needs two sources that sound")
                 continue
             scores = bss_eval(
                 track.name,
                 track.rate,
-                {name: references[name] for name in heard},
-                {name: made[name] for name in heard},
+                {name: references[name] for name in sounding},
+                {name: made[name] for name in sounding},
             )
             found[method] = scores
             result.bss += [
@@ -178,28 +188,37 @@ class Pass:
         return dict(zip(names, np.concatenate(self.kept, axis=-1), strict=True))
 
 
+@dataclass(frozen=True)
+class Scored:
+    """A pass under a method; its estimates are of `names`, in their order."""
+
+    method: Method
+    names: tuple[str, ...]
+    found: Pass
+
+
 def _separate(
     separator: Separator,
     stream: StemStream,
     rate: int,
     names: Sequence[str],
-    keep: bool,
+    *,
+    keep: bool = False,
     advance: Advance | None = None,
-    at_once: bool = False,
 ) -> Pass:
-    """Separate a track and add up the scores of all estimates; `at_once`: consistent ones."""
+    """Separate a track and add up the scores of all estimates."""
     wanted, channels = stream.wanted, stream.channels
     result = Pass(Moments(wanted, len(names)), Moments(wanted, 1))
     references, done = Fifo(wanted * channels), 0
 
-    def heard() -> Iterator[Rows]:
+    def mixtures() -> Iterator[Rows]:
         for mixture, stems in stream:
             references.push(stems[:wanted].reshape(wanted * channels, stems.shape[2]))
             result.difference += _energy(mixture - stems.sum(axis=0))
             yield mixture
 
     called = f"track '{stream.track}'"
-    for mixture, estimates in separator.pairs(heard(), rate, channels, names, at_once, called):
+    for mixture, estimates in separator.stream(mixtures(), rate, channels, names, name=called):
         truth = references.take(mixture.shape[1]).reshape(wanted, *mixture.shape)
         result.scores.add(truth, estimates)
         result.mixture.add(truth, mixture[None])
@@ -212,7 +231,7 @@ def _separate(
     return result
 
 
-def _score_pairs(pairs: Iterable[Pair], names: Sequence[str], keep: bool) -> Pass:
+def _score_pairs(pairs: Iterable[Pair], names: Sequence[str], *, keep: bool) -> Pass:
     """Add up the scores of estimates that come beside their references."""
     result = Pass(Moments(len(names), len(names)), Moments(len(names), 1))
     for truth, estimates in pairs:
@@ -222,20 +241,10 @@ def _score_pairs(pairs: Iterable[Pair], names: Sequence[str], keep: bool) -> Pas
     return result
 
 
-def _rows(
-    track: str,
-    name: str,
-    names: Sequence[str],
-    present: Sequence[str],
-    own: Pass,
-    best: Pass,
-    earlier: Pass | None,
-    alone: Pass | None,
-    together: Pass | None,
-) -> list[Row]:
-    """One instrument's row of every method."""
-    i, j = present.index(name), names.index(name)
-    base = float(own.mixture.sdr()[i, 0]), float(own.mixture.si_sdr()[i, 0])
+def _rows(track: str, name: str, i: int, passes: Sequence[Scored]) -> list[Row]:
+    """The rows of one instrument, reference number `i`, under every method."""
+    own = passes[0]
+    base = float(own.found.mixture.sdr()[i, 0]), float(own.found.mixture.si_sdr()[i, 0])
 
     def row(method: Method, sdr: float, si_sdr: float | None) -> Row:
         gain = None if si_sdr is None else si_sdr - base[1]
@@ -247,26 +256,22 @@ def _rows(
 
         return row(method, mean(scores.sdr()), mean(scores.si_sdr()))
 
-    rows = [picked("separator", own.scores, j)]
-    if alone is not None:
-        rows.append(picked("alone", alone.scores, i))
-    if together is not None:
-        rows.append(picked("together", together.scores, i))
-    if earlier is not None:
-        rows.append(picked("earlier", earlier.scores, i))
-    if others := [column for column in range(len(names)) if column != j]:
-        rows.append(picked("swapped", own.scores, others))
-    return [*rows, picked("oracle", best.scores, i), row("mixture", *base), row("silence", 0, None)]
+    rows = {
+        one.method: picked(one.method, one.found.scores, one.names.index(name)) for one in passes
+    }
+    if others := [column for column, other in enumerate(own.names) if other != name]:
+        rows["swapped"] = picked("swapped", own.found.scores, others)
+    rows |= {"mixture": row("mixture", *base), "silence": row("silence", 0, None)}
+    return [rows[method] for method in METHODS if method in rows]
 
 
-def _swaps(
-    track: str, name: str, names: Sequence[str], present: Sequence[str], own: Pass
-) -> list[Swap]:
-    """SI-SDR improvement of one instrument under each other condition."""
-    i = present.index(name)
-    gains = own.scores.si_sdr()[i] - own.mixture.si_sdr()[i, 0]
+def _swaps(track: str, name: str, i: int, own: Scored) -> list[Swap]:
+    """SI-SDR improvement of one instrument, reference number `i`, under each other condition."""
+    gains = own.found.scores.si_sdr()[i] - own.found.mixture.si_sdr()[i, 0]
     return [
-        Swap(track, name, other, float(gains[j])) for j, other in enumerate(names) if other != name
+        Swap(track, name, other, float(gains[j]))
+        for j, other in enumerate(own.names)
+        if other != name
     ]
 
 

@@ -24,8 +24,8 @@ from timbresep.evaluation.summary import (
 
 TITLES: dict[Method, str] = {
     "separator": "separator",
-    "alone": "separator, each stem alone",
-    "together": "separator, all stems at once",
+    "independent": "separator, each stem by itself",
+    "consistent": "separator, with mixture consistency",
     "earlier": "earlier checkpoint",
     "swapped": "with other conditions",
     "oracle": "oracle ratio mask",
@@ -36,8 +36,8 @@ CAPTION = (
     "dB; SDRi and SI-SDRi: improvement over the mixture. SDR is of the whole track, without "
     "filters (also called SNR); silence always has an SDR of 0. "
     "Swap loss: SI-SDR lost when the condition is another instrument's. "
-    "Each stem alone: as --alone gives it. All stems at once: as --consistent gives them, where "
-    "every stem's instrument is asked for."
+    "By itself: as --independent gives a stem. With mixture consistency: as --mixture-consistency "
+    "gives all stems of a track, where each stem's instrument is asked for."
 )
 BSS_CAPTION = (
     "dB, by museval: medians over frames of 1 s, then over tracks. What accompanies the "
@@ -51,9 +51,9 @@ def table(result: Evaluation, title: str = "") -> Table:
     view.add_column("instrument")
     heads = ["tracks", "SDR", "SDRi", "SI-SDR", "SI-SDRi", "swap loss", "oracle SI-SDRi"]
     gains, losses = gains_over_earlier(result), swap_losses(result)
-    together = by_instrument(result, "together")
-    if together:
-        heads.append("at once SI-SDRi")
+    consistent = by_instrument(result, "consistent")
+    if consistent:
+        heads.append("consistent SI-SDRi")
     if gains:
         heads += ["earlier SI-SDRi", "difference"]
     for head in heads:
@@ -62,9 +62,9 @@ def table(result: Evaluation, title: str = "") -> Table:
     for name, scores in by_instrument(result, "separator").items():
         cells = [*_cells(scores, KEYS), _db(losses.get(name))]
         cells.append(_db(oracle[name]["si_sdr_improvement"]))
-        if together:
-            at_once = together.get(name)
-            cells.append(_db(at_once["si_sdr_improvement"] if at_once else None))
+        if consistent:
+            whole = consistent.get(name)
+            cells.append(_db(whole["si_sdr_improvement"] if whole else None))
         if gains:
             cells += [_db(earlier[name]["si_sdr_improvement"]), _signed(gains.get(name))]
         view.add_row(name, str(tracks_of(result, name)), *cells)
@@ -73,7 +73,7 @@ def table(result: Evaluation, title: str = "") -> Table:
         own = method == "separator"
         cells = ["", *_cells(overall(result, method), KEYS)]
         cells += [_db(mean_of(list(losses.values()))) if own else "", ""]
-        cells += [""] if together else []
+        cells += [""] if consistent else []
         if gains:
             cells += ["", _signed(mean_of(list(gains.values()))) if own else ""]
         view.add_row(f"mean: {TITLES[method]}", *cells, style="bold" if own else "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import get_args
 
@@ -25,6 +25,22 @@ from timbresep.instrument import Instrument
 log = logging.getLogger(__name__)
 
 PUBLISHED = get_args(DatasetSpec.model_fields["kind"].annotation)
+
+
+@dataclass(frozen=True)
+class Tracks:
+    """Which tracks to score.
+
+    Attributes:
+        root, source, split: as for `tracks_in`.
+        limit: only the first tracks.
+    """
+
+    root: Path
+    source: str = ""
+    split: Split | None = None
+    limit: int | None = None
+
 
 Skip = Callable[[str, TimbresepError], None]
 """Told the name of a track that cannot be used, and why."""

@@ -14,6 +14,7 @@ from timbresep import audio
 from timbresep.audio_writer import AudioWriter, checked_subtype
 from timbresep.errors import AudioError, TimbresepError
 from timbresep.files import sweep
+from timbresep.separation.options import SeparationOptions
 from timbresep.separation.separator import MAX_CHANNELS, Separator
 from timbresep.separation.stem_files import folders, guard, new_files, real
 
@@ -31,7 +32,6 @@ class Output:
         format: wav or flac.
         subtype: FLOAT, PCM_24 or PCM_16; None for the format's best.
         residual: also write what the stems leave of the mixture.
-        consistent: make the stems sum to the mixture.
         overwrite: replace stems that are there.
     """
 
@@ -39,7 +39,6 @@ class Output:
     format: str = "wav"
     subtype: str | None = None
     residual: bool = False
-    consistent: bool = False
     overwrite: bool = False
 
 
@@ -65,8 +64,9 @@ class BatchReport:
 def separate_batch(
     separator: Separator,
     files: Sequence[Path],
-    instruments: Sequence[str],
     output: Output,
+    *,
+    instruments: Sequence[str] | None = None,
     report: Report | None = None,
     finished: Callable[[FileReport], None] | None = None,
     failed: Callable[[Path, TimbresepError], None] | None = None,
@@ -76,24 +76,37 @@ def separate_batch(
     Args:
         separator: loaded once for all of them.
         files: a file named twice is separated once.
-        instruments: names that the separator knows.
         output: where and how to write.
+        instruments: names that the separator knows; those that it was opened for by default.
         report: told the progress of the batch.
         finished, failed: told each file as it ends.
 
     Raises:
         TimbresepError: when the output cannot be as asked for, whatever the files.
+        AudioError: mixture consistency of a single stem, which would be the mixture itself.
     """
-    check(output, instruments)
+    instruments = separator.asked if instruments is None else instruments
+    check(output, separator.options)
+    if separator.options.mixture_consistency and len(instruments) < 2:
+        raise AudioError(
+            "with mixture consistency, a single stem would be the mixture itself",
+            hint="name every instrument in the mixture, or ask for the residual",
+        )
     sweep(output.folder, below=True)
     batch = BatchReport()
     inputs = {real(path) for path in files}
     chosen = folders(files, output.folder)
-    progress = _Progress(chosen, instruments, output, inputs, report)
+    progress = _Progress(chosen, instruments, output, inputs=inputs, report=report)
     for path, folder in chosen.items():
         try:
             row = separate_file(
-                separator, path, instruments, folder, output, progress.within(path), inputs
+                separator,
+                path,
+                instruments,
+                folder,
+                output,
+                report=progress.within(path),
+                inputs=inputs,
             )
         except (TimbresepError, OSError) as problem:
             error = problem if isinstance(problem, TimbresepError) else _unreachable(path, problem)
@@ -123,6 +136,7 @@ class _Progress:
         chosen: Mapping[Path, Path],
         instruments: Sequence[str],
         output: Output,
+        *,
         inputs: Set[Path],
         report: Report | None,
     ) -> None:
@@ -159,20 +173,17 @@ def _unreachable(path: Path, problem: OSError) -> AudioError:
     return AudioError(f"{shown}: {problem.strerror}", "check the path")
 
 
-def check(output: Output, instruments: Sequence[str]) -> None:
+def check(output: Output, options: SeparationOptions) -> None:
     """Refuse, before any work, an output that makes no sense.
 
     Raises:
-        AudioError: the format cannot hold the subtype; consistent stems and their (silent)
-            residual at once; one consistent stem, which would be the mixture.
+        AudioError: the format cannot hold the subtype; mixture consistency and a residual, which
+            would be silent.
     """
     checked_subtype(Path(f"stem.{output.format}"), output.subtype)
-    if output.consistent and output.residual:
-        raise AudioError("consistent stems leave no residual", hint="choose one of the two")
-    if output.consistent and len(instruments) < 2:
+    if options.mixture_consistency and output.residual:
         raise AudioError(
-            "a single consistent stem would be the mixture itself",
-            hint="name every instrument in the mixture, or ask for the residual",
+            "with mixture consistency, stems leave no residual", hint="choose one of the two"
         )
 
 
@@ -182,6 +193,7 @@ def separate_file(
     instruments: Sequence[str],
     folder: Path,
     output: Output,
+    *,
     report: Callable[[float], None] | None = None,
     inputs: Set[Path] = frozenset(),
 ) -> FileReport:
@@ -212,7 +224,7 @@ def separate_file(
             opened.enter_context(AudioWriter(part, final, *shape, output.subtype))
             for part, final in zip(temporary, outputs, strict=True)
         ]
-        peak = _fill(separator, about, instruments, output, writers, report)
+        peak = _fill(separator, about, instruments, writers, report)
     notes = [*about.notes, *(note for writer in writers if (note := writer.clipped()))]
     if peak == 0.0:
         notes.insert(0, f"{path} is silent, and so are its stems")
@@ -244,18 +256,20 @@ def _fill(
     separator: Separator,
     about: audio.AudioInfo,
     instruments: Sequence[str],
-    output: Output,
     writers: Sequence[AudioWriter],
     report: Callable[[float], None] | None,
 ) -> float:
-    """Stream the file through the separator into the writers; gives the mixture's peak."""
+    """Stream the file through the separator into the writers; gives the mixture's peak.
+
+    A writer more than there are instruments gets the residual.
+    """
     peak, done = 0.0, 0
     blocks = audio.read_blocks(about.path)
-    for mixture, stems in separator.pairs(
-        blocks, about.rate, about.channels, instruments, output.consistent, str(about.path)
+    for mixture, stems in separator.stream(
+        blocks, about.rate, about.channels, instruments, name=str(about.path)
     ):
         peak = max(peak, float(np.abs(mixture).max()))
-        parts = [*stems, mixture - stems.sum(axis=0)] if output.residual else list(stems)
+        parts = [*stems, mixture - stems.sum(axis=0)] if len(writers) > len(stems) else list(stems)
         for writer, part in zip(writers, parts, strict=True):
             writer.write(part)
         done += mixture.shape[1]

@@ -1,4 +1,4 @@
-"""Open a checkpoint for some instruments, by whatever names they are asked for."""
+"""Open a separator for some instruments, by whatever names they are asked for."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from numpy.typing import NDArray
 
 from timbresep import checkpoint as checkpoints
 from timbresep.checkpoint import Checkpoint
@@ -16,54 +15,56 @@ from timbresep.condition.vector import as_version
 from timbresep.errors import CheckpointError, UnknownNameError, nearest
 from timbresep.instrument import check_name, plain
 from timbresep.registry.registry import Registry
+from timbresep.separation.options import DEFAULTS, SeparationOptions
+from timbresep.separation.query import Vector
 from timbresep.separation.separator import Separator
 
 log = logging.getLogger(__name__)
 
 ALL = "all"
-OWN_NOTES = 0.5
-"""Share of its notes in the condition of an instrument that the separator was trained on. Chosen on
-validation tracks among 0, a half and 1."""
+REFERENCE_WEIGHT = 0.5
+"""Share of its reference recordings in the condition of an instrument that the separator was
+trained on. Chosen on validation tracks among 0, a half and 1."""
 
 
 def open_separator(
-    path: Path,
-    registry: Registry,
-    names: Sequence[str],
-    device: str = "cpu",
-    competing: bool = False,
-    passes: int = 1,
-    tuned: bool = False,
-    heard: Mapping[str, NDArray[np.float32]] | None = None,
-) -> tuple[Separator, list[str]]:
-    """Load a checkpoint for some instruments.
+    instruments: Sequence[str] = (ALL,),
+    *,
+    checkpoint: Path | None = None,
+    options: SeparationOptions = DEFAULTS,
+    registry: Registry | None = None,
+    reference: Mapping[str, Vector] | None = None,
+) -> Separator:
+    """Load a separator for some instruments.
 
-    An instrument that the checkpoint was not trained on is separated with the condition of its
-    plugin, or the one that was heard, and a notice says so.
+    An instrument that it was not trained on is separated with the condition of its plugin, or that
+    of its reference recordings, and a notice says so.
 
     Args:
-        path: the checkpoint.
-        registry: the plugins: aliases, conditions of new instruments, the backbone.
-        names: names or aliases, or "all" for every instrument in the checkpoint.
-        device, competing, passes, tuned: as for `Separator`.
-        heard: conditions of the current version that were measured on an instrument's own notes
-            (`timbresep.condition.reference`): name or alias → vector. The mean of it and its own
-            condition asks for an instrument of the checkpoint; others, whose names may be new, are
-            asked for with the vector alone.
+        instruments: names or aliases, or "all" for every instrument that it was trained on.
+        checkpoint: file of a trained network; the registry's default separator unless given.
+        options: how to separate.
+        registry: the plugins: aliases, conditions of new instruments, the backbone; the bundled
+            ones, and those in `TIMBRESEP_PLUGINS`, unless given.
+        reference: conditions of the current version that were measured on recordings of an
+            instrument (`timbresep.condition.reference`): name or alias → vector. The mean of it
+            and its own condition asks for an instrument of the checkpoint; others, whose names may
+            be new, are asked for with the vector alone.
 
     Returns:
-        The separator, and the names asked for, each once, as it calls them.
+        The separator; `asked` are the instruments, each once, as it calls them.
 
     Raises:
         CheckpointError: the file is missing, damaged or of a later condition version than a plugin;
-            or notes were heard, and its conditions are no harmonic ones.
-        UnknownNameError: an instrument known to neither the checkpoint, a plugin nor by its notes.
-        ConfigError: a name of what was heard cannot be one.
+            or there are reference recordings, and its conditions are no harmonic ones.
+        UnknownNameError: an instrument known to neither the checkpoint, a plugin nor by recordings.
+        ConfigError: a name of reference recordings cannot be one.
     """
-    loaded = checkpoints.load(path, registry.backbone)
-    new = _hear(loaded, heard or {}, registry)
-    chosen: dict[str, NDArray[np.float32]] = {}
-    for asked in names:
+    registry = registry or Registry.load()
+    loaded = checkpoints.load(checkpoint or registry.separator_path(), registry.backbone)
+    new = _take_reference(loaded, reference or {}, registry)
+    chosen: dict[str, Vector] = {}
+    for asked in instruments:
         if asked.strip().lower() == ALL:
             chosen.update({**loaded.conditions, **new})
         elif plain(asked) in new:
@@ -75,14 +76,15 @@ def open_separator(
     _check_lengths(loaded, extra)
     for name in extra:
         log.warning(
-            "'%s' was not in this separator's training: it is separated by %s condition alone",
+            "'%s' was not in this separator's training: it is separated by the condition of %s "
+            "alone",
             name,
-            "its notes'" if name in new else "its plugin's",
+            "its recordings" if name in new else "its plugin",
         )
-    return Separator(loaded, extra, device, competing, passes, tuned), list(chosen)
+    return Separator(loaded, extra, options, list(chosen))
 
 
-def _check_lengths(loaded: Checkpoint, vectors: Mapping[str, NDArray[np.float32]]) -> None:
+def _check_lengths(loaded: Checkpoint, vectors: Mapping[str, Vector]) -> None:
     """Refuse a checkpoint whose own conditions are not of the version that it states."""
     dim = loaded.model.condition_dim
     if any(len(vector) != dim for vector in vectors.values()):
@@ -93,38 +95,36 @@ def _check_lengths(loaded: Checkpoint, vectors: Mapping[str, NDArray[np.float32]
         )
 
 
-def _hear(
-    loaded: Checkpoint, heard: Mapping[str, NDArray[np.float32]], registry: Registry
-) -> dict[str, NDArray[np.float32]]:
-    """Move the checkpoint's conditions towards what was heard; gives those of the others."""
-    if heard and loaded.metadata.conditioning != "harmonic":
+def _take_reference(
+    loaded: Checkpoint, reference: Mapping[str, Vector], registry: Registry
+) -> dict[str, Vector]:
+    """Move the checkpoint's conditions towards the recordings'; gives those of new instruments."""
+    if reference and loaded.metadata.conditioning != "harmonic":
         raise CheckpointError(
             f"{loaded.path} was trained with '{loaded.metadata.conditioning}' conditions, which "
-            "no notes can tell",
+            "no recordings can tell",
             hint="use a separator that was trained with harmonic conditions",
         )
     version = loaded.metadata.condition_version
-    told_of = {asked: as_version(vector, version) for asked, vector in heard.items()}
-    _check_lengths(loaded, told_of)
-    new: dict[str, NDArray[np.float32]] = {}
-    for asked, told in told_of.items():
+    measured = {asked: as_version(vector, version) for asked, vector in reference.items()}
+    _check_lengths(loaded, measured)
+    new: dict[str, Vector] = {}
+    for asked, vector in measured.items():
         name = plain(asked)
         if name not in loaded.conditions:
             with contextlib.suppress(UnknownNameError):
                 name = registry.instruments([asked])[0].name
-        check_name(name, f"the instrument '{asked}' of the notes")
+        check_name(name, f"the instrument '{asked}' of the reference recordings")
         if name in loaded.conditions:
             own = loaded.conditions[name]
-            loaded.conditions[name] = own + np.float32(OWN_NOTES) * (told - own)
+            loaded.conditions[name] = own + np.float32(REFERENCE_WEIGHT) * (vector - own)
         else:
-            new[name] = told
+            new[name] = vector
     return new
 
 
-def _condition(
-    asked: str, loaded: Checkpoint, registry: Registry
-) -> tuple[str, NDArray[np.float32]]:
-    """(canonical name, condition) of one instrument; the checkpoint's own goes first."""
+def _condition(asked: str, loaded: Checkpoint, registry: Registry) -> tuple[str, Vector]:
+    """(stored name, condition) of one instrument; the checkpoint's own goes first."""
     wanted = plain(asked)
     if wanted in loaded.conditions:
         return wanted, loaded.conditions[wanted]

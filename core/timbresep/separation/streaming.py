@@ -14,6 +14,7 @@ import soxr
 
 from timbresep.audio import resampled_length
 from timbresep.audio_writer import BLOCK
+from timbresep.joint_mask import consistent_waveforms
 
 Rows = npt.NDArray[np.float32]
 Energies = npt.NDArray[np.float64]
@@ -96,6 +97,7 @@ def overlap_add(
     blocks: Iterable[Rows],
     process: Callable[[Rows], Rows],
     rows: int,
+    *,
     chunk: int,
     context: int,
     fade: int,
@@ -147,14 +149,11 @@ def overlap_add(
 
 
 def consistent(pairs: Iterable[Pair], frame: int = SHARE_FRAME) -> Iterator[Pair]:
-    """Spread what the stems leave of the mixture over them, so that they sum to it.
+    """Mixture consistency of a stream: what its stems leave of the mixture is spread over them.
 
     Each stem's share follows its energy, measured in frames counted from the start of the signal
     and interpolated between them, so that neither the blocks' sizes nor the signal's length
     matter. Where all are silent, the shares are equal.
-
-    Source: Wisdom et al., "Differentiable Consistency Constraints for Improved Deep Speech
-    Enhancement", ICASSP 2019, eq. 6, with weights that follow the energy over time.
 
     Args:
         pairs: mixture and stems, block by block.
@@ -181,10 +180,8 @@ def _shared(
     right = energy if after is None else energy + after
     left, right = (edge / edge.sum() for edge in (left, right))
     time = (np.arange(stems.shape[2]) + 0.5) / stems.shape[2]
-    share = left[:, None] + (right - left)[:, None] * time  # (instruments, samples)
-    missing = mixture - stems.sum(axis=0, dtype=np.float64)  # (channels, samples)
-    with np.errstate(over="ignore"):  # the caller tells it
-        return mixture, (stems + share[:, None] * missing).astype(np.float32)
+    shares = left[:, None] + (right - left)[:, None] * time  # (instruments, samples)
+    return mixture, consistent_waveforms(mixture, stems, shares)
 
 
 def _reframed(pairs: Iterable[Pair], frame: int) -> Iterator[Pair]:

@@ -1,4 +1,4 @@
-"""Several passes over a mixture, each at another pitch: what they agree on is oftener right.
+"""Test-time augmentation: several passes over a mixture, each at another pitch.
 
 Played a semitone faster, a mixture is another piece to a network that has no sense of pitch by
 construction, and its mistakes there are others. So their mean errs less than any one of them.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,6 +66,7 @@ def ablate(
     separator: Separator,
     tracks: Sequence[Track],
     instruments: Sequence[str] | None = None,
+    *,
     report: Report | None = None,
     skip: Skip | None = None,
 ) -> Ablation:
@@ -74,7 +75,7 @@ def ablate(
     Args:
         separator: knows the instruments.
         tracks: multitracks; stems that are no known instrument only accompany.
-        instruments: whose conditions to try; all that the separator knows by default.
+        instruments: whose conditions to try; those that the separator was opened for by default.
         report: told the progress.
         skip: told of tracks that cannot be scored; without it, the first one is an error.
 
@@ -82,13 +83,15 @@ def ablate(
         DataError: no track has a stem of these instruments, or none can be scored.
         AudioError: a stem cannot be read, or has more than two channels.
     """
-    names = tuple(instruments or separator.instruments)
+    names = tuple(instruments or separator.asked)
     vectors = {name: separator.condition(name) for name in names}
     wrong = {_shuffled_name(name): shuffled(vector) for name, vector in vectors.items()}
     wrong[ZERO] = np.zeros_like(next(iter(vectors.values())))
     # Neither shuffled values nor zeros bring an adapted instrument's own modulations with them.
-    tried = Separator(separator.checkpoint, {**vectors, **wrong}, str(separator.device))
-    result = evaluate(tried, tracks, [*names, *wrong], report, skip)
+    # Each stem by itself: what one condition does, and not what the others make of it.
+    options = replace(separator.options, joint=False)
+    tried = Separator(separator.checkpoint, {**vectors, **wrong}, options)
+    result = evaluate(tried, tracks, [*names, *wrong], report=report, skip=skip)
     played = {row.instrument for row in result.rows}
     return Ablation(names, tuple(_row(result, name, names) for name in names if name in played))
 

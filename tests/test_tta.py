@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
 
-from fakes import RATE, GainBackbone, loaded
+from fakes import PLAIN, RATE, GainBackbone, loaded
 from timbresep.errors import TimbresepError
 from timbresep.separation.separator import Separator
 from timbresep.separation.tta import SEMITONES, transpose, transpose_back
@@ -40,8 +42,8 @@ def test_a_tone_sounds_semitones_higher_and_comes_back(semitones: int) -> None:
 @pytest.mark.parametrize("channels", [1, 2])
 def test_what_does_not_depend_on_pitch_stays(passes: int, channels: int) -> None:
     wave = tone(HZ, 3.3, channels)
-    one = Separator(loaded(GainBackbone(3), half=0.5))
-    several = Separator(loaded(GainBackbone(3), half=0.5), passes=passes)
+    one = Separator(loaded(GainBackbone(3), half=0.5), options=PLAIN)
+    several = Separator(loaded(GainBackbone(3), half=0.5), options=replace(PLAIN, tta=passes))
     expected = one.separate(wave, RATE, ["half"])["half"]
     stem = several.separate(wave, RATE, ["half"])["half"]
     assert stem.shape == wave.shape
@@ -58,11 +60,13 @@ class Gate(GainBackbone):
 
 def test_stems_are_the_mean_of_the_passes() -> None:
     wave = tone(HZ)
-    stem = Separator(loaded(Gate(3), own=1.0), passes=3).separate(wave, RATE, ["own"])["own"]
+    stem = Separator(loaded(Gate(3), own=1.0), options=replace(PLAIN, tta=3)).separate(
+        wave, RATE, ["own"]
+    )["own"]
     assert np.abs(stem - 2 / 3 * wave).max() < 2e-3, "silent where the tone is a semitone higher"
 
 
 @pytest.mark.parametrize("passes", [0, 6])
 def test_other_numbers_of_passes_are_refused(passes: int) -> None:
     with pytest.raises(TimbresepError, match="passes"):
-        Separator(loaded(GainBackbone(3), half=0.5), passes=passes)
+        Separator(loaded(GainBackbone(3), half=0.5), options=replace(PLAIN, tta=passes))

@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 import torch
 
-from fakes import RATE, GainBackbone, loaded, vector
+from fakes import JOINT, PLAIN, RATE, GainBackbone, loaded, vector
 from timbresep.checkpoint import Checkpoint
+from timbresep.joint_mask import NEW_CLAIM, joint_mask
 from timbresep.metrics import sdr
-from timbresep.separation.joint_mask import NEW_CLAIM, compete
 from timbresep.separation.separator import Separator
 from timbresep.stft import STFT
 
@@ -25,7 +25,7 @@ def competed(mixture: torch.Tensor, stems: torch.Tensor, own: int) -> np.ndarray
     """The stem of instrument `own` when all of `stems` (instruments, samples) compete."""
     same = torch.arange(len(stems))[None] == own
     spectra = STFT_(stems)[None, :, None]
-    shared = compete(STFT_(mixture)[None, None], spectra[:, own : own + 1], spectra, same)
+    shared = joint_mask(STFT_(mixture)[None, None], spectra[:, own : own + 1], spectra, same)
     return STFT_.inverse(shared, SAMPLES)[0, 0, 0].numpy()
 
 
@@ -63,11 +63,11 @@ def wave() -> np.ndarray:
 
 
 def test_a_stem_does_not_depend_on_what_else_is_asked_for(checkpoint: Checkpoint) -> None:
-    separator = Separator(checkpoint, competing=True)
+    separator = Separator(checkpoint, options=JOINT)
     together = separator.separate(wave(), RATE, ["third", "half", "little"])
     for name, stem in together.items():
         assert np.allclose(separator.separate(wave(), RATE, [name])[name], stem, atol=1e-6)
-    alone = Separator(checkpoint).separate(wave(), RATE, ["half"])["half"]
+    alone = Separator(checkpoint, options=PLAIN).separate(wave(), RATE, ["half"])["half"]
     # 0.5 among 0.5, 0.3 (which plays, almost for sure) and nobody's 0.1; "little" is too weak
     assert np.allclose(together["half"], alone / (0.5 + 0.3 + 0.1), rtol=0.04, atol=1e-6)
 
@@ -76,16 +76,16 @@ def test_an_instrument_the_network_never_learned_shares_with_what_plays(
     checkpoint: Checkpoint,
 ) -> None:
     extra = {"new": vector(0.2)}
-    stems = Separator(checkpoint, extra, competing=True).separate(wave(), RATE, ["half", "new"])
+    stems = Separator(checkpoint, extra, JOINT).separate(wave(), RATE, ["half", "new"])
     claim = NEW_CLAIM * 0.2  # beside 0.5 and 0.3, which play more or less likely, and nobody's 0.1
     share = float((stems["new"] * wave()).sum() / np.square(wave()).sum())
     assert claim / (claim + 0.5 + 0.3 + 0.1) < share < claim / (claim + 0.5 * 0.8 + 0.1)
     assert np.allclose(stems["new"], share * wave(), rtol=0.01, atol=1e-6)
-    known = Separator(checkpoint, competing=True).separate(wave(), RATE, ["half"])["half"]
+    known = Separator(checkpoint, options=JOINT).separate(wave(), RATE, ["half"])["half"]
     assert np.allclose(stems["half"], known, atol=1e-6), (
         "it takes nothing from those that are known"
     )
-    lone = Separator(checkpoint, extra, competing=True).separate(wave(), RATE, ["new"])["new"]
+    lone = Separator(checkpoint, extra, JOINT).separate(wave(), RATE, ["new"])["new"]
     assert np.allclose(stems["new"], lone, atol=1e-6)
 
 
@@ -95,23 +95,23 @@ def test_an_adapted_instrument_that_is_no_rival_stays_as_its_condition_makes_it(
     update = {"rivals": ["half", "third"], "adapted": ["little"]}
     checkpoint.metadata = checkpoint.metadata.model_copy(update=update)
     checkpoint.addressed = lambda vector, instrument: vector  # the network is a fake
-    stem = Separator(checkpoint, competing=True).separate(wave(), RATE, ["little"])["little"]
+    stem = Separator(checkpoint, options=JOINT).separate(wave(), RATE, ["little"])["little"]
     assert np.allclose(stem, 0.01 * wave(), atol=1e-6)
 
 
 def test_rivals_are_those_named_and_as_they_were_before_adaptation(checkpoint: Checkpoint) -> None:
-    separator = Separator(checkpoint, competing=True)
+    separator = Separator(checkpoint, options=JOINT)
     before = separator.separate(wave(), RATE, ["half"])["half"]
     about = checkpoint.metadata.model_copy(update={"rivals": ["half", "third", "little"]})
     later = Checkpoint(
         checkpoint.model, {**checkpoint.conditions, "late": vector(0.9)}, about, checkpoint.path
     )
-    after = Separator(later, competing=True).separate(wave(), RATE, ["half"])["half"]
+    after = Separator(later, options=JOINT).separate(wave(), RATE, ["half"])["half"]
     assert np.array_equal(after, before)
 
 
-def test_one_instrument_has_no_rival() -> None:
-    separator = Separator(loaded(GainBackbone(3), half=0.5), competing=True)
+def test_one_instrument_shares_with_nobody() -> None:
+    separator = Separator(loaded(GainBackbone(3), half=0.5), options=JOINT)
     stem = separator.separate(wave(), RATE, ["half"])["half"]
     assert np.allclose(stem, wave() / 2, atol=1e-6)
 
@@ -119,6 +119,6 @@ def test_one_instrument_has_no_rival() -> None:
 def test_silence_stays_silent_and_a_chunk_of_it_too(checkpoint: Checkpoint) -> None:
     quiet = wave()
     quiet[:, 1000:3000] = 0
-    stems = Separator(checkpoint, competing=True).separate(quiet, RATE, ["half", "third"])
+    stems = Separator(checkpoint, options=JOINT).separate(quiet, RATE, ["half", "third"])
     assert np.isfinite(stems["half"]).all()
     assert np.abs(stems["half"][:, 1500:2500]).max() < 1e-6

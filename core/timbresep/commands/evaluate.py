@@ -1,0 +1,139 @@
+"""`evaluate`: a separator's scores on multitracks, beside baselines."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from timbresep.commands.console import make_console, show_error, start_logging
+from timbresep.commands.numbers import MOST_PROCESSES, whole
+from timbresep.commands.options import (
+    CheckpointFile,
+    Device,
+    Independent,
+    Instruments,
+    KeepTuning,
+    Limit,
+    Overwrite,
+    PluginsDir,
+    Reference,
+    SeparatorName,
+    Side,
+    Trust,
+    Tta,
+    checkpoint_path,
+    reference_conditions,
+    split_names,
+)
+from timbresep.commands.progress import progress
+from timbresep.registry.registry import Registry
+from timbresep.separation.options import DEFAULTS, SeparationOptions
+
+if TYPE_CHECKING:
+    from timbresep.evaluation import Evaluation
+
+
+class BssEval(StrEnum):
+    """Whose stems BSSEval measures."""
+
+    separator = "separator"
+    all = "all"
+
+
+def evaluate(
+    tracks: Annotated[
+        str,
+        typer.Argument(
+            help="A [NAME=]FOLDER of tracks, <track>/<instrument>.wav, or of a dataset. NAME is a "
+            "recipe's source, which says what its stems are called."
+        ),
+    ],
+    instruments: Instruments = None,
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            "-o", "--out", help="Write the scores as JSON and CSV to this folder; a rerun goes on."
+        ),
+    ] = None,
+    separator: SeparatorName = None,
+    checkpoint: CheckpointFile = None,
+    against: Annotated[
+        Path | None,
+        typer.Option(readable=False, help="Also score this earlier checkpoint beside it."),
+    ] = None,
+    bsseval: Annotated[
+        BssEval | None,
+        typer.Option(
+            help="Also measure BSSEval v4, which is slow: of the separator's stems, or of the "
+            "baselines' too."
+        ),
+    ] = None,
+    workers: Annotated[
+        int,
+        whole(help="Score so many tracks at a time, a process each.", least=1, most=MOST_PROCESSES),
+    ] = 1,
+    split: Annotated[Side | None, typer.Option(help="Score only this side of the split.")] = None,
+    limit: Limit = None,
+    swaps: Annotated[
+        bool, typer.Option("--swaps", help="Also show each pair of swapped conditions.")
+    ] = False,
+    independent: Independent = not DEFAULTS.joint,
+    tta: Tta = DEFAULTS.tta,
+    keep_tuning: KeepTuning = not DEFAULTS.retune,
+    reference: Reference = None,
+    overwrite: Overwrite = False,
+    device: Device = DEFAULTS.device,
+    plugins_dir: PluginsDir = None,
+    trust: Trust = False,
+) -> None:
+    """Score a separator on multitracks, beside silence, the mixture and an oracle."""
+    from timbresep import evaluation
+
+    start_logging()
+    source, root = evaluation.named_folder(tracks)
+    registry = Registry.load(plugins_dir or (), trust=trust)
+    plan = evaluation.Plan(
+        checkpoint=checkpoint_path(registry, separator, checkpoint),
+        instruments=tuple(split_names(instruments or ["all"])),
+        earlier=against,
+        bsseval=bsseval.value if bsseval else None,
+        options=SeparationOptions(
+            device=device, joint=not independent, tta=tta, retune=not keep_tuning
+        ),
+        plugins=tuple(plugins_dir or ()),
+        trust=trust,
+        reference=reference_conditions(reference or []),
+    )
+    with progress("evaluating") as update:
+        result = evaluation.evaluate_folder(
+            plan,
+            evaluation.Tracks(root, source, split.value if split else None, limit),
+            registry.instruments(),
+            out=out,
+            overwrite=overwrite,
+            workers=workers,
+            report=lambda name, done, total: update(done / max(total, 1), name),
+            failed=lambda _, error: show_error(error),
+        )
+    _print(result, f"{plan.checkpoint.name} on {root}", swaps=swaps)
+    if out is not None:
+        make_console().print(f"wrote {out}", soft_wrap=True)
+    if result.skipped:
+        raise typer.Exit(1)
+
+
+def _print(result: Evaluation, title: str, *, swaps: bool) -> None:
+    from timbresep.evaluation import table
+
+    console = make_console()
+    console.print(table.table(result, title))
+    if swaps:
+        console.print(table.swap_table(result))
+    if result.leaks:
+        console.print(table.leak_table(result))
+    if result.bss:
+        console.print(table.bss_table(result))
+    console.print(table.summary(result), soft_wrap=True)

@@ -1,0 +1,30 @@
+"""`export`: a checkpoint, small enough to ship."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from timbresep.commands.console import make_console
+from timbresep.commands.options import PluginsDir, Trust
+from timbresep.registry.registry import Registry
+
+
+def export(
+    checkpoint: Annotated[Path, typer.Argument(readable=False, help="A trained checkpoint.")],
+    out: Annotated[
+        Path, typer.Argument(help="The file to write, such as separators/NAME.safetensors.")
+    ],
+    plugins_dir: PluginsDir = None,
+    trust: Trust = False,
+) -> None:
+    """Write a checkpoint in half precision, to ship it as a separator."""
+    from timbresep.checkpoint import export as export_checkpoint
+
+    registry = Registry.load(plugins_dir or (), trust=trust)
+    digest = export_checkpoint(checkpoint, out, registry.backbone)
+    console = make_console()
+    console.print(f"wrote {out}; for the separators in registry.yaml:", soft_wrap=True)
+    console.print(f"  {out.stem}: {{file: {out}, sha256: {digest}}}", soft_wrap=True)

@@ -1,0 +1,155 @@
+"""`separate`: files and instruments in, stems out."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from timbresep.commands.console import make_console, show_error, show_note, start_logging
+from timbresep.commands.options import (
+    CheckpointFile,
+    Device,
+    Independent,
+    Instruments,
+    KeepTuning,
+    Overwrite,
+    PluginsDir,
+    Reference,
+    SeparatorName,
+    Trust,
+    Tta,
+    checkpoint_path,
+    reference_conditions,
+    split_names,
+)
+from timbresep.commands.program import PROGRAM
+from timbresep.commands.progress import clock, progress
+from timbresep.formats.text import shown
+from timbresep.registry.registry import Registry
+from timbresep.separation.options import DEFAULTS, SeparationOptions
+
+if TYPE_CHECKING:
+    from timbresep.separation.batch import FileReport
+
+EXAMPLES = f"""
+[bold]Examples[/]
+
+  {PROGRAM} separate song.wav -i violin,flute,bass -o out/
+
+  {PROGRAM} separate *.flac -i all --residual --format flac
+"""
+
+
+class Format(StrEnum):
+    """File formats of stems."""
+
+    wav = "wav"
+    flac = "flac"
+
+
+class Bits(StrEnum):
+    """Bits a sample of stems has: 32 is float."""
+
+    b16 = "16"
+    b24 = "24"
+    b32 = "32"
+
+
+SUBTYPES = {Bits.b16: "PCM_16", Bits.b24: "PCM_24", Bits.b32: "FLOAT"}
+
+
+def separate(
+    files: Annotated[
+        list[Path],
+        typer.Argument(
+            readable=False,
+            help="Audio files: WAV, FLAC, Ogg, MP3, AIFF; also M4A, WMA, WebM and others where "
+            "ffmpeg is installed.",
+        ),
+    ],
+    instruments: Instruments = None,
+    out: Annotated[
+        Path, typer.Option("-o", "--out", help="Write stems to OUT/<file>/<instrument>.")
+    ] = Path("out"),
+    separator: SeparatorName = None,
+    checkpoint: CheckpointFile = None,
+    format: Annotated[Format, typer.Option(help="Write stems in this file format.")] = Format.wav,
+    bits: Annotated[
+        Bits | None,
+        typer.Option(
+            help="Write so many bits a sample. WAV takes 16, 24 or 32 (float, the default), FLAC "
+            "16 or 24 (the default)."
+        ),
+    ] = None,
+    residual: Annotated[
+        bool, typer.Option("--residual", help="Also write what the stems leave of the mixture.")
+    ] = False,
+    mixture_consistency: Annotated[
+        bool,
+        typer.Option(
+            "--mixture-consistency",
+            help="Let the stems share the whole mixture, so that they sum to it. Use this only "
+            "when you name every instrument that plays.",
+        ),
+    ] = DEFAULTS.mixture_consistency,
+    independent: Independent = not DEFAULTS.joint,
+    tta: Tta = DEFAULTS.tta,
+    keep_tuning: KeepTuning = not DEFAULTS.retune,
+    reference: Reference = None,
+    overwrite: Overwrite = False,
+    device: Device = DEFAULTS.device,
+    plugins_dir: PluginsDir = None,
+    trust: Trust = False,
+) -> None:
+    """Separate files into instruments: several of both in one run, the model loaded once."""
+    from timbresep.separation.batch import Output, check, separate_batch
+    from timbresep.separation.load import open_separator
+
+    start_logging()
+    options = SeparationOptions(
+        device=device,
+        joint=not independent,
+        mixture_consistency=mixture_consistency,
+        tta=tta,
+        retune=not keep_tuning,
+    )
+    output = Output(out, format.value, SUBTYPES[bits] if bits else None, residual, overwrite)
+    check(output, options)
+    registry = Registry.load(plugins_dir or (), trust=trust)
+    model = open_separator(
+        split_names(instruments or ["all"]),
+        checkpoint=checkpoint_path(registry, separator, checkpoint),
+        options=options,
+        registry=registry,
+        reference=reference_conditions(reference or []),
+    )
+    with progress("separating") as update:
+        batch = separate_batch(
+            model,
+            files,
+            output,
+            report=lambda path, share: update(share, path.name),
+            finished=_print_file,
+            failed=lambda _, error: show_error(error),
+        )
+    if batch.failed:
+        total = len(batch.failed) + len(batch.done)
+        said = make_console(stderr=True)
+        said.print(f"{len(batch.failed)} of {total} files could not be separated")
+        raise typer.Exit(1)
+
+
+def _print_file(report: FileReport) -> None:
+    console = make_console()
+    stems = ", ".join(path.name for path in report.outputs)
+    speed = report.duration / max(report.seconds, 1e-9)
+    console.print(
+        f"{shown(report.path)} → {shown(report.outputs[0].parent)}: {stems} "
+        f"({clock(report.duration)} of audio in {report.seconds:.1f} s, {speed:.1f}× real time)",
+        soft_wrap=True,
+    )
+    for note in report.notes:
+        show_note(note)

@@ -1,0 +1,88 @@
+"""The conditioned network as an estimator: for a window of the mixture, every instrument's stem."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from timbresep.backbone import Backbone, MaskBackbone
+from timbresep.errors import TimbresepError
+from timbresep.separation.streaming import Rows
+from timbresep.separation.tta import SEMITONES, transpose, transpose_back
+from timbresep.stft import STFT
+
+
+class Network:
+    """A backbone that is asked about one window after the other.
+
+    Args:
+        model: the backbone, with its weights.
+        device: where to compute: cpu, cuda, mps, or auto.
+        tta: passes over each window, each at another pitch; their mean is the estimate.
+
+    Raises:
+        TimbresepError: no such device.
+    """
+
+    def __init__(self, model: Backbone, device: str, tta: int) -> None:
+        self.device = device_of(device)
+        self.model = model.to(self.device).eval()
+        self.stft = own_stft(model).to(self.device)
+        self._steps = SEMITONES[:tta]
+
+    def batch(self, window: Rows) -> Tensor:
+        """A window (channels, samples) as the network takes it: (batch, model channels, samples).
+
+        A mono network hears each channel of a stereo window by itself.
+        """
+        mixture = torch.from_numpy(window).to(self.device)
+        return mixture.unsqueeze(1 if len(window) > self.model.channels else 0)
+
+    def estimate(self, window: Rows, calls: Sequence[Tensor], semitones_above: float) -> Tensor:
+        """The stems of all rows of all calls, (batch, rows, model channels, samples).
+
+        Args:
+            window: (channels, samples).
+            calls: conditions (rows, dim) each.
+            semitones_above: how far the window is above the tuning that the network knows.
+        """
+        calls = [conditions.to(self.device) for conditions in calls]
+        passes = [self._pass(window, calls, step - semitones_above) for step in self._steps]
+        return passes[0] if len(passes) == 1 else torch.stack(passes).mean(dim=0)
+
+    def _pass(self, window: Rows, calls: Sequence[Tensor], semitones: float) -> Tensor:
+        """One pass over the window, played so many semitones higher."""
+        rate, samples = self.model.sample_rate, window.shape[1]
+        mixture = self.batch(transpose(window, rate, semitones) if semitones else window)
+        parts = (self.model(mixture, c.expand(len(mixture), -1, -1)) for c in calls)
+        stems = torch.cat(list(parts), dim=1)
+        if not semitones:
+            return stems
+        flat = stems.flatten(0, 2).float().cpu().numpy()
+        back = torch.from_numpy(transpose_back(flat, rate, semitones, samples))
+        return back.to(self.device).reshape(*stems.shape[:3], samples)
+
+
+def own_stft(model: Backbone) -> STFT:
+    """The network's own transform where it has one: no other suits its stems better."""
+    if isinstance(model, MaskBackbone):
+        return STFT(model.stft.n_fft, model.stft.hop)
+    return STFT(2048, 512)
+
+
+def device_of(name: str) -> torch.device:
+    """A device by name; auto is cuda where there is one, else cpu.
+
+    Raises:
+        TimbresepError: it cannot be used.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise TimbresepError(f"device '{name}' cannot be used", hint="use --device cpu") from error
+    return device
