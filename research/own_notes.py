@@ -3,14 +3,15 @@
     python research/own_notes.py TRACKS --notes 10 (--soundfont | --samples FOLDER) [--limit N]
         [--checkpoint FILE]
 
-TRACKS holds folders of stems named by instrument. Of each instrument, some notes are heard
-(`separate --reference`): with --soundfont, single notes played with the program that its
+TRACKS holds folders of stems named by instrument. Some notes of each instrument are its reference
+recordings (`separate --reference`): with --soundfont, single notes played with the program that its
 `track.yaml` names for the stem; with --samples, recordings out of FOLDER/<instrument>. They lie
-evenly over its range, and no piece is made of them. What cannot be heard, such as drums, is asked for by its
-plugin.
+evenly over its range, and no piece is made of them. What has no pitch, such as drums, is asked for
+by its plugin.
 
-Prints SI-SDR improvement in dB by instrument, of stems as `separate` gives them, as
-`--independent`, and as `--mixture-consistency`, with the plugins' conditions and with those of the notes.
+Prints SI-SDR improvement in dB by instrument, of stems as `separate` gives them, with
+`--independent`, and with `--mixture-consistency`, with the plugins' conditions and with those of
+the notes.
 """
 
 from __future__ import annotations
