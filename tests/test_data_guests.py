@@ -15,7 +15,7 @@ from typer.testing import CliRunner
 from fakes import library
 from timbresep import audio
 from timbresep.__main__ import main
-from timbresep.commands.app import app
+from timbresep.commands.app import assemble
 from timbresep.condition import tone_store as table_file
 from timbresep.condition import vector as conditioner
 from timbresep.condition.heard_tones import HARMONICS, RATE, shares
@@ -149,7 +149,7 @@ def render_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Render:
     def render(guests: Path, *options: str) -> Result:
         words = ["data", "guests", "-i", "flute,violin", "--count", "1", "--seconds", "5", "6"]
         words += ["--guests", str(guests), "-o", str(tmp_path / "made"), *options]
-        return CliRunner().invoke(app, words)
+        return CliRunner().invoke(assemble(), words)
 
     return render
 

@@ -9,7 +9,7 @@ import pytest
 import typer
 
 import cli
-from timbresep.commands.app import app as program
+from timbresep.commands.app import assemble
 from timbresep.commands.numbers import whole
 
 REFUSED = [
@@ -55,6 +55,7 @@ def test_impossible_numbers_are_one_line(words: str, capsys: pytest.CaptureFixtu
 
 def test_no_option_takes_numbers_without_bounds() -> None:
     """Each has them from `timbresep.commands.numbers`, which refuses nan."""
+    program = assemble()
     commands = dict[str, typing.Callable[..., object]]()
     for app in [program, *(group.typer_instance for group in program.registered_groups)]:
         assert isinstance(app, typer.Typer)

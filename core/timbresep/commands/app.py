@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
+from importlib import import_module
+from types import ModuleType
 from typing import Annotated
 
 import typer
 
 from timbresep import __version__
-from timbresep.commands.ablation import ablate
-from timbresep.commands.condition import app as condition_app
 from timbresep.commands.console import run
-from timbresep.commands.data import app as data_app
-from timbresep.commands.ddsp import app as ddsp_app
-from timbresep.commands.evaluate import evaluate
-from timbresep.commands.export import export
-from timbresep.commands.listing import list_plugins
 from timbresep.commands.program import PROGRAM
-from timbresep.commands.separate import EXAMPLES as SEPARATE
-from timbresep.commands.separate import separate
-from timbresep.commands.training import adapt, train
 
+SEPARATE = f"""
+[bold]Examples[/]
+
+  {PROGRAM} separate song.wav -i violin,flute,bass -o out/
+
+  {PROGRAM} separate *.flac -i all --residual --format flac
+"""
 EXAMPLES = f"""{SEPARATE}
   {PROGRAM} train --plugin violin --max-minutes 10
 
@@ -29,14 +29,44 @@ EXAMPLES = f"""{SEPARATE}
   {PROGRAM} condition show violin flute
 """
 
-app = typer.Typer(
-    epilog=EXAMPLES,
-    rich_markup_mode="rich",
-    no_args_is_help=True,
-    add_completion=False,
-    pretty_exceptions_enable=False,
-    context_settings={"help_option_names": ["-h", "--help"]},
-)
+COMMANDS = {
+    "list": ("listing", "list_plugins"),
+    "separate": ("separate", "separate"),
+    "evaluate": ("evaluate", "evaluate"),
+    "export": ("export", "export"),
+    "train": ("training", "train"),
+    "adapt": ("training", "adapt"),
+    "ablate": ("ablation", "ablate"),
+}
+GROUPS = ("condition", "ddsp", "data")
+
+
+def assemble(only: str | None = None) -> typer.Typer:
+    """The application with all commands, or with the only one that is needed.
+
+    Reading the options of every command takes longer than `list` itself.
+    """
+    app = typer.Typer(
+        epilog=EXAMPLES,
+        rich_markup_mode="rich",
+        no_args_is_help=True,
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback()(_program)
+    for name, (module, function) in COMMANDS.items():
+        if only in (None, name):
+            epilog = SEPARATE if name == "separate" else None
+            app.command(name, epilog=epilog)(getattr(_module(module), function))
+    for name in GROUPS:
+        if only in (None, name):
+            app.add_typer(_module(name).app, name=name)
+    return app
+
+
+def _module(name: str) -> ModuleType:
+    return import_module(f"timbresep.commands.{name}")
 
 
 def _print_version(wanted: bool) -> None:
@@ -45,8 +75,7 @@ def _print_version(wanted: bool) -> None:
         raise typer.Exit
 
 
-@app.callback()
-def options(
+def _program(
     debug: Annotated[
         bool, typer.Option("--debug", help="Show tracebacks of errors; may stand anywhere.")
     ] = False,
@@ -61,21 +90,9 @@ def options(
     del debug, version  # `main` and the callback have taken them
 
 
-app.command("list")(list_plugins)
-app.command(epilog=SEPARATE)(separate)
-app.command()(evaluate)
-app.command()(export)
-app.add_typer(condition_app, name="condition")
-app.add_typer(ddsp_app, name="ddsp")
-app.add_typer(data_app, name="data")
-app.command()(train)
-app.command()(adapt)
-app.command()(ablate)
-
-
-def main(arguments: list[str] | None = None) -> int:
+def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     given = sys.argv[1:] if arguments is None else arguments
-    debug = "--debug" in given
     rest = [item for item in given if item != "--debug"]
-    return run(lambda: app(rest, prog_name=PROGRAM), debug=debug)
+    only = rest[0] if rest and rest[0] in {*COMMANDS, *GROUPS} else None
+    return run(lambda: assemble(only)(rest, prog_name=PROGRAM), debug="--debug" in given)

@@ -25,7 +25,6 @@ from timbresep.commands.options import (
     reference_conditions,
     split_names,
 )
-from timbresep.commands.program import PROGRAM
 from timbresep.commands.progress import clock, progress
 from timbresep.formats.text import shown
 from timbresep.registry.registry import Registry
@@ -33,14 +32,6 @@ from timbresep.separation.options import DEFAULTS, SeparationOptions
 
 if TYPE_CHECKING:
     from timbresep.separation.batch import FileReport
-
-EXAMPLES = f"""
-[bold]Examples[/]
-
-  {PROGRAM} separate song.wav -i violin,flute,bass -o out/
-
-  {PROGRAM} separate *.flac -i all --residual --format flac
-"""
 
 
 class Format(StrEnum):
