@@ -12,7 +12,6 @@ lets all instruments that the separator knows compete, as `separate` does unless
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from rich.table import Table
 
 from timbresep import audio
 from timbresep.bundled import ROOT
+from timbresep.files import write_json
 from timbresep.registry.registry import Registry
 from timbresep.separation.load import open_separator
 
@@ -63,7 +63,7 @@ def main() -> None:
     Console().print(table)
     if arguments.json:
         rows = {"seconds": seconds.tolist(), "ratio": ratios.tolist(), "audio": arguments.seconds}
-        arguments.json.write_text(json.dumps(rows, indent=2) + "\n")
+        write_json(arguments.json, rows)
 
 
 if __name__ == "__main__":

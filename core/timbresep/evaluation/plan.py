@@ -14,6 +14,7 @@ import timbresep
 from timbresep.evaluation.bsseval import Extent, museval_version
 from timbresep.evaluation.result import METHODS
 from timbresep.evaluation.score import Scorer
+from timbresep.files import sha256_of
 from timbresep.registry.registry import Registry
 from timbresep.separation.load import open_separator
 from timbresep.separation.separator import Separator
@@ -61,11 +62,11 @@ class Plan:
         return {
             "version": timbresep.__version__,
             "checkpoint": self.checkpoint.name,
-            "sha256": _sha256(self.checkpoint),
+            "sha256": sha256_of(self.checkpoint),
             "conditions": _conditions_digest(scorer.separator, scorer.names),
             "instruments": list(scorer.names),
             "earlier": self.earlier.name if self.earlier else None,
-            "earlier_sha256": _sha256(self.earlier) if self.earlier else None,
+            "earlier_sha256": sha256_of(self.earlier) if self.earlier else None,
             "earlier_conditions": (
                 _conditions_digest(scorer.earlier, scorer.names) if scorer.earlier else None
             ),
@@ -76,10 +77,6 @@ class Plan:
             "bsseval": self.bsseval,
             "museval": museval_version() if self.bsseval else None,
         }
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _conditions_digest(separator: Separator, names: Sequence[str]) -> str:
