@@ -23,6 +23,7 @@ from rich.table import Table
 from timbresep import audio
 from timbresep.bundled import ROOT
 from timbresep.evaluation import Plan, Tracks, evaluate_folder
+from timbresep.files import write_json
 from timbresep.registry.registry import Registry
 from timbresep.separation.load import open_separator
 
@@ -109,7 +110,7 @@ def main() -> None:
     Console().print(table)
     print(f"largest difference from museval's own frames: {worst:.1e} dB")
     if arguments.json:
-        arguments.json.write_text(json.dumps({"seconds": took, "difference_db": worst}, indent=2))
+        write_json(arguments.json, {"seconds": took, "difference_db": worst})
 
 
 if __name__ == "__main__":

@@ -11,7 +11,6 @@ memory, as the mixer does while there is room. Speeds are seconds of one stem pe
 from __future__ import annotations
 
 import argparse
-import json
 import tempfile
 import time
 from pathlib import Path
@@ -27,6 +26,7 @@ from timbresep.data.mixing.config import MixConfig
 from timbresep.data.mixing.mixer import MixtureDataset
 from timbresep.data.reader import StemReader
 from timbresep.data.track import Track
+from timbresep.files import write_json
 from timbresep.losses import thresholded_snr_loss
 from timbresep.registry.registry import Registry
 
@@ -144,7 +144,7 @@ def main() -> None:
     )
     Console(width=100).print(view)
     if arguments.json:
-        arguments.json.write_text(json.dumps({"rows": rows, "step_s": step}, indent=2) + "\n")
+        write_json(arguments.json, {"rows": rows, "step_s": step})
 
 
 if __name__ == "__main__":

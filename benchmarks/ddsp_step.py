@@ -13,10 +13,11 @@ noise of its single-precision phases (docs/magenta.md). A second table says wher
 
 from __future__ import annotations
 
+from timbresep.files import write_json
+
 import timbresep  # noqa: F401  # isort: skip  # before torch: sets how OpenMP waits
 
 import argparse
-import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -84,7 +85,7 @@ def main() -> None:
     Console(width=120).print(table, shares)
     if arguments.json:
         settings = {"batch": arguments.batch, "seconds": arguments.seconds}
-        arguments.json.write_text(json.dumps({**settings, "sizes": rows}, indent=2) + "\n")
+        write_json(arguments.json, {**settings, "sizes": rows})
 
 
 def both(config: DecoderConfig, given: ours.Batch) -> tuple[DdspModel, Step, Step]:

@@ -11,7 +11,6 @@ accepted nor refused by a `TimbresepError`. `--only` reads a single input here, 
 from __future__ import annotations
 
 import argparse
-import json
 import logging
 import multiprocessing
 import os
@@ -34,6 +33,7 @@ from rich.table import Table
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 from timbresep.errors import TimbresepError
+from timbresep.files import write_json
 from timbresep.formats.text import shown
 
 SECONDS = 5
@@ -224,9 +224,7 @@ def main() -> int:
         results[name] = run(name, given.seed, given.inputs)
         if given.json:
             rows = {name: asdict(result) for name, result in results.items()}
-            given.json.write_text(
-                json.dumps({"seed": given.seed, "targets": rows}, indent=1) + "\n"
-            )
+            write_json(given.json, {"seed": given.seed, "targets": rows})
     console = Console(width=110)
     console.print(table(results))
     for name, result in results.items():

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import argparse
 import collections
-import json
 import os
 import random
 import shutil
@@ -26,9 +25,9 @@ from rich.console import Console
 from rich.table import Table
 from safetensors.torch import load_file
 
-from study import hardware
 from timbresep.bundled import ROOT
-from timbresep.config import atomic_write
+from timbresep.files import write_json
+from timbresep.provenance import hardware
 
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGKILL")
 SMALL = ("n_fft=1024", "hop=512", "bands=16", "width=8", "hidden=8", "layers=1", "embedding=8")
@@ -120,8 +119,7 @@ def main() -> None:
         **{"runs": given.runs, "steps": given.steps, "workers": given.workers},
         **{"seed": given.seed, "hardware": hardware(), "counts": counts, "rows": rows},
     }
-    with atomic_write(given.out / "interrupted_runs.json") as temporary:
-        temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    write_json(given.out / "interrupted_runs.json", record)
     table = Table("of runs that were stopped twice", str(given.runs))
     for name, count in counts.items():
         table.add_row(name, str(count))

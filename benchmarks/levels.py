@@ -10,7 +10,6 @@ SI-SDR improvement and SDR in dB, with the gain undone.
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +17,11 @@ from numpy.typing import NDArray
 
 from timbresep.evaluation import tracks_in
 from timbresep.evaluation.stem_stream import StemStream
+from timbresep.files import write_json
 from timbresep.metrics import sdr, si_sdr
 from timbresep.registry.registry import Registry
 from timbresep.separation.load import open_separator
+from timbresep.units import db_to_amplitude
 
 DOWN_DB = -24.0
 SILENT = 1e-7  # mean square of a stem that does not play
@@ -57,16 +58,16 @@ def main() -> None:
 
         flat = np.ones(mixture.shape[1])
         for gain in given.gains:
-            add(f"{gain:g} dB", flat * 10 ** (gain / 20))
+            add(f"{gain:g} dB", flat * db_to_amplitude(gain))
         add("second half", flat, half)
-        down = np.where(np.arange(len(flat)) < half, 1, 10 ** (DOWN_DB / 20))
+        down = np.where(np.arange(len(flat)) < half, 1, db_to_amplitude(DOWN_DB))
         add("second half, 24 dB down", down, half)
     means = {case: np.mean(found, axis=0).tolist() for case, found in scores.items()}
     print("| | SI-SDRi | SDR |\n|---|---|---|")
     for case, (improvement, quality) in means.items():
         print(f"| {case} | {improvement:.2f} | {quality:.2f} |")
     if given.json:
-        given.json.write_text(json.dumps(means, indent=2) + "\n", encoding="utf-8")
+        write_json(given.json, means)
 
 
 if __name__ == "__main__":

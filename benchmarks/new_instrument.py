@@ -11,13 +11,13 @@ the true one's, in dB.
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
 import numpy as np
 
 from timbresep.evaluation import tracks_in
 from timbresep.evaluation.stem_stream import StemStream
+from timbresep.files import write_json
 from timbresep.metrics import sdr, si_sdr
 from timbresep.registry.registry import Registry
 from timbresep.separation.load import open_separator
@@ -57,7 +57,7 @@ def main() -> None:
     for case, values in means.items():
         print(f"| {case} | " + " | ".join(f"{value:.1f}" for value in values) + " |")
     if given.json:
-        given.json.write_text(json.dumps(means, indent=2) + "\n", encoding="utf-8")
+        write_json(given.json, means)
 
 
 if __name__ == "__main__":

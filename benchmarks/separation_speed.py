@@ -12,7 +12,6 @@ masking is on, as in `separate`, unless told `--independent`.
 from __future__ import annotations
 
 import argparse
-import json
 import time
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from rich.table import Table
 
 from timbresep import audio
 from timbresep.bundled import ROOT
+from timbresep.files import write_json
 from timbresep.registry.registry import Registry
 from timbresep.separation.load import open_separator
 from timbresep.separation.options import SeparationOptions
@@ -66,7 +66,7 @@ def main() -> None:
     Console().print(table)
     if arguments.json:
         rows = {"seconds": seconds.tolist(), "ratio": ratios.tolist(), "audio": arguments.seconds}
-        arguments.json.write_text(json.dumps(rows, indent=2) + "\n")
+        write_json(arguments.json, rows)
 
 
 if __name__ == "__main__":

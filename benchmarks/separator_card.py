@@ -13,7 +13,6 @@ them scored of this checkpoint, the others read.
 from __future__ import annotations
 
 import argparse
-import hashlib
 from pathlib import Path
 
 import numpy as np
@@ -25,6 +24,7 @@ from timbresep.evaluation import Evaluation, evaluate, named_folder, tracks_in
 from timbresep.evaluation.store import write_json
 from timbresep.evaluation.summary import by_instrument, methods_in, overall, swap_losses, swap_means
 from timbresep.evaluation.table import TITLES
+from timbresep.files import sha256_of
 from timbresep.registry.registry import Registry
 from timbresep.separation.load import open_separator
 
@@ -128,7 +128,7 @@ def main() -> None:
     registry = Registry.load()
     path = registry.separator_path(arguments.name)
     separator = open_separator(checkpoint=path, registry=registry)
-    key = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+    key = sha256_of(path)[:12]
     key += f"-{arguments.limit}" if arguments.limit else ""
     parts = []
     for item in arguments.sets:

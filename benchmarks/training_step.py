@@ -18,10 +18,10 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from study import hardware
 from timbresep import checkpoint
 from timbresep.backbone import Backbone
 from timbresep.losses import waveform_loss
+from timbresep.provenance import hardware
 from timbresep.registry.registry import Registry
 
 BATCH, TARGETS, SECONDS = 6, 4, 3

@@ -20,6 +20,7 @@ from rich.console import Console
 from rich.table import Table
 
 from timbresep import checkpoint
+from timbresep.files import write_json
 from timbresep.registry.registry import Registry
 from timbresep.training.loop import TrainRequest, fit
 
@@ -84,7 +85,7 @@ def main() -> None:
         )
     Console().print(table)
     if arguments.json:
-        arguments.json.write_text(json.dumps(rows, indent=2) + "\n")
+        write_json(arguments.json, rows)
 
 
 if __name__ == "__main__":

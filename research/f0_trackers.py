@@ -21,7 +21,6 @@ second, one thread.
 from __future__ import annotations
 
 import argparse
-import json
 import re
 import sys
 import time
@@ -37,6 +36,8 @@ from timbresep.data.rendering.midi import Event, midi_file
 from timbresep.data.rendering.renderer import find_soundfont, render
 from timbresep.data.rendering.waveform import RATE as RENDER_RATE
 from timbresep.ddsp import pitch
+from timbresep.files import write_json
+from timbresep.units import midi_to_hz
 
 RATE, HOP = 16_000, 160
 Array = np.ndarray
@@ -181,7 +182,7 @@ def load(path: Path) -> Array:
 
 def hz_of(midi: Array | float) -> Array:
     """Frequency of MIDI numbers."""
-    return 440.0 * 2 ** ((np.asarray(midi) - 69) / 12)
+    return midi_to_hz(np.asarray(midi, dtype=np.float64))
 
 
 def span(low: float, high: float) -> tuple[float, float]:
@@ -278,7 +279,7 @@ def main() -> None:
     for name, row in results.items():
         print(f"| {name} | {row['noise'][0]:.1f} | {row['speed'][0]:.0f} |")
     if given.json:
-        given.json.write_text(json.dumps(results, indent=2) + "\n")
+        write_json(given.json, results)
 
 
 if __name__ == "__main__":

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import datetime
 import json
-import os
-import platform
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from timbresep.config import atomic_write
 from timbresep.errors import ConfigError
+from timbresep.files import atomic_write, write_json
+from timbresep.provenance import hardware, today
 from timbresep.separation.options import SeparationOptions
 
 NETWORK = SeparationOptions(device="cpu", joint=False, retune=False)
@@ -30,10 +28,8 @@ def recorded(path: Path, settings: dict, make: Callable[[], dict]) -> dict:
         if record["settings"] != settings:
             raise ConfigError(f"{path} was made with other settings", "choose another --out")
         return record
-    date = datetime.datetime.now(datetime.UTC).date().isoformat()
-    record = {"settings": settings, **make(), "date": date, "hardware": hardware()}
-    with atomic_write(path) as temporary:
-        temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    record = {"settings": settings, **make(), "date": today(), "hardware": hardware()}
+    write_json(path, record)
     return record
 
 
@@ -55,11 +51,3 @@ def write_table(page: Path, lines: Sequence[Sequence[str]], caption: str) -> Non
 def roots_of(data: Sequence[str]) -> dict[str, Path]:
     """NAME=FOLDER, several times, as folders by name."""
     return {item.partition("=")[0]: Path(item.partition("=")[2]) for item in data}
-
-
-def hardware() -> str:
-    """Cores and processor."""
-    about = Path("/proc/cpuinfo")
-    lines = about.read_text().splitlines() if about.is_file() else []
-    models = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return f"{os.cpu_count()} cores of {models[0] if models else platform.machine()}"

@@ -10,7 +10,6 @@ network that masks magnitudes this way.
 from __future__ import annotations
 
 import argparse
-import json
 from pathlib import Path
 
 import numpy as np
@@ -20,6 +19,7 @@ from rich.console import Console
 from rich.table import Table
 
 from timbresep.data.sources.stems import StemsSource
+from timbresep.files import write_json
 from timbresep.joint_mask import ratio_masks
 from timbresep.metrics import si_sdr
 from timbresep.registry.registry import Registry
@@ -79,7 +79,7 @@ def main() -> None:
         table.add_row(*map(str, (n_fft, hop, found[0][0])), f"{mean:.2f}")
     Console().print(table)
     if arguments.json:
-        arguments.json.write_text(json.dumps(rows, indent=2) + "\n")
+        write_json(arguments.json, rows)
 
 
 if __name__ == "__main__":

@@ -17,7 +17,7 @@ import pytest
 
 from timbresep import files
 from timbresep.errors import OutputError, OutputExistsError
-from timbresep.files import atomic_write, atomic_writes, claim, sweep
+from timbresep.files import atomic_write, atomic_writes, claim, sha256_of, sweep, write_json
 
 
 @contextmanager
@@ -199,7 +199,7 @@ def test_another_machines_file_is_left_until_it_is_old(tmp_path: Path) -> None:
 def test_a_file_system_without_locks_only_loses_old_ones(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(files, "_lock", lambda _: None)
+    monkeypatch.setattr(files, "lock_file", lambda _: None)
     path = tmp_path / f".some-{files._HOST}-abcdefgh.part.txt"
     path.write_text("half")
     with atomic_write(tmp_path / "some.txt"):
@@ -213,7 +213,7 @@ def test_a_file_system_without_locks_only_loses_old_ones(
 def test_a_temporary_swept_before_it_is_locked_is_made_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    lock, taken = files._lock, []
+    lock, taken = files.lock_file, []
 
     def late(handle: int) -> bool | None:
         if not taken:
@@ -221,7 +221,7 @@ def test_a_temporary_swept_before_it_is_locked_is_made_again(
             taken[0].unlink()  # by another process, which locked it first
         return lock(handle)
 
-    monkeypatch.setattr(files, "_lock", late)
+    monkeypatch.setattr(files, "lock_file", late)
     with atomic_write(tmp_path / "some.txt") as temporary:
         assert temporary not in taken
         temporary.write_text("new")
@@ -277,3 +277,16 @@ def test_errors_about_other_files_and_pipes_are_not_the_disks(tmp_path: Path) ->
     with pytest.raises(BrokenPipeError), atomic_write(tmp_path / "some.txt"):
         raise BrokenPipeError(errno.EPIPE, "Broken pipe")
     assert list(tmp_path.iterdir()) == []
+
+
+def test_json_and_hashes(tmp_path: Path) -> None:
+    write_json(tmp_path / "one.json", {"a": [1, 2]})
+    assert (tmp_path / "one.json").read_text() == '{\n  "a": [\n    1,\n    2\n  ]\n}\n'
+    with pytest.raises(OutputExistsError):
+        write_json(tmp_path / "one.json", {}, replace=False)
+    (tmp_path / "two").write_bytes(b"bc")
+    (tmp_path / "three").write_bytes(b"a")
+    digest = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"  # of abc, FIPS 180
+    assert sha256_of(tmp_path / "three", tmp_path / "two") == digest
+    with pytest.raises(FileNotFoundError):
+        sha256_of(tmp_path / "four")

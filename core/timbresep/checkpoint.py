@@ -5,7 +5,6 @@ Separation needs nothing else. Files load strictly, and nothing is ever unpickle
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -23,6 +22,7 @@ from timbresep.adaptation import addressed, reserve
 from timbresep.backbone import Backbone
 from timbresep.config import Model, atomic_write, parse
 from timbresep.errors import CheckpointError, ConfigError, OutputExistsError
+from timbresep.files import sha256_of
 from timbresep.formats.rebuild import no_larger_than
 from timbresep.formats.tensor_file import read_json, read_tensors
 from timbresep.hookspecs import BackboneSpec
@@ -141,7 +141,7 @@ def save(
     tensors = {WEIGHTS + name: _pack(tensor, half) for name, tensor in model.state_dict().items()}
     stacked = np.stack([conditions[name] for name in metadata.instruments])
     tensors[CONDITIONS] = torch.from_numpy(stacked)  # (instruments, dim)
-    with atomic_write(path, replace) as temporary:
+    with atomic_write(path, replace=replace) as temporary:
         temporary.write_bytes(to_bytes(tensors, {KEY: metadata.model_dump_json()}))
 
 
@@ -160,7 +160,7 @@ def export(source: Path, out: Path, find_backbone: Callable[[str], BackboneSpec]
         raise OutputExistsError(f"{out} already exists", "remove it or choose another name")
     loaded = load(source, find_backbone)
     save(out, loaded.model, loaded.conditions, loaded.metadata, half=True, replace=False)
-    return hashlib.sha256(out.read_bytes()).hexdigest()
+    return sha256_of(out)
 
 
 def _pack(tensor: Tensor, half: bool) -> Tensor:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
 import re
 import socket
@@ -21,32 +22,27 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from timbresep.errors import OutputError, OutputExistsError
-
-if sys.platform != "win32":
-    import fcntl
+from timbresep.file_locks import close_file, is_open_at, lock_file
 
 _HOST = hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
 _TEMPORARY = re.compile(r"\..*-(?P<host>[0-9a-f]{8})-[a-z0-9_]{8}\.part(\..*)?")
 _STALE = 2 * 24 * 3600.0
 """Seconds after which another machine's temporary file is a dead writer's."""
 
-_locks: set[int] = set()
-"""Descriptors that hold locks; a forked process closes its copies, or it would hold them too."""
-
 
 @contextmanager
-def atomic_write(path: Path, replace: bool = True) -> Iterator[Path]:
+def atomic_write(path: Path, *, replace: bool = True) -> Iterator[Path]:
     """Yield a temporary path beside `path`; rename it into place on success, remove it on failure.
 
     A reader sees either the old file or the whole new one, never half of it. Arguments and errors
     are those of `atomic_writes`.
     """
-    with atomic_writes([path], replace) as (temporary,):
+    with atomic_writes([path], replace=replace) as (temporary,):
         yield temporary
 
 
 @contextmanager
-def atomic_writes(paths: Sequence[Path], replace: bool = True) -> Iterator[list[Path]]:
+def atomic_writes(paths: Sequence[Path], *, replace: bool = True) -> Iterator[list[Path]]:
     """As `atomic_write`, for several files that appear together: when all are complete.
 
     Args:
@@ -71,7 +67,7 @@ def atomic_writes(paths: Sequence[Path], replace: bool = True) -> Iterator[list[
             placed: list[Path] = []
             try:
                 for temporary, path in zip(temporaries, paths, strict=True):
-                    _place(temporary, path, replace)
+                    _place(temporary, path, replace=replace)
                     placed.append(path)
             except BaseException:
                 for path in () if replace else placed:  # those that were not there before
@@ -81,6 +77,26 @@ def atomic_writes(paths: Sequence[Path], replace: bool = True) -> Iterator[list[
             if inside and not _of_writing(error, path.parent):
                 raise
             raise refusal(path, error) from error
+
+
+def write_json(path: Path, data: object, *, replace: bool = True) -> None:
+    """Write what JSON can hold, indented; arguments and errors otherwise as `atomic_write`."""
+    with atomic_write(path, replace=replace) as temporary:
+        temporary.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
+
+
+def sha256_of(*paths: Path) -> str:
+    """SHA-256 of a file's bytes, or of several files' bytes one after the other, in hexadecimal.
+
+    Raises:
+        OSError: a file is missing or cannot be read.
+    """
+    digest = hashlib.sha256()
+    for path in paths:
+        with path.open("rb") as file:
+            while block := file.read(1 << 20):
+                digest.update(block)
+    return digest.hexdigest()
 
 
 def refusal(path: Path, error: OSError) -> OutputError:
@@ -98,7 +114,7 @@ def _of_writing(error: OSError, folder: Path) -> bool:
     return not isinstance(error, ConnectionError)
 
 
-def sweep(folder: Path, below: bool = False) -> None:
+def sweep(folder: Path, *, below: bool = False) -> None:
     """Remove the temporary files of writers that are no more.
 
     On the machine where they wrote, the lock tells. Another machine's lock does not reach
@@ -120,7 +136,7 @@ def sweep(folder: Path, below: bool = False) -> None:
             _sweep_folder(folder / name)
         elif match := _TEMPORARY.fullmatch(name):
             with contextlib.suppress(OSError):  # gone meanwhile, or another user's
-                _remove_if_dead(folder / name, match["host"] == _HOST)
+                _remove_if_dead(folder / name, ours=match["host"] == _HOST)
 
 
 def _sweep_folder(folder: Path) -> None:
@@ -130,15 +146,15 @@ def _sweep_folder(folder: Path) -> None:
             folder.rmdir()  # unless something else is in it
 
 
-def _remove_if_dead(path: Path, ours: bool) -> None:
+def _remove_if_dead(path: Path, *, ours: bool) -> None:
     handle = os.open(path, os.O_RDWR)
     try:
-        locked = _lock(handle)
+        locked = lock_file(handle)
         age = time.time() - os.fstat(handle).st_mtime
         if (locked and ours) or (locked is not False and age > _STALE):
             path.unlink()
     finally:
-        _close(handle)
+        close_file(handle)
 
 
 @contextmanager
@@ -165,7 +181,7 @@ def claim(folder: Path, names: Sequence[str] = ()) -> Iterator[None]:
             handle = _claimed(lock)
         except OSError as error:
             raise refusal(folder, error) from error
-        stack.callback(_close, handle)
+        stack.callback(close_file, handle)
         stack.callback(lock.unlink, missing_ok=True)  # before it is let go: see `_claimed`
         sweep(folder)
         for name in map(Path, names):
@@ -188,16 +204,16 @@ def _claimed(lock: Path) -> int:
     """
     while True:
         handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
-        if _lock(handle) is False:
+        if lock_file(handle) is False:
             owner = os.read(handle, 300).decode(errors="replace")
             os.close(handle)
             raise OutputError(
                 f"{lock.parent} is at work in another run{owner and f' ({owner})'}",
                 "wait until that ends, or choose another folder",
             )
-        if _is(handle, lock):
+        if is_open_at(handle, lock):
             break
-        _close(handle)  # its owner has just removed it
+        close_file(handle)  # its owner has just removed it
     os.ftruncate(handle, 0)
     os.write(handle, f"process {os.getpid()} on {socket.gethostname()}".encode())
     return handle
@@ -212,20 +228,20 @@ def _temporary(path: Path) -> Iterator[Path]:
     while True:
         handle, name = tempfile.mkstemp(prefix=prefix, suffix=suffix, dir=path.parent)
         temporary = Path(name)
-        if _lock(handle) is not False and _is(handle, temporary):
+        if lock_file(handle) is not False and is_open_at(handle, temporary):
             break
-        _close(handle)  # swept in the moment before it was locked
+        close_file(handle)  # swept in the moment before it was locked
     if sys.platform == "win32":  # where an open file cannot be renamed
-        _close(handle)
+        close_file(handle)
     try:
         yield temporary
     finally:
         temporary.unlink(missing_ok=True)
         if sys.platform != "win32":
-            _close(handle)
+            close_file(handle)
 
 
-def _place(temporary: Path, path: Path, replace: bool) -> None:
+def _place(temporary: Path, path: Path, *, replace: bool) -> None:
     """Give a finished file its name."""
     mode = path.stat().st_mode & 0o777 if replace and path.exists() else 0o666 & ~_umask()
     temporary.chmod(mode)
@@ -245,43 +261,6 @@ def _place(temporary: Path, path: Path, replace: bool) -> None:
             f"{path} is there: it appeared meanwhile",
             "use --overwrite to replace it, or choose another name",
         ) from error
-
-
-def _lock(handle: int) -> bool | None:
-    """Lock an open file: whether it is ours now, or None where the system cannot tell."""
-    if sys.platform == "win32":
-        return None
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    except OSError:  # a file system without locks
-        return None
-    _locks.add(handle)
-    return True
-
-
-def _close(handle: int) -> None:
-    _locks.discard(handle)
-    os.close(handle)
-
-
-def _close_copies() -> None:
-    for handle in _locks:
-        os.close(handle)
-    _locks.clear()
-
-
-if sys.platform != "win32":
-    os.register_at_fork(after_in_child=_close_copies)
-
-
-def _is(handle: int, path: Path) -> bool:
-    """Whether a path still leads to an open file."""
-    try:
-        return os.path.samestat(os.fstat(handle), path.stat())
-    except FileNotFoundError:
-        return False
 
 
 def _umask() -> int:

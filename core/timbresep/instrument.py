@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ import pydantic
 
 from timbresep.config import Model, PathText, load_yaml
 from timbresep.errors import ConfigError, DataError, PluginError
+from timbresep.files import sha256_of
 from timbresep.formats.npy import read_vector
 
 if TYPE_CHECKING:
@@ -226,8 +226,7 @@ class Instrument:
                     f"plugin '{self.name}': {self.ddsp_file} is too large for a DDSP model",
                     f"at most {LARGEST_DDSP >> 20} MiB",
                 )
-            with self.ddsp_file.open("rb") as file:
-                found = hashlib.file_digest(file, "sha256").hexdigest()
+            found = sha256_of(self.ddsp_file)
         except OSError as error:
             raise PluginError(
                 f"plugin '{self.name}': cannot read {self.ddsp_file}: {error.strerror}"

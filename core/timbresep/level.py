@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.ndimage import median_filter
 
+from timbresep.units import db_to_power
+
 LEVEL_DB = -16.0
 """Mean power that networks are trained at, re full scale. Chosen for the separator that ships on 26
 validation tracks, of which -17.5 and -14.5 dB cost 0.02 dB at most, and -19 dB 0.03."""
@@ -41,7 +43,7 @@ def gains(wave: NDArray[np.float32], rate: int) -> Gains:
     count = -(-samples // frame)
     frames = np.pad(power, (0, count * frame - samples), mode="edge").reshape(count, frame)
     energy = frames.mean(axis=1)
-    sounding = energy > energy.max() * 10 ** (-SILENT_DB / 10)
+    sounding = energy > energy.max() * db_to_power(-SILENT_DB)
     if not sounding.any():
         return np.ones(samples)
     level = 10 * np.log10(energy[sounding])

@@ -17,6 +17,7 @@ from timbresep.audio import info, read, resample
 from timbresep.ddsp.features import HOP, SAMPLE_RATE, VOICED, extract
 from timbresep.ddsp.solo_check import check_notes, check_recording
 from timbresep.errors import AudioError, DataError
+from timbresep.units import hz_to_midi, midi_to_hz, note_name
 
 Array = NDArray[np.float32]
 
@@ -137,7 +138,7 @@ def listen(files: Sequence[Path], progress: Callable[[int, int], None] | None = 
 def f0_range_of(notes: Sequence[float]) -> tuple[float, float]:
     """Half a semitone below the lowest note (MIDI number) and above the highest, Hz."""
     low, high = min(notes) - 0.5, max(notes) + 0.5
-    return round(440 * 2 ** ((low - 69) / 12), 1), round(440 * 2 ** ((high - 69) / 12), 1)
+    return round(midi_to_hz(low), 1), round(midi_to_hz(high), 1)
 
 
 def notes_of(wave: Array) -> tuple[list[float], int]:
@@ -169,7 +170,7 @@ def notes_of(wave: Array) -> tuple[list[float], int]:
     if sure < SURE:
         raise DataError("several notes at once, or a sound without harmonics")
     single = (harmonic >= PURE) & (odd >= TRACE)
-    semitones, counts = np.unique(np.rint(69 + 12 * np.log2(f0[single] / 440)), return_counts=True)
+    semitones, counts = np.unique(np.rint(hz_to_midi(f0[single])), return_counts=True)
     least = max(NOTE_FRAMES / stride, NOTE_SHARE * counts.max(initial=0))
     held = [float(note) for note in semitones[counts >= least]]
     if not held:
@@ -233,8 +234,7 @@ def _spectra(wave: Array, frames: NDArray[np.intp]) -> NDArray[np.float64]:
 
 def name_notes(notes: Sequence[float]) -> str:
     """Notes for people: 60 is C4."""
-    names = ("C", "C♯", "D", "E♭", "E", "F", "F♯", "G", "A♭", "A", "B♭", "B")
-    return ", ".join(f"{names[round(note) % 12]}{round(note) // 12 - 1}" for note in notes)
+    return ", ".join(map(note_name, notes))
 
 
 def _normalised(wave: Array) -> Array:

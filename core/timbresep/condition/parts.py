@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from timbresep.condition.tone_table import BANDS, ToneTable
+from timbresep.units import db_to_amplitude, db_to_power
 
 HARMONICS = 40
 """Harmonics in a vector, of those the model has."""
@@ -121,13 +122,13 @@ def vary(table: ToneTable, rng: np.random.Generator) -> ToneTable:
     """
     octaves = np.log2(np.arange(1, table.distributions.shape[2] + 1))
     gain_db = rng.normal(0.0, 1.0) * octaves + rng.normal(0.0, 1.0, len(octaves))
-    shares = table.distributions * (10 ** (gain_db / 20)).astype(np.float32)
+    shares = table.distributions * db_to_amplitude(gain_db).astype(np.float32)
     whole = np.maximum(shares.sum(axis=2, keepdims=True), FLOOR**2)
     shares = shares / whole  # (levels, pitches, harmonics)
 
     places = np.linspace(-3, 3, BANDS)  # about an octave each two bands and a half
     gain_db = rng.normal(0.0, 1.0) * places + rng.normal(0.0, 1.0, BANDS) + rng.normal(0.0, 2.0)
-    bands = table.noise * (10 ** (gain_db / 10)).astype(np.float32)  # (levels, tones, bands)
+    bands = table.noise * db_to_power(gain_db).astype(np.float32)  # (levels, tones, bands)
     harmonic = np.maximum(1 - table.noise.sum(axis=2, keepdims=True), 0)
     bands = bands / np.maximum(harmonic + bands.sum(axis=2, keepdims=True), FLOOR**2)
     return ToneTable(table.pitches, table.levels, shares, bands)

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from timbresep.errors import DataError
+from timbresep.units import hz_to_midi, midi_to_hz, pitch_ratio
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -95,7 +96,7 @@ class ToneTable:
             return cls._strokes(model, levels)
         pitches = _semitones(model.heard.f0_hz, f0_range)
         frames = model.config.frame_rate
-        hz = np.tile(440.0 * 2 ** ((pitches - 69) / 12), len(levels))
+        hz = np.tile(midi_to_hz(pitches), len(levels))
         loudness = np.repeat(levels, len(pitches))
         answer = _ask(model, np.tile(hz[:, None], frames), np.tile(loudness[:, None], frames))
         settled = answer.distribution[:, frames // 2 :].mean(dim=1).cpu().numpy()  # (tones, K)
@@ -219,8 +220,11 @@ def _semitones(heard: tuple[float, float] | None, f0_range: tuple[float, float])
     lowest, highest = heard or (math.inf, 1.0)
     low = max(f0_range[0], lowest)
     high = min(f0_range[1], highest)
-    if low <= high * 2 ** (2 * TOLERANCE / 12):
-        first, last = math.ceil(_midi(low) - TOLERANCE), math.floor(_midi(high) + TOLERANCE)
+    if low <= high * pitch_ratio(2 * TOLERANCE):
+        first, last = (
+            math.ceil(hz_to_midi(low) - TOLERANCE),
+            math.floor(hz_to_midi(high) + TOLERANCE),
+        )
         if first <= last:
             return np.arange(first, last + 1, dtype=np.float32)
     raise DataError(
@@ -277,8 +281,3 @@ def _pooling(magnitudes: int) -> npt.NDArray[np.float64]:
     overlap = np.minimum(upper, edges[1:, None]) - np.maximum(lower, edges[:-1, None])
     shares: npt.NDArray[np.float64] = np.maximum(overlap, 0)
     return shares
-
-
-def _midi(hz: float) -> float:
-    """MIDI number of a frequency in Hz."""
-    return 69 + 12 * math.log2(hz / 440)

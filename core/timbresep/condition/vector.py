@@ -10,7 +10,6 @@ numpy only, until a model has to be asked: workers that mix training data import
 
 from __future__ import annotations
 
-import hashlib
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,6 +21,7 @@ from timbresep import __version__
 from timbresep.condition.parts import PARTS, vary
 from timbresep.condition.tone_table import Array, ToneTable, build
 from timbresep.errors import ConfigError, DataError
+from timbresep.files import sha256_of
 from timbresep.formats.notation import parse_json
 
 __all__ = [
@@ -251,7 +251,7 @@ def provenance(
         "conditioner": "harmonic_distribution",
         "version": version,
         "parts": list(LAYOUTS[version]),
-        "ddsp_sha256": hashlib.sha256(model_file.read_bytes()).hexdigest(),
+        "ddsp_sha256": sha256_of(model_file),
         "notes": notes,
         "levels_db": [round(value, 3) for value in table.levels.tolist()],
         "sample_rate": 16_000,

@@ -138,7 +138,7 @@ class DdspModel(nn.Module):
             name: value.detach().cpu().to(torch.half if half else torch.float).contiguous()
             for name, value in self.state_dict().items()
         }
-        with atomic_write(path, replace) as temporary:
+        with atomic_write(path, replace=replace) as temporary:
             temporary.write_bytes(to_bytes(tensors, {FORMAT: json.dumps(header, sort_keys=True)}))
 
     @classmethod

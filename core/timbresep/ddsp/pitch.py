@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from timbresep.errors import AudioError, MissingToolError
+from timbresep.units import pitch_ratio
 
 if TYPE_CHECKING:
     from swift_f0 import SwiftF0
@@ -25,7 +26,7 @@ LOW_REGISTER = 60.0
 """Ranges that reach below this (Hz) are tracked an octave up: near its edge the tracker errs."""
 HIGH_REGISTER = 1500.0
 """Pitches above this (Hz) may come from tracking an octave down."""
-MARGIN = 2 ** (0.75 / 12)
+MARGIN = pitch_ratio(0.75)
 """How far beyond the range (a ratio) is looked, for vibrato and tuning."""
 
 Array = npt.NDArray[np.float32]

@@ -22,6 +22,7 @@ from timbresep.config import atomic_write
 from timbresep.ddsp.features import FRAME_RATE, HOP, SAMPLE_RATE, VOICED, Features, Range, extract
 from timbresep.ddsp.solo_check import QUIETEST, SOUNDING_RANGE, check_notes, check_recording
 from timbresep.errors import AudioError, CheckpointError, DataError
+from timbresep.files import sha256_of
 from timbresep.formats.tensor_file import read_json, read_tensors
 from timbresep.formats.text import shown
 
@@ -257,5 +258,5 @@ def _key(solos: Sequence[Path], f0_range: Range) -> str:
     for path in solos:
         if not path.is_file():
             raise DataError(f"{path}: no such solo recording", "check the path")
-        digest.update(hashlib.sha256(path.read_bytes()).digest())
+        digest.update(bytes.fromhex(sha256_of(path)))
     return digest.hexdigest()

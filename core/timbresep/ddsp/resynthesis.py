@@ -15,6 +15,7 @@ from timbresep.ddsp.model import DdspModel
 from timbresep.ddsp.prepared import Prepared, listen
 from timbresep.ddsp.spectral_loss import multiscale_spectral_loss
 from timbresep.errors import DataError
+from timbresep.units import pitch_ratio
 
 Array = npt.NDArray[np.float32]
 
@@ -60,7 +61,7 @@ def resynthesise(
         DataError: the recording is noise, percussion or chords, and the model is pitched.
         AudioError: it cannot be read, is silent, clipped, too short or at a rate below 16 kHz.
     """
-    ratio = 2 ** (semitones / 12)
+    ratio = pitch_ratio(semitones)
     mono, found = listen(path, (f0_range[0] / ratio, f0_range[1] / ratio) if f0_range else None)
     frames = len(mono) // HOP
     f0 = torch.from_numpy(found.f0_hz[:frames] * np.float32(ratio))

@@ -15,6 +15,7 @@ import timbresep
 from timbresep.evaluation.bsseval import Extent, museval_version
 from timbresep.evaluation.result import METHODS
 from timbresep.evaluation.score import Scorer
+from timbresep.files import sha256_of
 from timbresep.registry.registry import Registry
 from timbresep.separation.load import open_separator
 from timbresep.separation.options import DEFAULTS, SeparationOptions
@@ -62,11 +63,11 @@ class Plan:
         return {
             "version": timbresep.__version__,
             "checkpoint": self.checkpoint.name,
-            "sha256": _sha256(self.checkpoint),
+            "sha256": sha256_of(self.checkpoint),
             "conditions": _conditions_digest(scorer.separator, scorer.names),
             "instruments": list(scorer.names),
             "earlier": self.earlier.name if self.earlier else None,
-            "earlier_sha256": _sha256(self.earlier) if self.earlier else None,
+            "earlier_sha256": sha256_of(self.earlier) if self.earlier else None,
             "earlier_conditions": (
                 _conditions_digest(scorer.earlier, scorer.names) if scorer.earlier else None
             ),
@@ -78,10 +79,6 @@ class Plan:
             "bsseval": self.bsseval,
             "museval": museval_version() if self.bsseval else None,
         }
-
-
-def _sha256(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest()
 
 
 def _conditions_digest(separator: Separator, names: Sequence[str]) -> str:

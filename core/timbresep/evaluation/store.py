@@ -20,6 +20,7 @@ from pathlib import Path
 
 import pydantic
 
+from timbresep import files
 from timbresep.config import atomic_write
 from timbresep.data.track import Track
 from timbresep.errors import ConfigError, OutputExistsError
@@ -90,7 +91,7 @@ class Store:
             if overwrite:
                 for part in ("tracks", "museval"):
                     shutil.rmtree(folder / part, ignore_errors=True)
-        _write_json(folder / "settings.json", settings)
+        files.write_json(folder / "settings.json", settings)
 
     def finished(self, track: Track) -> TrackScores | None:
         """The scores of a track that was finished with these settings, from these files."""
@@ -194,12 +195,7 @@ def write_json(result: Evaluation, path: Path, overwrite: bool = False) -> None:
     """
     if path.exists() and not overwrite:
         raise OutputExistsError(f"{path} exists", hint="choose another name or use --overwrite")
-    _write_json(path, as_data(result), overwrite)
-
-
-def _write_json(path: Path, data: Mapping[str, object], replace: bool = True) -> None:
-    with atomic_write(path, replace) as temporary:
-        temporary.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
+    files.write_json(path, as_data(result), replace=overwrite)
 
 
 def _write_csv(
@@ -232,8 +228,8 @@ def _digest(data: object) -> str:
 
 def _audio_digest(track: Track) -> str:
     """Of the names, sizes and times of a track's files."""
-    files = dict(track.stems) | ({"": track.mixture} if track.mixture else {})
-    about = {name: (path.name, path.stat()) for name, path in files.items()}
+    paths = dict(track.stems) | ({"": track.mixture} if track.mixture else {})
+    about = {name: (path.name, path.stat()) for name, path in paths.items()}
     return _digest({name: [file, s.st_size, s.st_mtime_ns] for name, (file, s) in about.items()})
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 from pathlib import Path
 
 import pydantic
 
 from timbresep.config import Amount, Model
 from timbresep.errors import CheckpointError
+from timbresep.files import sha256_of
 
 
 class Shelf(Model):
@@ -39,8 +39,7 @@ class ShippedSeparator(Model):
         """
         path = folder / self.file
         try:
-            with path.open("rb") as file:
-                found = hashlib.file_digest(file, "sha256").hexdigest()
+            found = sha256_of(path)
         except FileNotFoundError as error:
             raise CheckpointError(
                 f"separator '{name}': {path} is missing", "restore the file"

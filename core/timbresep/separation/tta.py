@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from timbresep import audio
 from timbresep.audio_writer import Wave
+from timbresep.units import pitch_ratio
 
 SEMITONES = (0, 1, -1, 2, -2)
 """By how much each pass transposes, in the order in which passes are added."""
@@ -31,4 +32,4 @@ def transpose_back(wave: Wave, rate: int, semitones: float, samples: int) -> Wav
 
 def _played(rate: int, semitones: float) -> int:
     """The rate at which samples taken at `rate` sound `semitones` higher."""
-    return round(rate * 2 ** (semitones / 12))
+    return round(rate * pitch_ratio(semitones))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from torch.nn.functional import pad
 
 from timbresep import checkpoint
 from timbresep.checkpoint import Checkpoint
+from timbresep.files import sha256_of
 from timbresep.film import ConditionEncoder, FiLM
 from timbresep.registry.registry import Registry
 
@@ -37,7 +37,7 @@ class Parent:
             CheckpointError: missing, damaged or not ours.
         """
         loaded = checkpoint.load(path, registry.backbone)
-        return cls(loaded, hashlib.sha256(path.read_bytes()).hexdigest())
+        return cls(loaded, sha256_of(path))
 
     def give_weights(self, model: nn.Module) -> None:
         """Put the weights into a network of the same shape.

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
-import shlex
-import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import cast
@@ -22,8 +19,8 @@ from timbresep.config import parse
 from timbresep.data import licences
 from timbresep.data.mixing.config import MixConfig
 from timbresep.errors import TrainingError
-from timbresep.formats.text import shown
 from timbresep.interrupts import held
+from timbresep.provenance import command_line, hardware
 from timbresep.registry.config import TrainingDefaults
 from timbresep.registry.registry import Registry
 from timbresep.training.data import TrainingData
@@ -259,13 +256,12 @@ def _moving_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Te
 def _provenance(
     request: TrainRequest, progress: Progress, fabric: Fabric
 ) -> dict[str, str | int | float]:
-    on_cuda = fabric.device.type == "cuda"
     return {
-        "command": shown(shlex.join(["python", Path(sys.argv[0]).name, *sys.argv[1:]])),
+        "command": command_line(),
         "seed": request.seed,
         "steps": progress.step,
         "minutes": round(progress.minutes, 2),
-        "hardware": torch.cuda.get_device_name() if on_cuda else f"{os.cpu_count()} CPU cores",
+        "hardware": hardware(fabric.device.type),
         "torch": torch.__version__,
     }
 

@@ -6,9 +6,6 @@ markers is kept whole and the part added at its end.
 
 from __future__ import annotations
 
-import os
-import platform
-import time
 from pathlib import Path
 from typing import Any
 
@@ -117,28 +114,6 @@ def _training(about: dict[str, Any]) -> str:
 {run["steps"]} steps of {run["batch"]} × {run["passage_seconds"]:g} s in {run["seconds"] / 60:.1f}
 minutes{where}. Spectral loss {run["first_loss"]:.1f} at first, {run["last_loss"]:.1f} at the end.
 """
-
-
-def hardware(device: str) -> str:
-    """What a training runs on, in words."""
-    if device != "cpu":
-        import torch
-
-        return torch.cuda.get_device_name() if device.startswith("cuda") else device
-    return f"{os.cpu_count()} cores of {_processor()}"
-
-
-def today() -> str:
-    """The date, as in 2026-11-23."""
-    return time.strftime("%Y-%m-%d")
-
-
-def _processor() -> str:
-    """The processor's name, as far as the system tells."""
-    for line in _read(Path("/proc/cpuinfo")).splitlines():
-        if line.startswith("model name"):
-            return line.partition(":")[2].strip()
-    return platform.processor() or platform.machine()
 
 
 def _read(path: Path) -> str:

@@ -7,8 +7,6 @@ on that voice and on the notes as they were recorded.
 from __future__ import annotations
 
 import logging
-import shlex
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -31,9 +29,10 @@ from timbresep.ddsp.prepared import Prepared
 from timbresep.ddsp.spectral_loss import multiscale_spectral_loss
 from timbresep.ddsp.training import Passages, train
 from timbresep.errors import DataError, OutputExistsError, PluginError
-from timbresep.formats.text import shown
 from timbresep.instrument import Instrument, InstrumentConfig, plain
+from timbresep.provenance import command_line
 from timbresep.registry.registry import Registry
+from timbresep.units import db_to_amplitude
 from timbresep.voice.new_plugin import NewInstrument, describe
 from timbresep.voice.plugin_files import build_condition
 
@@ -128,7 +127,7 @@ def from_notes(
                 "instrument": name,
                 "start": chosen.name,
                 "licences": [*chosen.config.licences.data, licence],
-                "command": shown(shlex.join(["python", Path(sys.argv[0]).name, *sys.argv[1:]])),
+                "command": command_line(),
             },
             progress=_follow(report, seconds),
         )
@@ -242,7 +241,7 @@ def _prepare(heard: SoloNotes, loudness_db: float, folder: Path) -> Path:
     frames = np.concatenate(levels)
     change = loudness_db - float(np.median(frames[frames > frames.max() - SOUNDING_RANGE]))
     loudest = max(float(np.abs(wave).max()) for wave in waves)
-    gain = np.float32(min(10 ** (change / 20), 1.0 / loudest))
+    gain = np.float32(min(db_to_amplitude(change), 1.0 / loudest))
     silence = np.zeros(round(1.2 * SECONDS * SAMPLE_RATE), np.float32)
     paths = []
     for number, wave in enumerate(waves):

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import json
-import shlex
-import sys
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from timbresep.config import atomic_write, load_yaml
+from timbresep.config import load_yaml
 from timbresep.ddsp import prepared as solos_file
 from timbresep.ddsp.decoder import DecoderConfig
 from timbresep.ddsp.resume import steps_done
 from timbresep.ddsp.resynthesis import Likeness
 from timbresep.ddsp.training import SIZES, TrainReport, train
 from timbresep.errors import ConfigError, OutputExistsError, TrainingError
-from timbresep.files import claim
+from timbresep.files import claim, write_json
 from timbresep.formats.notation import parse_json
-from timbresep.formats.text import shown
 from timbresep.instrument import DdspSettings, InstrumentConfig, own_file
+from timbresep.provenance import command_line, hardware, today
 from timbresep.voice.solos import Report, prepare_solos
 
 STATE, RECORD = "state.safetensors", "settings.json"
@@ -143,8 +140,7 @@ def _train_voice(
         _same(record, wanted)
     else:
         state.unlink(missing_ok=True)
-        with atomic_write(record) as temporary:
-            temporary.write_text(json.dumps(wanted, indent=2) + "\n", encoding="utf-8")
+        write_json(record, wanted)
 
     with VoiceLog(run, data, steps_done(state) if resume else 0) as log:
 
@@ -201,12 +197,10 @@ def model_sizes(settings: VoiceSettings, plugin: DdspSettings) -> DecoderConfig:
 
 def origin(config: InstrumentConfig, device: str = "cpu") -> dict[str, Any]:
     """What a model's file tells about where it comes from."""
-    from timbresep.voice.card import hardware, today
-
     return {
         "instrument": config.name,
         "licences": config.licences.data,
-        "command": shown(shlex.join(["python", Path(sys.argv[0]).name, *sys.argv[1:]])),
+        "command": command_line(),
         "hardware": hardware(device),
         "date": today(),
     }

@@ -9,6 +9,8 @@ import soxr
 from numpy.typing import NDArray
 from scipy import fft
 
+from timbresep.units import pitch_ratio
+
 Wave = NDArray[np.float32]
 
 ROOM_S = 0.3
@@ -27,7 +29,7 @@ def pitch_shift(wave: Wave, semitones: float, length: int) -> Wave:
     Returns:
         (channels, length)
     """
-    ratio = 2.0 ** (semitones / 12)
+    ratio = pitch_ratio(semitones)
     if semitones:
         wave = soxr.resample(wave.T, ratio * 48_000, 48_000, quality="MQ").T  # (channels, n)
     shifted = np.zeros((wave.shape[0], length), dtype=np.float32)
@@ -38,7 +40,7 @@ def pitch_shift(wave: Wave, semitones: float, length: int) -> Wave:
 
 def length_for(length: int, semitones: float) -> int:
     """Samples to read so that `length` remain after `pitch_shift`."""
-    ratio: float = 2.0 ** (semitones / 12)
+    ratio: float = pitch_ratio(semitones)
     return math.ceil(length * ratio) + (64 if semitones else 0)
 
 

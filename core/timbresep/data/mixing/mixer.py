@@ -20,6 +20,7 @@ from timbresep.data.skipped import Skipped
 from timbresep.data.stem_tones import StemTones
 from timbresep.data.track import Track
 from timbresep.errors import AudioError, DataError
+from timbresep.units import db_to_amplitude, db_to_power
 
 Wave = NDArray[np.float32]
 Conditions = Callable[[int, np.random.Generator], NDArray[np.float32]]
@@ -235,7 +236,7 @@ class MixtureDataset(Dataset[dict[str, Tensor]]):
             room = float(rng.uniform(0.02, 0.3)) if roomy else 0.0
             eq_db, formants = config.eq_db if equalised else 0.0, float(rng.uniform(-bound, bound))
             wave = colour(wave, config.rate, eq_db, room, rng, formants)
-        gain = 10 ** (float(rng.uniform(*config.gain_db)) / 20)
+        gain = db_to_amplitude(float(rng.uniform(*config.gain_db)))
         place = 0.0 if centred else float(rng.uniform(-config.pan, config.pan))
         if config.channels == 1:
             return wave * np.float32(gain)
@@ -264,11 +265,11 @@ class MixtureDataset(Dataset[dict[str, Tensor]]):
         power = float(np.mean(np.square(mixture), dtype=np.float64))
         if self.config.level_db is None or power == 0:
             return np.float32(1)
-        return np.float32(10 ** (self.config.level_db / 20) / power**0.5)
+        return np.float32(db_to_amplitude(self.config.level_db) / power**0.5)
 
     def _active(self, wave: Wave) -> bool:
         power = float(np.mean(np.square(wave), dtype=np.float64))
-        return power > 10 ** (self.config.active_db / 10)
+        return power > db_to_power(self.config.active_db)
 
     def _start(self, track: Track, rng: np.random.Generator) -> int:
         window = round(self.config.seconds * track.rate)

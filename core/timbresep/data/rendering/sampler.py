@@ -16,13 +16,12 @@ from timbresep.data.rendering.midi import Event
 from timbresep.data.rendering.waveform import RATE
 from timbresep.data.track import SUFFIXES
 from timbresep.errors import DataError
+from timbresep.units import note_to_midi, pitch_ratio
 
 RELEASE_S = 0.25  # seconds in which a released note falls by 60 dB
 FADE_S = 0.02  # seconds of fade where a recording is shorter than the note
 _NAME = re.compile(r"([A-G][#sb]?\d)(?:v(\d+))?")
 _SUFFIXES = (*SUFFIXES, ".mp3")
-_STEPS = {"C": 0, "D": 2, "E": 4, "F": 5, "G": 7, "A": 9, "B": 11}
-_SHIFTS = {"#": 1, "s": 1, "b": -1}
 
 Layers = Mapping[int, Sequence[Path]]
 
@@ -77,16 +76,10 @@ def find_notes(folder: Path) -> Layers:
     for path in sorted(folder.rglob("*")):
         match = _NAME.fullmatch(path.stem)
         if match and path.suffix.lower() in _SUFFIXES:
-            found.setdefault(midi_of(match[1]), []).append((int(match[2] or 0), path))
+            found.setdefault(note_to_midi(match[1]), []).append((int(match[2] or 0), path))
     if not found:
         raise DataError(f"{folder}: no recorded notes", "name them by note: C#4.ogg or Cs4v8.ogg")
     return {midi: [path for _, path in sorted(layers)] for midi, layers in found.items()}
-
-
-def midi_of(note: str) -> int:
-    """MIDI number of a note such as `A#3`, `As3` or `Bb3`."""
-    shift = sum(_SHIFTS[sign] for sign in note[1:-1])
-    return 12 * (int(note[-1]) + 1) + _STEPS[note[0]] + shift
 
 
 def play(events: Sequence[Event], notes: Layers, length: float) -> NDArray[np.float32]:
@@ -132,7 +125,7 @@ def _at_pitch(path: Path, semitones: int, samples: int) -> NDArray[np.float32]:
     mono = recorded.mean(axis=0, keepdims=True, dtype=np.float32)
     mono = audio.resample(mono, rate, RATE)
     shifted = pitch_shift(mono, semitones, samples).reshape(-1)  # (samples,)
-    end = int(mono.shape[1] / 2 ** (semitones / 12))
+    end = int(mono.shape[1] / pitch_ratio(semitones))
     if end < samples:
         fade = min(end, round(FADE_S * RATE))
         shifted[end - fade : end] *= np.linspace(1, 0, fade, dtype=np.float32)

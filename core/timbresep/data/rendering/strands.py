@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from timbresep.data.rendering.midi import EXPRESSION, Control, Event
+from timbresep.units import midi_to_hz
 
 Course = NDArray[np.float32]
 
@@ -143,7 +144,7 @@ def course(
     knots = np.arange(0, frames + frame_rate, frame_rate // 4)
     wander = np.interp(np.arange(frames), knots, rng.normal(0, touch.drift_cents / 100, len(knots)))
     loudness = np.maximum(loudness + _expression(controls, frames, frame_rate), SILENT_DB)
-    f0_hz = 440 * 2 ** ((pitch + wander - 69) / 12)
+    f0_hz = midi_to_hz(pitch + wander)
     return f0_hz.astype(np.float32), loudness.astype(np.float32)
 
 

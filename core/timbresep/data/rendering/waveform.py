@@ -9,6 +9,7 @@ import numpy as np
 import soundfile
 
 from timbresep.errors import DataError, MissingToolError
+from timbresep.units import db_to_amplitude
 
 RATE = 44_100
 
@@ -59,5 +60,5 @@ def normalise(wave: np.ndarray, level_db: float = -20.0, rate: int = RATE) -> np
     frames = wave[: n_frames * frame].reshape(n_frames, -1)  # (frames, samples)
     power = np.mean(frames.astype(np.float64) ** 2, axis=1)
     sounding = power[power > power.max() * 1e-4]
-    gain = 10 ** (level_db / 20) / float(np.sqrt(sounding.mean()))
+    gain = db_to_amplitude(level_db) / float(np.sqrt(sounding.mean()))
     return (wave * min(gain, 0.98 / peak)).astype(np.float32)

@@ -6,7 +6,6 @@ gates update, reset, candidate, where torch has reset, update, candidate.
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -22,6 +21,7 @@ from timbresep.ddsp.decoder import DecoderConfig
 from timbresep.ddsp.magenta import environment, operative_config
 from timbresep.ddsp.model import DdspModel
 from timbresep.errors import CheckpointError, OutputExistsError
+from timbresep.files import sha256_of
 
 if TYPE_CHECKING:
     from ddsp.training.models import Autoencoder
@@ -98,7 +98,7 @@ def read(folder: Path) -> tuple[DdspModel, Source]:
     splits = operative_config.splits(settings, str(path.parent)) if settings else None
     config = sizes(variables, splits, str(path))
     data = sorted(path.parent.glob(f"{path.name}.data-*"))
-    digest = hashlib.sha256(b"".join(part.read_bytes() for part in data)).hexdigest()
+    digest = sha256_of(*data)
     assumed = () if splits else ("harmonics and noise magnitudes", "sample rate and frame rate")
     model = DdspModel(config)
     model.load_state_dict(to_torch(variables, config))

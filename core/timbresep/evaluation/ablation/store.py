@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,10 +9,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from timbresep.checkpoint import Checkpoint
-from timbresep.config import atomic_write
 from timbresep.errors import OutputExistsError
 from timbresep.evaluation.ablation.run import SHUFFLE_SEED, Ablation
 from timbresep.figure import new_figure, save_figure
+from timbresep.files import write_json
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -63,8 +62,7 @@ def write(
         "mean": result.mean(),
         "instruments": [asdict(row) for row in result.rows],
     }
-    with atomic_write(out / SCORES, replace=overwrite) as temporary:
-        temporary.write_text(json.dumps(record, indent=2) + "\n", encoding="utf-8")
+    write_json(out / SCORES, record, replace=overwrite)
     _draw(result, out / PICTURE, overwrite)
     return [out / SCORES, out / PICTURE]
 
