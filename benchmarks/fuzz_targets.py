@@ -22,7 +22,7 @@ from safetensors.torch import save_file
 
 from benchmarks import fuzz_mutations as mutations
 from timbresep import audio, checkpoint
-from timbresep.adaptation import reserve
+from timbresep.adaptation import adapted_network
 from timbresep.bundled import ROOT
 from timbresep.checkpoint import Metadata
 from timbresep.commands.options import split_values
@@ -137,7 +137,7 @@ def _checkpoint(scratch: Path, registry: Registry, backbone: str) -> Target:
     dim, names = 6, ["oboe", "tuba"]
     path, seeds = scratch / f"{backbone}.safetensors", []
     for arguments in (SMALL[backbone], {**SMALL[backbone], "embedding": 8}):
-        model = registry.backbone(backbone).build(dim, **arguments)
+        model = registry.backbone(backbone).make(dim, arguments)
         about = Metadata(
             backbone=backbone,
             arguments=arguments,
@@ -149,9 +149,8 @@ def _checkpoint(scratch: Path, registry: Registry, backbone: str) -> Target:
             rivals=["oboe"],
             ledger=[{"sound_source": "noise", "licence": "CC0", "minutes": 0.5}],
         )
-        reserve(model, 1)
         vectors = {name: np.zeros(dim, np.float32) for name in names}
-        checkpoint.save(path, model, vectors, about)
+        checkpoint.save(path, adapted_network(model, 1), vectors, about)
         seeds.append(path.read_bytes())
 
     def read(path: Path) -> None:

@@ -41,13 +41,13 @@ def main() -> None:
     targets = 0.1 * torch.randn(BATCH, TARGETS, 1, SECONDS * loaded.model.sample_rate)
     known = torch.from_numpy(np.stack(list(loaded.conditions.values())))
     conditions = known[torch.randint(len(known), (BATCH, TARGETS))]
-    view = Table("numbers", "sharing", "masks (s)", "waveforms (s)", "ratio")
+    view = Table("numbers", "consistency weight", "masks (s)", "waveforms (s)", "ratio")
     for bits in (32, 16):
-        for sharing in (0.0, 0.5):
+        for weight in (0.0, 0.5):
             times = np.array(
                 [
                     [
-                        _step(kind, loaded.model, targets, conditions, sharing, bits)
+                        _step(kind, loaded.model, targets, conditions, weight, bits)
                         for kind in ("masks", "waveforms")
                     ]
                     for _ in range(arguments.rounds)
@@ -56,7 +56,7 @@ def main() -> None:
             masks, waveforms = np.median(times, axis=0)
             ratio = np.median(times[:, 1] / times[:, 0])
             view.add_row(
-                f"{bits} bits", f"{sharing:g}", f"{masks:.2f}", f"{waveforms:.2f}", f"{ratio:.1f}"
+                f"{bits} bits", f"{weight:g}", f"{masks:.2f}", f"{waveforms:.2f}", f"{ratio:.1f}"
             )
     console = Console()
     console.print(view)
@@ -68,7 +68,7 @@ def _step(
     model: Backbone,
     targets: torch.Tensor,
     conditions: torch.Tensor,
-    sharing: float,
+    weight: float,
     bits: int,
 ) -> float:
     """Seconds of forward and backward pass, from the same weights every time."""
@@ -77,10 +77,10 @@ def _step(
     start = time.perf_counter()
     with torch.autocast("cpu", torch.bfloat16, enabled=bits == 16):
         if kind == "masks":
-            loss = trained.loss(mixture, conditions, targets, sharing)
+            loss = trained.loss(mixture, conditions, targets, weight)
         else:
             estimate = trained(mixture, conditions).float()
-            loss = waveform_loss(estimate, targets, mixture, sharing)
+            loss = waveform_loss(estimate, targets, mixture, weight)
     loss.backward()
     return time.perf_counter() - start
 

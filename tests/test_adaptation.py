@@ -259,3 +259,22 @@ def test_another_instruments_condition_brings_its_modulations(
     noise = 0.1 * np.random.default_rng(1).standard_normal((1, RATE)).astype(np.float32)
     found = alone.separate(noise, RATE, ["violin", "stranger"])
     assert not np.array_equal(found["violin"], found["stranger"]), "the vector is not all of it"
+
+
+def test_a_network_that_knows_nothing_of_adaptation_is_adapted(tones: Path, tmp_path: Path) -> None:
+    """A plugin's backbone with an encoder of its own gets the values that it was promised."""
+    plugin = tmp_path / "plugins" / "own_encoder"
+    plugin.mkdir(parents=True)
+    (plugin / "__init__.py").write_text(
+        "from timbresep.hookspecs import hookimpl\n"
+        "from test_backbones import TestStranger\n"
+        "@hookimpl\n"
+        "def timbresep_backbones():\n"
+        "    return [TestStranger.spec]\n"
+    )
+    registry = Registry.load([plugin.parent], trust=True)
+    theirs = {"backbone": "own_encoder", "arguments": {}, "max_steps": 4}
+    start = fit(registry, request(tones, tmp_path / "parent", **theirs), silent).last
+    violin = adapt(registry, tones, tmp_path / "violin", start, "violin", max_steps=4)
+    before, after = (stems(registry, path, [*KNOWN, "violin"]) for path in (start, violin))
+    assert [name for name in before if before[name] != after[name]] == ["violin"]

@@ -66,6 +66,32 @@ def test_round_trip_gives_the_same_network_and_conditions(saved: Path, registry:
     assert torch.equal(one.model(x, c), two.model(x, c))
 
 
+def test_former_names_of_an_argument_and_of_a_module_go_on_loading(
+    saved: Path, registry: Registry
+) -> None:
+    arguments = {**SMALL, "refinement": 8}
+    model = registry.backbone("rnn_mask").make(5, arguments)
+    one = checkpoint.load(saved, registry.backbone)
+    about = one.metadata.model_copy(update={"arguments": arguments})
+    checkpoint.save(saved, model, one.conditions, about)
+    before = checkpoint.load(saved, registry.backbone)
+    tensors = {
+        name.replace("refinement", "second_look"): tensor
+        for name, tensor in load_file(saved).items()
+    }
+    former = about.model_copy(update={"arguments": {**SMALL, "second": 8}})
+    save_file(tensors, saved, {KEY: former.model_dump_json()})
+    assert any("second_look" in name for name in tensors)
+    after = checkpoint.load(saved, registry.backbone)
+    assert after.metadata == before.metadata
+    for name, tensor in before.model.state_dict().items():
+        assert torch.equal(after.model.state_dict()[name], tensor)
+    tensors["model.refinement.attend.bias"] = torch.zeros(8)
+    save_file(tensors, saved, {KEY: former.model_dump_json()})
+    with pytest.raises(CheckpointError, match="by its former name and by today's"):
+        checkpoint.load(saved, registry.backbone)
+
+
 def test_half_precision_changes_the_output_by_less_than_60_db(
     saved: Path, registry: Registry
 ) -> None:
@@ -139,8 +165,8 @@ def test_weights_load_strictly(
         ("n_fft", 2**27),
         ("bands", 2**40),
         ("embedding", 2**30),
-        ("second", 40_000),
-        ("second", 3),
+        ("refinement", 40_000),
+        ("refinement", 3),
         ("hop", -1),
         ("hop", 0),
         ("hop", 1),

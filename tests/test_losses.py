@@ -45,17 +45,17 @@ def noise(*shape: int) -> torch.Tensor:
     return 0.1 * torch.randn(*shape, generator=torch.Generator().manual_seed(sum(shape)))
 
 
-@pytest.mark.parametrize("sharing", [0.0, 0.5, 1.0])
-def test_masks_that_only_scale_lose_what_their_waveforms_lose(sharing: float) -> None:
+@pytest.mark.parametrize("weight", [0.0, 0.5, 1.0])
+def test_masks_that_only_scale_lose_what_their_waveforms_lose(weight: float) -> None:
     stft = STFT(512, 256)
     targets = noise(2, 3, 1, 20_000)
     mixture = targets.sum(dim=1)
     mixture[1] += noise(1, 19_000 + 1000)  # not all of the second is asked for
     gains = torch.tensor([0.2, 0.3, 0.6])[None, :, None, None, None]
     mask = gains.expand(2, 3, 1, stft.bins, stft(mixture).shape[-1])
-    ours = mask_loss(mask, None, targets, mixture, stft, sharing)
+    ours = mask_loss(mask, targets, mixture, stft=stft, consistency_weight=weight)
     estimate = gains[..., 0] * mixture.unsqueeze(1)
-    theirs = waveform_loss(estimate, targets, mixture, sharing)
+    theirs = waveform_loss(estimate, targets, mixture, weight)
     assert ours.item() == pytest.approx(theirs.item(), abs=0.05)
 
 
@@ -68,11 +68,11 @@ def test_the_loss_of_band_masks_is_that_of_the_masked_spectra() -> None:
     error = (mask.index_select(-2, band) * spectrum[:, None] - stft(targets)).abs().square()
     power = stft(targets).abs().square().sum(dim=(2, 3, 4))
     expected = 10 * (error.sum(dim=(2, 3, 4)) / power + 1e-3).log10().mean()
-    loss = mask_loss(mask, band, targets, mixture, stft, 0.0)
+    loss = mask_loss(mask, targets, mixture, stft=stft, band=band)
     assert loss.item() == pytest.approx(expected.item(), abs=0.05)
 
 
-def test_sharing_is_asked_only_where_all_that_sounds_is() -> None:
+def test_consistency_is_asked_only_where_all_that_sounds_is() -> None:
     targets = noise(2, 3, 1, 4000)
     mixture = targets.sum(dim=1)
     mixture[1] += 0.1 * noise(1, 4000)

@@ -48,17 +48,16 @@ def test_films_option(films: int) -> None:
     assert (model.film_after is None) == (films == 1)
 
 
-def test_a_second_look_knows_the_whole_window() -> None:
+def test_the_refinement_stage_knows_the_whole_window() -> None:
     torch.manual_seed(0)
-    look = SPEC.build(4, **SMALL, second=16).second_look
-    torch.nn.init.normal_(look.film.generator.weight)
-    for weight in (look.rnn.weight_hh_l0, look.rnn.weight_hh_l0_reverse):
+    stage = SPEC.build(4, **SMALL, refinement=16).refinement
+    torch.nn.init.normal_(stage.film.generator.weight)
+    for weight in (stage.rnn.weight_hh_l0, stage.rnn.weight_hh_l0_reverse):
         torch.nn.init.zeros_(weight)  # no memory of its own
     first, state = torch.randn(1, 1, 2, 400, 24), torch.randn(1, 1, 2, 400, 48)
-    own = torch.empty(1, 1, 0)
-    before = look(first, state, own)[0, 0, 0, 0]
+    before = stage(first, state)[0, 0, 0, 0]
     state[..., 1, 300:, :] += 3.0
-    assert (look(first, state, own)[0, 0, 0, 0] - before).abs().max() > 1e-3
+    assert (stage(first, state)[0, 0, 0, 0] - before).abs().max() > 1e-3
 
 
 def test_other_numbers_of_films_are_refused() -> None:

@@ -9,14 +9,66 @@ docs/conditioning.md has the whole argument.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import nn
+from torch import Tensor, nn
 
-from timbresep.backbone import Backbone
+from timbresep.backbone import Backbone, WrappedBackbone
 from timbresep.film import FiLM
+
+
+class AdaptedNetwork(WrappedBackbone):
+    """A network and the modulations of the instruments that it was adapted to.
+
+    A condition is the vector that the network takes, and one value for each of these instruments:
+    how much of its modulations is added (see `addressed`). The network is given the vector alone,
+    as its contract says; its FiLM layers are told the rest for the time of the call.
+
+    Args:
+        network: what separates; each of its FiLM layers gets room for the modulations.
+        count: number of adapted instruments.
+
+    Shape: as the network's, with conditions ``(batch, instruments, condition_dim + count)``.
+    """
+
+    def __init__(self, network: Backbone, count: int) -> None:
+        super().__init__(network, network.condition_dim + count)
+        for film in films(network):
+            film.reserve(count)
+
+    def forward(self, mixture: Tensor, conditions: Tensor) -> Tensor:
+        """See `Backbone.forward`."""
+        with self._addressing(conditions) as vectors:
+            stems: Tensor = self.network(mixture, vectors)
+        return stems
+
+    def loss(
+        self,
+        mixture: Tensor,
+        conditions: Tensor,
+        targets: Tensor,
+        consistency_weight: float = 0.0,
+    ) -> Tensor:
+        """The network's own."""
+        with self._addressing(conditions) as vectors:
+            return self.network.loss(mixture, vectors, targets, consistency_weight)
+
+    @contextmanager
+    def _addressing(self, conditions: Tensor) -> Iterator[Tensor]:
+        """Tell the FiLM layers whose modulations are asked for; gives the network's vectors."""
+        dim = self.network.condition_dim
+        layers = films(self.network)
+        try:
+            for film in layers:
+                film.shares = conditions[..., dim:]
+            # One memory layout whatever follows the vector: others would round otherwise.
+            yield conditions[..., :dim].contiguous()
+        finally:
+            for film in layers:
+                film.shares = None
 
 
 def films(model: nn.Module) -> list[FiLM]:
@@ -24,10 +76,14 @@ def films(model: nn.Module) -> list[FiLM]:
     return [module for module in model.modules() if isinstance(module, FiLM)]
 
 
-def reserve(model: nn.Module, count: int) -> None:
-    """Give every FiLM layer room for `count` adapted instruments."""
-    for film in films(model):
-        film.reserve(count)
+def adapted_network(network: Backbone, count: int) -> Backbone:
+    """The network with room for `count` adapted instruments; itself, if there are none."""
+    return AdaptedNetwork(plain_network(network), count) if count else network
+
+
+def plain_network(network: Backbone) -> Backbone:
+    """The network that the modulations of adapted instruments are added in."""
+    return network.network if isinstance(network, AdaptedNetwork) else network
 
 
 def addressed(

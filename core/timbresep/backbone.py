@@ -50,19 +50,41 @@ class Backbone(nn.Module, ABC):
         """
 
     def loss(
-        self, mixture: Tensor, conditions: Tensor, targets: Tensor, sharing: float = 0.0
+        self,
+        mixture: Tensor,
+        conditions: Tensor,
+        targets: Tensor,
+        consistency_weight: float = 0.0,
     ) -> Tensor:
         """What training makes small: see `timbresep.losses.waveform_loss`.
 
         Args:
             mixture, conditions: as for `forward`.
             targets: ``(batch, instruments, channels, samples)``.
-            sharing: weight of the loss after the estimates have shared the mixture.
+            consistency_weight: weight, 0 to 1, of the loss after mixture consistency: once the
+                estimates have been made to sum to the mixture.
 
         Returns:
             dB, a scalar.
         """
-        return waveform_loss(self(mixture, conditions).float(), targets, mixture, sharing)
+        estimates = self(mixture, conditions).float()
+        return waveform_loss(estimates, targets, mixture, consistency_weight)
+
+
+class WrappedBackbone(Backbone):
+    """A backbone around another one, of which it differs in the conditions that it takes.
+
+    Args:
+        network: what separates.
+        condition_dim: length of a condition vector of the whole.
+    """
+
+    def __init__(self, network: Backbone, condition_dim: int) -> None:
+        super().__init__()
+        self.network = network
+        self.condition_dim = condition_dim
+        self.sample_rate, self.channels = network.sample_rate, network.channels
+        self.chunk, self.context, self.causal = network.chunk, network.context, network.causal
 
 
 class MaskBackbone(Backbone):
@@ -98,11 +120,22 @@ class MaskBackbone(Backbone):
         return torch.stack(stems, dim=1)
 
     def loss(
-        self, mixture: Tensor, conditions: Tensor, targets: Tensor, sharing: float = 0.0
+        self,
+        mixture: Tensor,
+        conditions: Tensor,
+        targets: Tensor,
+        consistency_weight: float = 0.0,
     ) -> Tensor:
         """See `Backbone.loss`; that of masks needs no way back to the time domain."""
         mask = self.masks(self.trunk(self.stft(mixture).abs()), conditions).float()
-        return mask_loss(mask, self.band, targets, mixture, self.stft, sharing)
+        return mask_loss(
+            mask,
+            targets,
+            mixture,
+            stft=self.stft,
+            band=self.band,
+            consistency_weight=consistency_weight,
+        )
 
     @abstractmethod
     def trunk(self, magnitude: Tensor) -> Tensor:

@@ -18,7 +18,7 @@ from safetensors.torch import save as to_bytes
 from torch import Tensor
 
 from timbresep import __version__
-from timbresep.adaptation import addressed, reserve
+from timbresep.adaptation import adapted_network, addressed, plain_network
 from timbresep.backbone import Backbone
 from timbresep.config import Model, atomic_write, parse
 from timbresep.errors import CheckpointError, ConfigError, OutputExistsError
@@ -109,6 +109,11 @@ class Checkpoint:
     metadata: Metadata
     path: Path
 
+    @property
+    def condition_dim(self) -> int:
+        """Values of a condition vector, before `addressed`."""
+        return len(next(iter(self.conditions.values())))
+
     def addressed(self, vector: NDArray[np.float32], instrument: str) -> NDArray[np.float32]:
         """A condition (dim,) as the network takes it; see `timbresep.adaptation.addressed`."""
         return addressed(vector, self.metadata.adapted, instrument)
@@ -138,7 +143,8 @@ def save(
         half: store matrices in half precision (they are computed with in single).
         replace: as for `atomic_write`, whose errors these are.
     """
-    tensors = {WEIGHTS + name: _pack(tensor, half) for name, tensor in model.state_dict().items()}
+    weights = plain_network(model).state_dict()
+    tensors = {WEIGHTS + name: _pack(tensor, half) for name, tensor in weights.items()}
     stacked = np.stack([conditions[name] for name in metadata.instruments])
     tensors[CONDITIONS] = torch.from_numpy(stacked)  # (instruments, dim)
     with atomic_write(path, replace=replace) as temporary:
@@ -168,6 +174,10 @@ def _pack(tensor: Tensor, half: bool) -> Tensor:
     return packed.half() if half and packed.is_floating_point() and packed.dim() > 1 else packed
 
 
+def _unpack(tensor: Tensor) -> Tensor:
+    return tensor.float() if tensor.is_floating_point() else tensor
+
+
 def load(path: Path, find_backbone: Callable[[str], BackboneSpec]) -> Checkpoint:
     """Read a checkpoint and rebuild its network.
 
@@ -189,17 +199,20 @@ def load(path: Path, find_backbone: Callable[[str], BackboneSpec]) -> Checkpoint
     if not torch.isfinite(conditions.float()).all():
         raise CheckpointError(f"{path}: a condition is not finite")
     spec = find_backbone(metadata.backbone)
+    metadata = metadata.model_copy(update={"arguments": spec.current_arguments(metadata.arguments)})
     weights = {
-        name.removeprefix(WEIGHTS): tensor.float() if tensor.is_floating_point() else tensor
+        spec.current_weight(name.removeprefix(WEIGHTS)): _unpack(tensor)
         for name, tensor in tensors.items()
     }
+    if len(weights) < len(tensors):
+        raise CheckpointError(f"{path}: a weight is there by its former name and by today's")
     try:
         with no_larger_than(weights, str(path)):
-            model = spec.make(conditions.shape[1], metadata.arguments)
-            reserve(model, len(metadata.adapted))
+            network = spec.make(conditions.shape[1], metadata.arguments)
+            model = adapted_network(network, len(metadata.adapted))
     except ConfigError as error:
         raise CheckpointError(f"{path}: {error}") from error
-    load_strictly(model, weights, str(path))
+    load_strictly(network, weights, str(path))
     if (model.sample_rate, model.channels) != (metadata.sample_rate, metadata.channels):
         raise CheckpointError(f"{path}: its sample rate or channels are not its network's")
     vectors = conditions.float().numpy()

@@ -13,9 +13,10 @@ class FiLM(nn.Module):
     layer is the identity and yet every parameter has a gradient from the first step on. It acts
     on the feature axis, never on time.
 
-    An instrument may have a modulation of its own on top (`reserve`): the values that follow the
-    condition vector say how much of each is added. Where they are zero, so is what is added, to
-    the last bit; that is how one instrument is adapted without touching the others.
+    An instrument may have a modulation of its own on top (`reserve`). Whoever calls the network
+    says in `shares` how much of each is added; without shares, nothing is. Where a share is zero,
+    so is what is added, to the last bit: that is how `timbresep.adaptation` adapts one instrument
+    without touching the others.
 
     Source: Perez et al., "FiLM: Visual Reasoning with a General Conditioning Layer", AAAI 2018,
     eq. 2.
@@ -24,9 +25,13 @@ class FiLM(nn.Module):
         condition_dim: length of a condition vector.
         features: number of features modulated.
 
+    Attributes:
+        own: the modulations of single instruments.
+        shares: how much of each is added, ``(batch, instruments, len(own))``.
+
     Shape:
         - x: ``(batch, instruments or 1, ..., features)``, for example with frames between
-        - conditions: ``(batch, instruments, condition_dim + reserved)``
+        - conditions: ``(batch, instruments, condition_dim)``
         - output: ``(batch, instruments, ..., features)``
     """
 
@@ -36,6 +41,7 @@ class FiLM(nn.Module):
         nn.init.zeros_(self.generator.weight)
         nn.init.zeros_(self.generator.bias)
         self.own = nn.ParameterList()
+        self.shares: Tensor | None = None
 
     def reserve(self, count: int) -> None:
         """Have `count` modulations of single instruments; new ones are zero."""
@@ -44,12 +50,11 @@ class FiLM(nn.Module):
 
     def forward(self, x: Tensor, conditions: Tensor) -> Tensor:
         """Modulate `x` by each condition."""
-        dim = self.generator.in_features
-        # One memory layout whatever follows the vector: others would round otherwise.
-        vectors = conditions[..., :dim].contiguous()
-        modulation: Tensor = self.generator(vectors)  # (batch, instruments, 2·features)
-        for share, own in zip(conditions[..., dim:].unbind(-1), self.own, strict=True):
-            modulation = modulation + share[..., None] * own
+        modulation: Tensor = self.generator(conditions)  # (batch, instruments, 2·features)
+        if self.shares is not None:
+            shares = self.shares.reshape(*modulation.shape[:2], -1)
+            for share, own in zip(shares.unbind(-1), self.own, strict=True):
+                modulation = modulation + share[..., None] * own
         ones = [1] * (x.dim() - 3)
         modulation = modulation.reshape(*modulation.shape[:2], *ones, -1)
         gamma, beta = modulation.chunk(2, dim=-1)  # (batch, instruments, 1, …, features)
@@ -64,16 +69,13 @@ class ConditionEncoder(nn.Module):
     different ones. So values are standardised over the conditions seen, and two layers follow. The
     least standard deviation is 0.1: what no instrument of the training had must not drown the rest.
 
-    Values beyond `condition_dim` address modulations of single instruments (`FiLM.reserve`) and
-    pass through unchanged.
-
     Args:
         condition_dim: length of a condition vector.
         size: length of a code.
 
     Shape:
-        - conditions: ``(batch, instruments, condition_dim + reserved)``
-        - output: ``(batch, instruments, size + reserved)``
+        - conditions: ``(batch, instruments, condition_dim)``
+        - output: ``(batch, instruments, size)``
     """
 
     def __init__(self, condition_dim: int, size: int) -> None:
@@ -86,8 +88,6 @@ class ConditionEncoder(nn.Module):
 
     def forward(self, conditions: Tensor) -> Tensor:
         """Encode each condition."""
-        # One memory layout whatever follows the vector, as in FiLM.
-        vectors = conditions[..., : self.condition_dim].float().contiguous()
-        flat = self.standardise(vectors.flatten(0, 1))  # (batch·instruments, condition_dim)
-        codes = self.layers(flat).view(*vectors.shape[:2], -1)
-        return torch.cat([codes.float(), conditions[..., self.condition_dim :].float()], dim=-1)
+        flat = self.standardise(conditions.float().flatten(0, 1))  # (batch·instruments, …)
+        codes: Tensor = self.layers(flat).unflatten(0, conditions.shape[:2])
+        return codes.float()

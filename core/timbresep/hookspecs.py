@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -18,6 +18,9 @@ PROJECT = "timbresep"
 hookspec = pluggy.HookspecMarker(PROJECT)
 hookimpl = pluggy.HookimplMarker(PROJECT)
 
+Argument = int | float | bool | str
+"""What an argument of a backbone can be: a value that metadata can hold."""
+
 
 @dataclass(frozen=True)
 class BackboneSpec:
@@ -29,16 +32,26 @@ class BackboneSpec:
         build: ``build(condition_dim, **arguments) -> Backbone``; it imports torch when called,
             so that listing stays instant.
         defaults: its arguments and their default values.
+        renamed: former name → today's, of arguments and of the network's modules: checkpoints
+            that were written with the former ones go on loading.
     """
 
     name: str
     summary: str
     build: Callable[..., Backbone]
-    defaults: Mapping[str, int | float | bool | str]
+    defaults: Mapping[str, Argument]
+    renamed: Mapping[str, str] = field(default_factory=dict)
 
-    def make(
-        self, condition_dim: int, arguments: Mapping[str, int | float | bool | str]
-    ) -> Backbone:
+    def current_arguments(self, arguments: Mapping[str, Argument]) -> dict[str, Argument]:
+        """Arguments that a checkpoint tells, by today's names."""
+        return {self.renamed.get(name, name): value for name, value in arguments.items()}
+
+    def current_weight(self, name: str) -> str:
+        """A weight of a checkpoint, by today's name of the module that holds it."""
+        module, dot, rest = name.partition(".")
+        return f"{self.renamed.get(module, module)}{dot}{rest}"
+
+    def make(self, condition_dim: int, arguments: Mapping[str, Argument]) -> Backbone:
         """Build the network; what is said of its arguments may come from anywhere.
 
         Args:

@@ -8,7 +8,7 @@ from torch import Tensor
 from timbresep.joint_mask import consistent_spectra
 from timbresep.stft import STFT
 
-FLOOR = 1e-6  # what every mask claims of a bin that is shared
+FLOOR = 1e-6  # what every mask claims of a bin, as in `timbresep.joint_mask`
 
 
 def thresholded_snr_loss(
@@ -72,31 +72,39 @@ def snr_loss(
     return loss
 
 
-def waveform_loss(estimate: Tensor, target: Tensor, mixture: Tensor, sharing: float) -> Tensor:
-    """Mean loss of estimates as they are and after they have shared the mixture.
+def waveform_loss(
+    estimate: Tensor, target: Tensor, mixture: Tensor, consistency_weight: float = 0.0
+) -> Tensor:
+    """Mean loss of estimates as they are and after mixture consistency.
 
     Args:
         estimate, target, mixture: as for `thresholded_snr_loss`.
-        sharing: weight, 0 to 1, of what the estimates lose with mixture consistency, in mixtures
-            whose targets are all that sounds.
+        consistency_weight: weight, 0 to 1, of the loss after mixture consistency (the estimates
+            are made to sum to the mixture), in mixtures whose targets are all that sounds.
 
     Returns:
         dB, a scalar.
     """
     loss = thresholded_snr_loss(estimate, target, mixture).mean()
     whole = complete(target, mixture)
-    if not sharing or not whole.any():
+    if not consistency_weight or not whole.any():
         return loss
     stft = STFT(4096, 1024).to(mixture.device)
     mixture, target = mixture[whole], target[whole]
-    shared = stft.inverse(
-        consistent_spectra(stft(mixture), stft(estimate[whole])), mixture.shape[-1]
-    )
-    return torch.lerp(loss, thresholded_snr_loss(shared, target, mixture).mean(), sharing)
+    spectra = consistent_spectra(stft(mixture), stft(estimate[whole]))
+    consistent = stft.inverse(spectra, mixture.shape[-1])
+    loss_after = thresholded_snr_loss(consistent, target, mixture).mean()
+    return torch.lerp(loss, loss_after, consistency_weight)
 
 
 def mask_loss(
-    mask: Tensor, band: Tensor | None, target: Tensor, mixture: Tensor, stft: STFT, sharing: float
+    mask: Tensor,
+    target: Tensor,
+    mixture: Tensor,
+    *,
+    stft: STFT,
+    band: Tensor | None = None,
+    consistency_weight: float = 0.0,
 ) -> Tensor:
     """`waveform_loss` of masked spectra, without synthesis (`benchmarks/training_step.py`).
 
@@ -106,10 +114,10 @@ def mask_loss(
 
     Args:
         mask: ``(batch, instruments, channels, bands, frames)``.
-        band: which band each bin belongs to, ``(bins,)``; None: a bin each.
         target, mixture: waveforms, as for `thresholded_snr_loss`.
         stft: the transform that the mask belongs to.
-        sharing: as for `waveform_loss`.
+        band: which band each bin belongs to, ``(bins,)``; None: a bin each.
+        consistency_weight: as for `waveform_loss`.
 
     Returns:
         dB, a scalar.
@@ -130,11 +138,11 @@ def mask_loss(
         return snr_loss(error, power, mixture_power).mean()
 
     loss = loss_of(mask, torch.ones_like(whole))
-    if not sharing or not whole.any():
+    if not consistency_weight or not whole.any():
         return loss
     claims = mask[whole] + FLOOR
     shared = claims / claims.sum(dim=1, keepdim=True)
-    return torch.lerp(loss, loss_of(shared, whole), sharing)
+    return torch.lerp(loss, loss_of(shared, whole), consistency_weight)
 
 
 def _in_bands(values: Tensor, band: Tensor | None) -> Tensor:

@@ -14,7 +14,6 @@ import torch
 from torch import Tensor, nn
 
 from timbresep.ddsp import synthesis
-from timbresep.ddsp.gru import Gru
 
 LOUDNESS_RANGE = 80.0
 """dB of loudness that are scaled to the unit interval."""
@@ -125,7 +124,7 @@ class Decoder(nn.Module):
         loudness, pitch = stack(1), stack(1)
         width = loudness.n_out + pitch.n_out
         self.input_stacks = nn.ModuleList([loudness, pitch])
-        self.rnn = Gru(width, config.rnn_channels)
+        self.rnn = nn.GRU(width, config.rnn_channels, batch_first=True)
         self.out_stack = stack(width + config.rnn_channels)
         self.dense_out = nn.Linear(self.out_stack.n_out, sum(self.splits))
 
@@ -143,7 +142,7 @@ class Decoder(nn.Module):
         inputs = [
             stack(value) for stack, value in zip(self.input_stacks, scaled, strict=True)
         ]  # each (batch, frames, channels)
-        hidden = self.rnn.sequence(torch.cat(inputs, dim=-1))  # (batch, frames, rnn_channels)
+        hidden, _ = self.rnn(torch.cat(inputs, dim=-1))  # (batch, frames, rnn_channels)
         output = self.out_stack(torch.cat([*inputs, hidden], dim=-1))
         amplitude, distribution, noise = self.dense_out(output).split(self.splits, dim=-1)
         return amplitude, distribution, noise

@@ -86,7 +86,7 @@ def open_separator(
 
 def _check_lengths(loaded: Checkpoint, vectors: Mapping[str, Vector]) -> None:
     """Refuse a checkpoint whose own conditions are not of the version that it states."""
-    dim = loaded.model.condition_dim
+    dim = loaded.condition_dim
     if any(len(vector) != dim for vector in vectors.values()):
         raise CheckpointError(
             f"{loaded.path}: its conditions have {dim} values, not those of version "

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from timbresep.adaptation import plain_network
 from timbresep.backbone import Backbone, MaskBackbone
 from timbresep.errors import TimbresepError
 from timbresep.separation.streaming import Rows
@@ -67,8 +68,9 @@ class Network:
 
 def own_stft(model: Backbone) -> STFT:
     """The network's own transform where it has one: no other suits its stems better."""
-    if isinstance(model, MaskBackbone):
-        return STFT(model.stft.n_fft, model.stft.hop)
+    network = plain_network(model)
+    if isinstance(network, MaskBackbone):
+        return STFT(network.stft.n_fft, network.stft.hop)
     return STFT(2048, 512)
 
 

@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from timbresep.backbone import Backbone
+from timbresep.backbone import Backbone, WrappedBackbone
 from timbresep.checkpoint import Conditioning
 from timbresep.errors import TrainingError
 
@@ -34,7 +34,7 @@ class FixedConditions:
         return vector
 
 
-class LearnedConditions(Backbone):
+class LearnedConditions(WrappedBackbone):
     """A network and the conditions it is trained with: the instruments' own, learned vectors.
 
     It is asked with one-hot vectors and gives the network the row that each stands for. The rows
@@ -49,13 +49,9 @@ class LearnedConditions(Backbone):
     """
 
     def __init__(self, network: Backbone, count: int, size: float) -> None:
-        super().__init__()
-        self.network = network
         dim = network.condition_dim
+        super().__init__(network, dim)
         self.table = nn.Parameter(torch.randn(count, dim) * size / math.sqrt(dim))
-        self.sample_rate, self.channels = network.sample_rate, network.channels
-        self.chunk, self.context, self.causal = network.chunk, network.context, network.causal
-        self.condition_dim = network.condition_dim
 
     def forward(self, mixture: Tensor, conditions: Tensor) -> Tensor:
         """See `Backbone.forward`."""
@@ -63,10 +59,14 @@ class LearnedConditions(Backbone):
         return learned
 
     def loss(
-        self, mixture: Tensor, conditions: Tensor, targets: Tensor, sharing: float = 0.0
+        self,
+        mixture: Tensor,
+        conditions: Tensor,
+        targets: Tensor,
+        consistency_weight: float = 0.0,
     ) -> Tensor:
         """The network's own."""
-        return self.network.loss(mixture, self.chosen(conditions), targets, sharing)
+        return self.network.loss(mixture, self.chosen(conditions), targets, consistency_weight)
 
     def chosen(self, conditions: Tensor) -> Tensor:
         """Rows of the table, ``(batch, instruments, condition_dim)``."""

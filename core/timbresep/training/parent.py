@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.functional import pad
 
 from timbresep import checkpoint
+from timbresep.adaptation import plain_network
 from timbresep.checkpoint import Checkpoint
 from timbresep.files import sha256_of
 from timbresep.film import ConditionEncoder, FiLM
@@ -49,7 +50,7 @@ class Parent:
         Raises:
             CheckpointError: it has other arguments; names the first weight that does not fit.
         """
-        state = dict(self.checkpoint.model.state_dict())
+        state = dict(plain_network(self.checkpoint.model).state_dict())
         for name, module in model.named_modules():
             if isinstance(module, FiLM):
                 for place in range(len(self.checkpoint.metadata.adapted)):

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import nn
 
-from timbresep.adaptation import addressed, hold_still, reserve, train_only
+from timbresep.adaptation import adapted_network, addressed, hold_still, train_only
 from timbresep.backbone import Backbone
 from timbresep.checkpoint import Conditioning, Metadata
 from timbresep.condition.vector import as_version, length
@@ -236,7 +236,6 @@ def _adaptation(registry: Registry, request: TrainRequest, parent: Parent | None
     else:
         vector = as_version(instruments[0].condition(), version)
     adapted = _with(loaded.metadata.adapted, name)
-    reserve(loaded.model, len(adapted))
     return AdaptationTask(
         registry.backbone(loaded.metadata.backbone),
         loaded.metadata.arguments,
@@ -244,7 +243,7 @@ def _adaptation(registry: Registry, request: TrainRequest, parent: Parent | None
         instruments,
         [],
         {name: addressed(vector, adapted, name)},
-        loaded.model,
+        adapted_network(loaded.model, len(adapted)),
         parent,
         "harmonic",
     )

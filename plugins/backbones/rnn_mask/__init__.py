@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from timbresep.hookspecs import BackboneSpec, hookimpl
@@ -9,31 +10,47 @@ from timbresep.hookspecs import BackboneSpec, hookimpl
 if TYPE_CHECKING:
     from .model import RnnMask
 
-DEFAULTS = {
-    "n_fft": 4096,
-    "hop": 2048,
-    "bands": 480,
-    "width": 256,
-    "hidden": 192,
-    "layers": 2,
-    "films": 2,
-    "embedding": 128,
-    "second": 0,
-}
 
-UNNAMED = {"embedding": 0, "second": 0}
-"""What an argument is in checkpoints made before it existed."""
+@dataclass(frozen=True)
+class Arguments:
+    """What the network is built with.
+
+    Attributes:
+        n_fft, hop: STFT window and hop in samples (4096 and 2048 are 93 ms and 46 ms).
+        bands: frequency bands the network sees and masks; `n_fft // 2 + 1` or more: every bin.
+        width: features after the fully connected layer.
+        hidden: LSTM units in each direction.
+        layers: LSTM layers.
+        films: 1 puts FiLM before the LSTM, 2 also after it.
+        embedding: values that the condition is encoded to before it reaches FiLM; 0: FiLM is
+            linear in the condition.
+        refinement: LSTM units in each direction of the refinement stage; 0: there is none.
+    """
+
+    n_fft: int = 4096
+    hop: int = 2048
+    bands: int = 480
+    width: int = 256
+    hidden: int = 192
+    layers: int = 2
+    films: int = 2
+    embedding: int = 0
+    refinement: int = 0
+
+
+RENAMED = {"second": "refinement", "second_look": "refinement"}
+"""Former names of an argument and of a module, which checkpoints may still use."""
 
 
 def build(condition_dim: int, **arguments: Any) -> RnnMask:
-    """Make the network; `arguments` are those of `RnnMask`."""
+    """Make the network; `arguments` are those of `Arguments`."""
     from .model import RnnMask
 
-    return RnnMask(condition_dim, **{**DEFAULTS, **UNNAMED, **arguments})
+    return RnnMask(condition_dim, Arguments(**arguments))
 
 
 @hookimpl
 def timbresep_backbones() -> list[BackboneSpec]:
     """The one backbone here."""
     summary = "fully connected → FiLM → bidirectional LSTM → mask, 44.1 kHz stereo"
-    return [BackboneSpec("rnn_mask", summary, build, DEFAULTS)]
+    return [BackboneSpec("rnn_mask", summary, build, asdict(Arguments()), RENAMED)]

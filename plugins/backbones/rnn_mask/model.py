@@ -1,9 +1,9 @@
 """A recurrent mask network that a timbre vector steers through FiLM.
 
 magnitude → bands → normalisation over frequency → fully connected → FiLM → bidirectional LSTM →
-fully connected → FiLM → mask; FiLM gets the condition encoded. Everything up to the first
-FiLM runs once a mixture. Each channel of a stereo mixture is masked on its own, so a mono mixture
-is no special case.
+fully connected → FiLM → mask, and a refinement stage if asked for (`refinement.py`). Everything up
+to the first FiLM runs once a mixture. Each channel of a stereo mixture is masked on its own, so a
+mono mixture is no special case.
 """
 
 from __future__ import annotations
@@ -15,7 +15,8 @@ from torch.nn.functional import leaky_relu
 from timbresep.backbone import MaskBackbone
 from timbresep.film import ConditionEncoder, FiLM
 
-from .second_look import SecondLook
+from . import Arguments
+from .refinement import Refinement
 
 SAMPLE_RATE = 44_100
 MAX_CHANNELS = 2
@@ -63,42 +64,26 @@ class RnnMask(MaskBackbone):
 
     Args:
         condition_dim: length of a condition vector.
-        n_fft, hop: STFT window and hop in samples (4096 and 2048 are 93 ms and 46 ms).
-        bands: frequency bands the network sees and masks; `n_fft // 2 + 1` or more: every bin.
-        width: features after the fully connected layer.
-        hidden: LSTM units in each direction.
-        layers: LSTM layers.
-        films: 1 puts FiLM before the LSTM, 2 also after it.
-        embedding: values that the condition is encoded to before it reaches FiLM; 0: none, FiLM
-            is linear in the condition (as in checkpoints that do not name this argument).
-        second: LSTM units in each direction of a second look; 0: there is none.
+        arguments: sizes.
 
     Shape:
         - mixture: ``(batch, channels, samples)``, one or two channels
         - conditions: ``(batch, instruments, condition_dim)``
         - output: ``(batch, instruments, channels, samples)``
+
+    Raises:
+        ValueError: a size that cannot be.
     """
 
-    def __init__(
-        self,
-        condition_dim: int,
-        n_fft: int,
-        hop: int,
-        bands: int,
-        width: int,
-        hidden: int,
-        layers: int,
-        films: int,
-        embedding: int = 0,
-        second: int = 0,
-    ) -> None:
-        super().__init__(n_fft, hop)
+    def __init__(self, condition_dim: int, arguments: Arguments) -> None:
+        super().__init__(arguments.n_fft, arguments.hop)
+        bands, width, hidden = arguments.bands, arguments.width, arguments.hidden
         if bands < 1 or width < 1:
             raise ValueError(f"bands and width must be positive, not {bands} and {width}")
-        index = band_of_bin(n_fft // 2 + 1, bands)
+        index = band_of_bin(self.stft.bins, bands)
         self.register_buffer("band", index, persistent=False)
-        if films not in (1, 2):
-            raise ValueError(f"films must be 1 or 2, not {films}")
+        if arguments.films not in (1, 2):
+            raise ValueError(f"films must be 1 or 2, not {arguments.films}")
         self.sample_rate, self.channels = SAMPLE_RATE, MAX_CHANNELS
         self.condition_dim = condition_dim
         self.causal = False
@@ -107,16 +92,18 @@ class RnnMask(MaskBackbone):
         self.register_buffer("bins_in_band", index.bincount().float(), persistent=False)
         self.normalise = nn.BatchNorm1d(self.bands)
         self.encode = nn.Linear(self.bands, width)
-        coder = ConditionEncoder(condition_dim, embedding) if embedding else None
-        self.encode_condition = coder
-        condition_dim = embedding or condition_dim
-        self.film = FiLM(condition_dim, width)
+        code = arguments.embedding or condition_dim  # values that FiLM gets
+        self.encode_condition = (
+            ConditionEncoder(condition_dim, code) if arguments.embedding else None
+        )
+        self.film = FiLM(code, width)
+        layers = arguments.layers
         self.rnn = nn.LSTM(width, hidden, layers, batch_first=True, bidirectional=True)
         self.join = nn.Linear(2 * hidden + width, 2 * width)
-        self.film_after = FiLM(condition_dim, 2 * width) if films == 2 else None
+        self.film_after = FiLM(code, 2 * width) if arguments.films == 2 else None
         self.decode = nn.Linear(2 * width, self.bands)
-        look = SecondLook(width, 2 * width, second, layers, self.bands) if second else None
-        self.second_look = look
+        units = arguments.refinement
+        self.refinement = Refinement(width, 2 * width, units, layers, self.bands) if units else None
 
     band: Tensor
     bins_in_band: Tensor
@@ -143,9 +130,6 @@ class RnnMask(MaskBackbone):
             state = self.film_after(state, conditions)
         state = leaky_relu(state, 0.1)
         logits = self.decode(state)
-        if self.second_look is not None:
-            own = conditions[..., self.film.generator.in_features :]
-            logits = logits + self.second_look(x, state, own)
-        return torch.sigmoid(logits).transpose(
-            -1, -2
-        )  # (batch, instruments, channels, bands, frames)
+        if self.refinement is not None:
+            logits = logits + self.refinement(x, state)
+        return logits.sigmoid().transpose(-1, -2)  # (batch, instruments, channels, bands, frames)

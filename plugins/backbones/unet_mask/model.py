@@ -19,6 +19,7 @@ from torch.nn.functional import leaky_relu
 from timbresep.backbone import MaskBackbone
 from timbresep.film import ConditionEncoder, FiLM
 
+from . import Arguments
 from .pitch_axis import BANDS, PER_SEMITONE, SEMITONES, PitchAxis
 
 SAMPLE_RATE = 44_100
@@ -33,11 +34,7 @@ class UnetMask(MaskBackbone):
 
     Args:
         condition_dim: length of a condition vector.
-        n_fft, hop: STFT window and hop in samples (4096 and 2048 are 93 ms and 46 ms).
-        width: features of a semitone at the top level; a multiple of 3. Levels below have 4/3, 2
-            and 8/3 times as many.
-        hidden: LSTM units in each direction.
-        embedding: values that the condition is encoded to before it reaches FiLM.
+        arguments: sizes.
 
     Shape:
         - mixture: ``(batch, channels, samples)``, one or two channels
@@ -45,10 +42,9 @@ class UnetMask(MaskBackbone):
         - output: ``(batch, instruments, channels, samples)``
     """
 
-    def __init__(
-        self, condition_dim: int, n_fft: int, hop: int, width: int, hidden: int, embedding: int
-    ) -> None:
-        super().__init__(n_fft, hop)
+    def __init__(self, condition_dim: int, arguments: Arguments) -> None:
+        super().__init__(arguments.n_fft, arguments.hop)
+        width, embedding = arguments.width, arguments.embedding
         if width % 3:
             raise ValueError(f"width must be a multiple of 3, not {width}")
         self.sample_rate, self.channels = SAMPLE_RATE, MAX_CHANNELS
@@ -56,7 +52,7 @@ class UnetMask(MaskBackbone):
         self.causal = False
         self.chunk, self.context = 10 * SAMPLE_RATE, SAMPLE_RATE
         widths = (width, width * 4 // 3, width * 2, width * 8 // 3)
-        self.pitch = PitchAxis(n_fft, SAMPLE_RATE)
+        self.pitch = PitchAxis(arguments.n_fft, SAMPLE_RATE)
         self.normalise = nn.BatchNorm1d(BANDS)
         # One position a semitone: its four bands and their neighbours become features.
         self.gather = nn.Conv2d(2, width, (8, 3), (PER_SEMITONE, 1), (2, 1))
@@ -67,7 +63,7 @@ class UnetMask(MaskBackbone):
             Convolution(inside, outside, (5, 3), stride, embedding)
             for (inside, outside), stride in zip(pairwise(widths), LEVELS, strict=True)
         )
-        self.context_of_time = Recurrence(SEMITONES // 8 * widths[-1], hidden, embedding)
+        self.context_of_time = Recurrence(SEMITONES // 8 * widths[-1], arguments.hidden, embedding)
         self.up = nn.ModuleList(
             Up(inside, outside, stride, embedding)
             for (outside, inside), stride in zip(pairwise(widths), LEVELS, strict=True)
