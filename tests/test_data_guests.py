@@ -252,9 +252,11 @@ def test_conditions_are_of_the_sound_that_plays_in_their_share(
 
     tracks: list[Track] = StemsSource(tmp_path).tracks()
     assert all(tables_of(track) is None for track in tracks), "no stranger is among them"
-    config = MixConfig(seconds=0.5, rate=RATE, absent=0.0, matched=matched)
+    config = MixConfig(seconds=0.5, rate=RATE, absent_share=0.0, matched_condition_share=matched)
     tones = StemTones(conditioner.CONDITION_VERSION)
-    data = MixtureDataset(tracks, ["bass", "flute"], config, 20, 0, own, None, tones)
+    data = MixtureDataset(
+        tracks, ["bass", "flute"], config, size=20, seed=0, conditions=own, tones=tones
+    )
     for k in range(len(data)):
         item = data[k]
         for index, vector in zip(item["instruments"].tolist(), item["conditions"], strict=True):
@@ -283,5 +285,5 @@ def test_check_tells_strangers_from_what_only_accompanies(
     table_file.write(folder / TABLES, {"guest_a_80": some_table()}, {})
     assert main(["data", "check", "-p", "flute", "--data", f"mine={tmp_path / 'set'}"]) == 0
     said = " ".join(capsys.readouterr().out.split())
-    assert "instruments that no plugin is for: 1 (0.0 min), targets" in said
+    assert "extra instruments, which no plugin is for: 1 (0.0 min)" in said
     assert "which accompany: kazoo (0.0 min)" in said

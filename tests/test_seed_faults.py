@@ -107,8 +107,10 @@ def test_6_targets_are_picked_by_name(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "track" / "accompaniment.wav", tone(2, 44_100, 110), 44_100)
     soundfile.write(tmp_path / "track" / "violin.wav", tone(2, 44_100, 880), 44_100)
     config = MixConfig(seconds=1, channels=1, targets=1).plain()
+    tracks = StemsSource(tmp_path).tracks()
+    zeros = np.zeros(5, np.float32)
     dataset = MixtureDataset(
-        StemsSource(tmp_path).tracks(), ["violin"], config, 4, 0, lambda *_: np.zeros(5, np.float32)
+        tracks, ["violin"], config, size=4, seed=0, conditions=lambda *_: zeros
     )
     for k in range(4):
         item = dataset[k]

@@ -10,7 +10,7 @@ import numpy as np
 from rich.table import Table
 
 from timbresep.data import licences
-from timbresep.data.extra_stems import strangers
+from timbresep.data.extra_stems import extras_in
 from timbresep.data.sources.listing import Listing, Sized
 from timbresep.data.sources.prepared import read_part, read_sum
 from timbresep.data.track import Split, sides
@@ -139,14 +139,14 @@ def notes(listings: Sequence[Listing], names: Sequence[str]) -> list[str]:
         {name: parts[0].path for name, parts in track.found.stems.items()}
         for track in _tracks(listings)
     )
-    strange = {name for stems in files for name in strangers(stems)}
-    if strange:
-        minutes = sum(sum(found[n].minutes.values()) for n in strange)
+    extras = {name for stems in files for name in extras_in(stems)}
+    if extras:
+        minutes = sum(sum(found[n].minutes.values()) for n in extras)
         said.append(
-            f"instruments that no plugin is for: {len(strange)} ({minutes:.1f} min), targets in "
-            "the share that --mix virtual_share says"
+            f"extra instruments, which no plugin is for: {len(extras)} ({minutes:.1f} min); "
+            "--mix extra_share says how often they are targets"
         )
-    rest = set(found) - set(names) - strange
+    rest = set(found) - set(names) - extras
     others = sorted(rest, key=lambda n: -sum(found[n].minutes.values()))
     if others:
         amounts = [f"{n} ({sum(found[n].minutes.values()):.1f} min)" for n in others[:SHOWN]]
