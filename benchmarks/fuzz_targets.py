@@ -32,9 +32,10 @@ from timbresep.condition.tone_table import ToneTable
 from timbresep.config import load_yaml
 from timbresep.data import recipe as recipes
 from timbresep.data.extras.guests import GuestList
-from timbresep.data.sources.found import Naming, Place
+from timbresep.data.sources.adapter import Location
 from timbresep.data.sources.kinds import KINDS
 from timbresep.data.sources.listing import list_tracks
+from timbresep.data.sources.naming import Naming
 from timbresep.ddsp import prepared
 from timbresep.ddsp import resume as ddsp_resume
 from timbresep.ddsp.decoder import DecoderConfig
@@ -307,9 +308,9 @@ def _dataset(scratch: Path, kind: str, name: str) -> Target:
     bad = root / Path(name).parent
     good = bad.with_name({"medleydb": "B_Good", "slakh": "Track00002"}.get(kind, "good"))
     for folder in (bad, good):
-        place = folder / audio_of.replace("A_Bad", folder.name)
-        place.mkdir(parents=True)
-        soundfile.write(place / "v.wav", _wave(), 8000)
+        location = folder / audio_of.replace("A_Bad", folder.name)
+        location.mkdir(parents=True)
+        soundfile.write(location / "v.wav", _wave(), 8000)
         text = json.dumps(about[kind]).replace("A_Bad", folder.name)
         described = folder / Path(name).name.replace("A_Bad", folder.name)
         described.write_text(text if kind == "moisesdb" else yaml.safe_dump(json.loads(text)))
@@ -317,8 +318,8 @@ def _dataset(scratch: Path, kind: str, name: str) -> Target:
     mutate = mutations.json_text if kind == "moisesdb" else mutations.yaml_text
 
     def read(path: Path) -> None:
-        found = list_tracks("fuzz", KINDS[kind], Place(root, Naming({"violin": "violin"})))
-        names = [track.found.name for track in found.tracks]
+        found = list_tracks("fuzz", KINDS[kind], Location(root, Naming({"violin": "violin"})))
+        names = [track.raw.name for track in found.tracks]
         if not any(good.name in name for name in names):
             raise ValueError("the other track is not found")
         if len(names) < 2:

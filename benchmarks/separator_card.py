@@ -20,7 +20,7 @@ import numpy as np
 
 from timbresep.checkpoint import Metadata, read_metadata
 from timbresep.config import atomic_write
-from timbresep.data.sources.found import canonical
+from timbresep.data.sources.naming import normalised
 from timbresep.evaluation import Evaluation, evaluate, named_folder, tracks_in
 from timbresep.evaluation.store import write_json
 from timbresep.evaluation.summary import by_instrument, methods_in, overall, swap_losses, swap_means
@@ -132,12 +132,12 @@ def main() -> None:
     key += f"-{arguments.limit}" if arguments.limit else ""
     parts = []
     for item in arguments.sets:
-        title, _, place = item.partition("=")
-        kept = arguments.parts and arguments.parts / f"{key}-{canonical(title)}.md"
+        title, _, location = item.partition("=")
+        kept = arguments.parts and arguments.parts / f"{key}-{normalised(title)}.md"
         if kept and kept.is_file():
             parts.append(kept.read_text(encoding="utf-8"))
             continue
-        source, folder = named_folder(place)
+        source, folder = named_folder(location)
         tracks = tracks_in(folder, registry.instruments(), source=source)[: arguments.limit]
         asked = [name for name in separator.asked if any(name in track.stems for track in tracks)]
         result = evaluate(separator, tracks, asked or separator.asked)

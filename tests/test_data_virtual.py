@@ -24,7 +24,7 @@ from timbresep.data.mixing.mixer import MixtureDataset
 from timbresep.data.rendering.midi import EXPRESSION, Control, Event
 from timbresep.data.rendering.strands import SILENT_DB, Touch, course, strands
 from timbresep.data.rendering.tracks import plan_tracks
-from timbresep.data.sources.stems import StemsSource
+from timbresep.data.sources.stems import read_stems
 from timbresep.data.track import Track
 from timbresep.ddsp.decoder import DecoderConfig
 from timbresep.ddsp.model import DdspModel, Heard
@@ -72,7 +72,7 @@ def test_tracks_follow_from_the_seed_whatever_the_workers(tmp_path: Path) -> Non
 
 def test_a_track_has_a_table_for_each_stem(tmp_path: Path) -> None:
     rendered(tmp_path)
-    tracks = StemsSource(tmp_path).tracks()
+    tracks = read_stems(tmp_path)
     names = [name for track in tracks for name in track.stems]
     assert len(names) == len(set(names)) == 4
     for track in tracks:
@@ -165,7 +165,7 @@ def sine_tracks(root: Path) -> tuple[list[Track], dict[str, float], dict[str, To
         if virtual:
             table_file.write(root / f"t{k}" / TABLES, virtual, {})
         tables |= virtual
-    return StemsSource(root).tracks(), hertz, tables
+    return read_stems(root), hertz, tables
 
 
 def own(index: int, rng: np.random.Generator) -> np.ndarray:
