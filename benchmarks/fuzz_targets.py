@@ -308,9 +308,9 @@ def _dataset(scratch: Path, kind: str, name: str) -> Target:
     bad = root / Path(name).parent
     good = bad.with_name({"medleydb": "B_Good", "slakh": "Track00002"}.get(kind, "good"))
     for folder in (bad, good):
-        location = folder / audio_of.replace("A_Bad", folder.name)
-        location.mkdir(parents=True)
-        soundfile.write(location / "v.wav", _wave(), 8000)
+        place = folder / audio_of.replace("A_Bad", folder.name)
+        place.mkdir(parents=True)
+        soundfile.write(place / "v.wav", _wave(), 8000)
         text = json.dumps(about[kind]).replace("A_Bad", folder.name)
         described = folder / Path(name).name.replace("A_Bad", folder.name)
         described.write_text(text if kind == "moisesdb" else yaml.safe_dump(json.loads(text)))

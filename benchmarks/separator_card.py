@@ -132,12 +132,12 @@ def main() -> None:
     key += f"-{arguments.limit}" if arguments.limit else ""
     parts = []
     for item in arguments.sets:
-        title, _, location = item.partition("=")
+        title, _, place = item.partition("=")
         kept = arguments.parts and arguments.parts / f"{key}-{normalised(title)}.md"
         if kept and kept.is_file():
             parts.append(kept.read_text(encoding="utf-8"))
             continue
-        source, folder = named_folder(location)
+        source, folder = named_folder(place)
         tracks = tracks_in(folder, registry.instruments(), source=source)[: arguments.limit]
         asked = [name for name in separator.asked if any(name in track.stems for track in tracks)]
         result = evaluate(separator, tracks, asked or separator.asked)
