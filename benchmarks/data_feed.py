@@ -75,7 +75,9 @@ def read_speed(tracks: list[Track], windows: int, seconds: float, memory_mb: flo
 def mixture_seconds(tracks: list[Track], config: MixConfig, count: int) -> float:
     """Seconds to make one mixture, reading included."""
     nothing = np.zeros(1, dtype=np.float32)
-    data = MixtureDataset(tracks, list(NAMES), config, count + 2, 0, lambda *_: nothing)
+    data = MixtureDataset(
+        tracks, list(NAMES), config, size=count + 2, seed=0, conditions=lambda *_: nothing
+    )
     data[count], data[count + 1]
     started = time.perf_counter()
     for k in range(count):

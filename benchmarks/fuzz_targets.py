@@ -32,9 +32,10 @@ from timbresep.condition.tone_table import ToneTable
 from timbresep.config import load_yaml
 from timbresep.data import recipe as recipes
 from timbresep.data.extras.guests import GuestList
-from timbresep.data.sources.found import Naming, Place
+from timbresep.data.sources.adapter import Location
 from timbresep.data.sources.kinds import KINDS
 from timbresep.data.sources.listing import list_tracks
+from timbresep.data.sources.naming import Naming
 from timbresep.ddsp import prepared
 from timbresep.ddsp import resume as ddsp_resume
 from timbresep.ddsp.decoder import DecoderConfig
@@ -316,8 +317,8 @@ def _dataset(scratch: Path, kind: str, name: str) -> Target:
     mutate = mutations.json_text if kind == "moisesdb" else mutations.yaml_text
 
     def read(path: Path) -> None:
-        found = list_tracks("fuzz", KINDS[kind], Place(root, Naming({"violin": "violin"})))
-        names = [track.found.name for track in found.tracks]
+        found = list_tracks("fuzz", KINDS[kind], Location(root, Naming({"violin": "violin"})))
+        names = [track.raw.name for track in found.tracks]
         if not any(good.name in name for name in names):
             raise ValueError("the other track is not found")
         if len(names) < 2:

@@ -19,7 +19,7 @@ import numpy as np
 
 from timbresep.checkpoint import Metadata, read_metadata
 from timbresep.config import atomic_write
-from timbresep.data.sources.found import canonical
+from timbresep.data.sources.naming import normalised
 from timbresep.evaluation import Evaluation, evaluate, named_folder, tracks_in
 from timbresep.evaluation.store import write_json
 from timbresep.evaluation.summary import by_instrument, methods_in, overall, swap_losses, swap_means
@@ -133,7 +133,7 @@ def main() -> None:
     parts = []
     for item in arguments.sets:
         title, _, place = item.partition("=")
-        kept = arguments.parts and arguments.parts / f"{key}-{canonical(title)}.md"
+        kept = arguments.parts and arguments.parts / f"{key}-{normalised(title)}.md"
         if kept and kept.is_file():
             parts.append(kept.read_text(encoding="utf-8"))
             continue

@@ -18,7 +18,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from timbresep.data.sources.stems import StemsSource
+from timbresep.data.sources.stems import read_stems
 from timbresep.files import write_json
 from timbresep.joint_mask import ratio_masks
 from timbresep.metrics import si_sdr
@@ -60,7 +60,7 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=12, help="tracks to use")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-    tracks = StemsSource(arguments.tracks).tracks()[: arguments.limit]
+    tracks = read_stems(arguments.tracks)[: arguments.limit]
     multitracks = [
         torch.stack(
             [

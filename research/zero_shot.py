@@ -146,7 +146,7 @@ def _train_and_score(
         hold_out=tuple(given.hold_out) if held_out else (),
         arguments=ARGUMENTS,
         roots=roots,
-        mix={"virtual_share": strangers.share},
+        mix={"extra_share": strangers.share},
         max_steps=given.steps,
         batch_size=BATCH,
         targets=TARGETS,

@@ -14,7 +14,7 @@ import cli
 from fakes import RATE, GainBackbone, loaded, plugin, saved
 from timbresep import audio
 from timbresep.checkpoint import Checkpoint
-from timbresep.data.sources.stems import StemsSource
+from timbresep.data.sources.stems import read_stems
 from timbresep.errors import DataError, OutputExistsError
 from timbresep.evaluation.ablation import PICTURE, SCORES, ablate, check_output, write
 from timbresep.evaluation.ablation.run import shuffled
@@ -59,7 +59,7 @@ def root(tmp_path: Path) -> Path:
 
 def test_each_condition_is_scored_for_each_instrument(root: Path) -> None:
     separator = Separator(picker(tuba=[1, 0, 0], piccolo=[0, 1, 0], harp=[1, 1, 0]))
-    result = ablate(separator, StemsSource(root).tracks())
+    result = ablate(separator, read_stems(root))
     assert [row.instrument for row in result.rows] == ["tuba", "piccolo"], "no harp plays"
     tuba = result.rows[0]
     assert tuba.tracks == 2
@@ -85,7 +85,7 @@ def test_shuffling_keeps_the_values_and_is_the_same_each_time() -> None:
 
 def test_shuffled_is_the_own_condition_in_another_order(root: Path) -> None:
     own = {"tuba": [1.0, 0.0, 0.0], "piccolo": [0.0, 1.0, 0.0]}
-    tracks = StemsSource(root).tracks()
+    tracks = read_stems(root)
     result = ablate(Separator(picker(**own)), tracks)
     for row in result.rows:
         mixed = shuffled(np.float32(own[row.instrument])).tolist()
@@ -95,7 +95,7 @@ def test_shuffled_is_the_own_condition_in_another_order(root: Path) -> None:
 
 
 def test_a_single_instrument_has_nothing_to_swap_with(root: Path) -> None:
-    result = ablate(Separator(picker(tuba=[1, 0, 0])), StemsSource(root).tracks())
+    result = ablate(Separator(picker(tuba=[1, 0, 0])), read_stems(root))
     assert result.rows[0].swapped == {}
     assert result.mean()["swapped"] is None
     assert "swapped" not in summary(result)
@@ -104,7 +104,7 @@ def test_a_single_instrument_has_nothing_to_swap_with(root: Path) -> None:
 
 def test_files_hold_every_number_and_are_not_replaced(root: Path, tmp_path: Path) -> None:
     checkpoint = picker(tuba=[1, 0, 0], piccolo=[0, 1, 0])
-    result = ablate(Separator(checkpoint), StemsSource(root).tracks())
+    result = ablate(Separator(checkpoint), read_stems(root))
     out = tmp_path / "out"
     write(result, checkpoint, root, out)
     record = json.loads((out / SCORES).read_text())
@@ -121,7 +121,7 @@ def test_files_hold_every_number_and_are_not_replaced(root: Path, tmp_path: Path
 
 def test_no_stem_of_the_instruments(root: Path) -> None:
     with pytest.raises(DataError, match="no track has a stem named harp"):
-        ablate(Separator(picker(harp=[1, 0, 0])), StemsSource(root).tracks())
+        ablate(Separator(picker(harp=[1, 0, 0])), read_stems(root))
 
 
 def test_the_command(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

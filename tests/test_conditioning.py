@@ -163,7 +163,12 @@ def test_an_instrument_held_out_accompanies_and_can_be_asked_for(
     run = TrainingRun(registry, asked)
     assert run.data.names == ["bass", "flute"]
     dataset = MixtureDataset(
-        run.data.train, run.data.names, run.data.config, 20, 0, FixedConditions(run.data.canonical)
+        run.data.train,
+        run.data.names,
+        run.data.config,
+        size=20,
+        seed=0,
+        conditions=FixedConditions(run.data.canonical),
     )
     heard = 0
     for item in (dataset[k] for k in range(20)):

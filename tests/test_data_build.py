@@ -270,6 +270,4 @@ def test_bundled_recipes_know_what_datasets_call_their_instruments(
     everyone = registry.instruments()
     (listing,) = list_sources(everyone, everyone, [kind], {kind: tmp_path})
     (track,) = listing.tracks
-    assert {name: len(parts) for name, parts in track.found.stems.items()} == Counter(
-        labels.values()
-    )
+    assert {name: len(parts) for name, parts in track.raw.stems.items()} == Counter(labels.values())

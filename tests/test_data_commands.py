@@ -12,9 +12,10 @@ import cli
 from tests import dataset_trees as trees
 from timbresep import audio
 from timbresep.data.sources import check
-from timbresep.data.sources.found import Naming, Place
+from timbresep.data.sources.adapter import Location
 from timbresep.data.sources.kinds import KINDS
 from timbresep.data.sources.listing import list_tracks
+from timbresep.data.sources.naming import Naming
 
 TRAIN = ("A - One", "B - Two", "C - Three")
 
@@ -69,8 +70,8 @@ def test_check_hears_a_mixture_that_is_not_the_sum(
 def test_the_gap_is_what_the_stems_leave(tmp_path: Path) -> None:
     trees.musdb18_hq(tmp_path, "exact")
     trees.musdb18_hq(tmp_path, "half", gain=0.5)
-    place = Place(tmp_path, Naming())
-    exact, half = list_tracks("x", KINDS["musdb"], place).tracks
+    location = Location(tmp_path, Naming())
+    exact, half = list_tracks("x", KINDS["musdb"], location).tracks
     gap = check.gap_db(exact)
     assert gap is not None
     assert gap < -60

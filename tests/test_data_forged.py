@@ -13,14 +13,15 @@ import pytest
 import yaml
 
 from tests import dataset_trees as trees
-from timbresep.data.sources.found import Naming, Place
+from timbresep.data.sources.adapter import Location
 from timbresep.data.sources.kinds import KINDS
 from timbresep.data.sources.listing import Listing, list_tracks
+from timbresep.data.sources.naming import Naming
 from timbresep.data.sources.prepared import ready
 
 
 def look(kind: str, root: Path) -> Listing:
-    return list_tracks(kind, KINDS[kind], Place(root, Naming({"violin": "violin"}), "terms"))
+    return list_tracks(kind, KINDS[kind], Location(root, Naming({"violin": "violin"}), "terms"))
 
 
 def forged_medleydb(root: Path, **changes: object) -> None:
@@ -110,8 +111,8 @@ def test_what_is_prepared_stays_in_the_cache_whatever_a_track_is_called(
 ) -> None:
     trees.moisesdb(tmp_path / "set", "u1", {("bass", "bass guitar"): 1.0, ("bass", "b"): 0.5})
     (track,) = look("moisesdb", tmp_path / "set").tracks
-    parts = tuple(part for stem in track.found.stems.values() for part in stem)
-    odd = replace(track, found=replace(track.found, name=name, stems={name: parts}))
+    parts = tuple(part for stem in track.raw.stems.values() for part in stem)
+    odd = replace(track, raw=replace(track.raw, name=name, stems={name: parts}))
     made = ready(odd, tmp_path / "cache")
     for path in made.stems.values():
         assert path.resolve().is_relative_to(tmp_path / "cache")
@@ -133,5 +134,5 @@ def test_a_track_that_may_not_be_read_is_a_problem(
     monkeypatch.setattr(Path, "iterdir", refuse)
     monkeypatch.setattr(os, "access", lambda path, mode: path.name != "shut" and access(path, mode))
     listing = look("stems", tmp_path)
-    assert [track.found.name for track in listing.tracks] == ["open"]
+    assert [track.raw.name for track in listing.tracks] == ["open"]
     assert "may not be read" in listing.problems[0].text

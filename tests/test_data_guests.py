@@ -30,7 +30,7 @@ from timbresep.data.mixing.config import MixConfig
 from timbresep.data.mixing.mixer import MixtureDataset
 from timbresep.data.rendering.casting import Player
 from timbresep.data.rendering.font_tones import tones_of
-from timbresep.data.sources.stems import StemsSource
+from timbresep.data.sources.stems import read_stems
 from timbresep.data.stem_tones import TONES, StemTones, write_tones
 from timbresep.data.track import Track
 from timbresep.errors import ConfigError, DataError
@@ -160,7 +160,7 @@ def test_tracks_of_guests_and_plugins_tell_the_tones_of_both(
 ) -> None:
     result = render_one(guests_file(tmp_path), "--parts", "3", "--real", "1")
     assert result.exit_code == 0, result.output
-    (track,) = StemsSource(tmp_path / "made").tracks()
+    (track,) = read_stems(tmp_path / "made")
     strange = {name for name in track.stems if name.startswith("guest_")}
     assert len(strange) == 2
     (own,) = set(track.stems) - strange
@@ -193,7 +193,7 @@ def test_recorded_players_are_guests_with_the_tones_of_their_notes(
 ) -> None:
     result = render_one(recorded_guests(tmp_path), "--parts", "2")
     assert result.exit_code == 0, result.output
-    (track,) = StemsSource(tmp_path / "made").tracks()
+    (track,) = read_stems(tmp_path / "made")
     assert set(track.stems) == {"guest_notes_oboe", "guest_notes_viola"}
     assert track.licence == "CC0"
     tables = tables_of(track)
@@ -250,11 +250,13 @@ def test_conditions_are_of_the_sound_that_plays_in_their_share(
     def own(index: int, rng: np.random.Generator) -> np.ndarray:
         return np.full(conditioner.DIM, 2.0 + index, dtype=np.float32)
 
-    tracks: list[Track] = StemsSource(tmp_path).tracks()
+    tracks: list[Track] = read_stems(tmp_path)
     assert all(tables_of(track) is None for track in tracks), "no stranger is among them"
-    config = MixConfig(seconds=0.5, rate=RATE, absent=0.0, matched=matched)
+    config = MixConfig(seconds=0.5, rate=RATE, absent_share=0.0, matched_condition_share=matched)
     tones = StemTones(conditioner.CONDITION_VERSION)
-    data = MixtureDataset(tracks, ["bass", "flute"], config, 20, 0, own, None, tones)
+    data = MixtureDataset(
+        tracks, ["bass", "flute"], config, size=20, seed=0, conditions=own, tones=tones
+    )
     for k in range(len(data)):
         item = data[k]
         for index, vector in zip(item["instruments"].tolist(), item["conditions"], strict=True):
@@ -266,7 +268,7 @@ def test_a_cut_file_of_tones_is_told(tmp_path: Path) -> None:
     audio.write(tmp_path / "t" / "flute.wav", np.zeros((1, RATE), np.float32) + 0.1, RATE, "FLOAT")
     (tmp_path / "t" / "track.yaml").write_text("split: train\n")
     (tmp_path / "t" / TONES).write_bytes(b"cut")
-    (track,) = StemsSource(tmp_path).tracks()
+    (track,) = read_stems(tmp_path)
     with pytest.raises(DataError, match="not a whole file of tone tables"):
         StemTones(2).draw(track, "flute", np.random.default_rng(0))
     assert TABLES != TONES
@@ -283,5 +285,5 @@ def test_check_tells_strangers_from_what_only_accompanies(
     table_file.write(folder / TABLES, {"guest_a_80": some_table()}, {})
     assert main(["data", "check", "-p", "flute", "--data", f"mine={tmp_path / 'set'}"]) == 0
     said = " ".join(capsys.readouterr().out.split())
-    assert "instruments that no plugin is for: 1 (0.0 min), targets" in said
+    assert "extra instruments, which no plugin is for: 1 (0.0 min)" in said
     assert "which accompany: kazoo (0.0 min)" in said

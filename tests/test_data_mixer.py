@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import inspect
+import re
+
 import numpy as np
 import pytest
 import torch
 
 from timbresep import audio
-from timbresep.data.mixing.augmentation import colour
+from timbresep.data.mixing.augmentation import augment
 from timbresep.data.mixing.config import MixConfig
 from timbresep.data.mixing.mixer import MixtureDataset
 from timbresep.data.reader import StemReader
@@ -17,8 +20,8 @@ from timbresep.level import LEVEL_DB
 
 RATE = 16_000
 HZ = {"accordion": 200.0, "bass": 330.0, "violin": 440.0, "zither": 700.0}
-BARE = {"eq_share": 0.0, "room_share": 0.0, "pitch_share": 0.0, "centred": 1.0, "absent": 0.0}
-BARE |= {"level_db": None}
+BARE = {"eq_share": 0.0, "reverb_share": 0.0, "pitch_share": 0.0, "centred_share": 1.0}
+BARE |= {"absent_share": 0.0, "level_db": None}
 
 
 def conditions(index: int, rng: np.random.Generator) -> np.ndarray:
@@ -45,7 +48,7 @@ def dataset(
     tracks: list[Track], names: list[str], seed: int = 0, size: int = 40, **options: object
 ) -> MixtureDataset:
     config = MixConfig.model_validate({"seconds": 1.0, "rate": RATE, **options})
-    return MixtureDataset(tracks, names, config, size, seed, conditions)
+    return MixtureDataset(tracks, names, config, size=size, seed=seed, conditions=conditions)
 
 
 def peak_hz(wave: torch.Tensor) -> float:
@@ -56,7 +59,7 @@ def peak_hz(wave: torch.Tensor) -> float:
 @pytest.mark.parametrize("coherent", [0.0, 1.0])
 def test_targets_are_picked_by_name(tracks: list[Track], coherent: float) -> None:
     """By sorted index, the only name asked for would be the accordion, an accompaniment."""
-    data = dataset(tracks, ["violin"], coherent=coherent, **BARE)
+    data = dataset(tracks, ["violin"], coherent_share=coherent, **BARE)
     for k in range(len(data)):
         item = data[k]
         assert item["instruments"].tolist() == [0]
@@ -91,18 +94,22 @@ def test_item_follows_from_seed_and_number_only(tracks: list[Track]) -> None:
 
 
 def test_coherent_mixtures_are_one_track_and_incoherent_ones_are_not(tracks: list[Track]) -> None:
-    data = dataset(tracks, list(HZ), coherent=1.0)
+    data = dataset(tracks, list(HZ), coherent_share=1.0)
     rng = np.random.default_rng(0)
     for _ in range(20):
-        picks = data._plan("violin", True, rng)
+        picks = data.planner.picks("violin", present=True, rng=rng)
         assert len({(pick.track.name, pick.start, pick.semitones) for pick in picks}) == 1
-    data = dataset(tracks, list(HZ), coherent=0.0)
-    origins = {p.track.name for _ in range(20) for p in data._plan("violin", True, rng)}
+    data = dataset(tracks, list(HZ), coherent_share=0.0)
+    origins = {
+        p.track.name for _ in range(20) for p in data.planner.picks("violin", present=True, rng=rng)
+    }
     assert len(origins) == 4
 
 
 def test_share_of_absent_targets(tracks: list[Track]) -> None:
-    data = dataset(tracks, ["violin"], size=300, coherent=0.5, targets=1, **BARE | {"absent": 0.3})
+    data = dataset(
+        tracks, ["violin"], size=300, coherent_share=0.5, targets=1, **BARE | {"absent_share": 0.3}
+    )
     items = [data[k] for k in range(300)]
     silent = np.mean([not item["targets"].any() for item in items])
     assert 0.2 < silent < 0.4
@@ -114,13 +121,13 @@ def test_pitch_shift_moves_a_tone_by_its_semitones(
     tracks: list[Track], monkeypatch: pytest.MonkeyPatch, semitones: float
 ) -> None:
     data = dataset(tracks, ["violin"], **BARE)
-    monkeypatch.setattr(data, "_semitones", lambda rng: semitones)
+    monkeypatch.setattr(data.planner, "_semitones", lambda rng: semitones)
     expected = HZ["violin"] * 2 ** (semitones / 12)
     assert peak_hz(data[0]["targets"][0, 0]) == pytest.approx(expected, abs=0.5)
 
 
 def test_stems_of_a_mixture_are_out_of_tune_by_themselves(tracks: list[Track]) -> None:
-    options = BARE | {"detune_cents": 40.0, "coherent": 1.0, "stems": (2, 2), "targets": 2}
+    options = BARE | {"detune_cents": 40.0, "coherent_share": 1.0, "stems": (2, 2), "targets": 2}
     data = dataset(tracks, ["bass", "violin"], **options)
     cents = []
     for item in (data[k] for k in range(len(data))):
@@ -136,7 +143,7 @@ def test_stems_of_a_mixture_are_out_of_tune_by_themselves(tracks: list[Track]) -
 
 def test_gain_and_pan_stay_in_bounds(tracks: list[Track]) -> None:
     options = {"gain_db": (-6.0, 3.0), "pan": 0.5, "stems": (2, 2)}
-    data = dataset(tracks, ["violin"], targets=1, **BARE | {"centred": 0.0} | options)
+    data = dataset(tracks, ["violin"], targets=1, **BARE | {"centred_share": 0.0} | options)
     ratios = []
     for k in range(len(data)):
         power = data[k]["targets"][0].square().mean(dim=1)  # (2,)
@@ -148,7 +155,7 @@ def test_gain_and_pan_stay_in_bounds(tracks: list[Track]) -> None:
     assert max(ratios) - min(ratios) > 0.5
 
 
-def test_colour_keeps_the_tone_and_bounds_its_level(tracks: list[Track]) -> None:
+def test_augmentation_keeps_the_tone_and_bounds_its_level(tracks: list[Track]) -> None:
     data = dataset(
         tracks, ["violin"], targets=1, **BARE | {"eq_share": 1.0, "eq_db": 6.0, "gain_db": (0, 0)}
     )
@@ -183,7 +190,7 @@ def test_moved_resonances_leave_pitch_and_level(semitones: float) -> None:
     body = 10 ** (-((12 * np.log2(np.maximum(hz, 1) / 1000)) ** 2) / 200)  # resonance at 1 kHz
     tone = 0.02 * np.sin(2 * np.pi * 500 * np.arange(2 * RATE) / RATE)
     wave = (np.fft.irfft(spectrum * body) + tone)[None].astype(np.float32)
-    moved = colour(wave, RATE, 0.0, 0.0, rng, semitones)
+    moved = augment(wave, RATE, rng, formants=semitones)
 
     def centre(x: np.ndarray) -> float:
         power = np.abs(np.fft.rfft(x[0])) ** 2
@@ -197,7 +204,7 @@ def test_moved_resonances_leave_pitch_and_level(semitones: float) -> None:
 
 def test_plain_mixtures_are_whole_tracks_in_balance(tracks: list[Track]) -> None:
     config = MixConfig(seconds=1.0, rate=RATE, targets=4, level_db=None).plain()
-    item = MixtureDataset(tracks, list(HZ), config, 3, 0, conditions)[1]
+    item = MixtureDataset(tracks, list(HZ), config, size=3, seed=0, conditions=conditions)[1]
     rms = item["targets"].square().mean(dim=(1, 2)).sqrt()
     torch.testing.assert_close(rms, torch.full((4,), 0.1 / 2**0.5), rtol=0.02, atol=0)
     assert torch.equal(item["mixture"][0], item["mixture"][1])
@@ -236,11 +243,21 @@ def test_solos_are_mixed_with_others_and_never_alone(tracks: list[Track]) -> Non
         for t in tracks
         for name, path in t.stems.items()
     ]
-    data = dataset(solos, ["violin"], coherent=1.0, **BARE)
+    data = dataset(solos, ["violin"], coherent_share=1.0, **BARE)
     for k in range(12):
         item = data[k]
         rest = item["mixture"] - item["targets"][0]
         assert float(rest.abs().max()) > 0.01
-    absent = dataset(solos, ["violin"], coherent=1.0, **{**BARE, "absent": 1.0})
+    absent = dataset(solos, ["violin"], coherent_share=1.0, **{**BARE, "absent_share": 1.0})
     assert not absent[0]["targets"].any()
     assert absent[0]["mixture"].any()
+
+
+def test_every_setting_is_documented_with_its_default() -> None:
+    """The reference of settings is made of the docstring: name, sentence, default."""
+    text = inspect.cleandoc(MixConfig.__doc__ or "").partition("Attributes:\n")[2]
+    entries = dict(re.findall(r"^    (\w+): (.*(?:\n {8}.*)*)", text, re.MULTILINE))
+    assert list(entries) == list(MixConfig.model_fields)
+    for name, field in MixConfig.model_fields.items():
+        default = str(field.default).strip("()")
+        assert entries[name].endswith(f"(default {default})."), name

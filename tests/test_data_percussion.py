@@ -19,7 +19,7 @@ from timbresep.data.rendering.scores import Note, Score
 from timbresep.data.rendering.solos import render_solos
 from timbresep.data.rendering.tracks import Plan, render_track
 from timbresep.data.rendering.waveform import RATE
-from timbresep.data.sources.stems import StemsSource
+from timbresep.data.sources.stems import read_stems
 
 KIT = (Soundfont(file=FONT, programs=[0], licence="MIT"),)
 
@@ -141,7 +141,7 @@ def test_rendered_tracks_have_a_percussion_stem(tmp_path: Path) -> None:
     cast = {"flute": Player("flute", Voice(range=(60, 84)), fonts)}
     cast["kit"] = Player("kit", Percussion(percussion=True), KIT)
     assert render_track(Plan("one", library()[0], ("kit", "flute"), 8.0, "test", 3), cast, tmp_path)
-    (track,) = StemsSource(tmp_path).tracks()
+    (track,) = read_stems(tmp_path)
     assert set(track.stems) == {"kit", "flute"}
 
 

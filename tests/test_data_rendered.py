@@ -19,7 +19,7 @@ from timbresep.data.rendering.renderer import find_soundfont, render
 from timbresep.data.rendering.scores import Note, Score, family_of, parse
 from timbresep.data.rendering.tracks import plan_tracks, render_tracks
 from timbresep.data.rendering.waveform import RATE, normalise
-from timbresep.data.sources.stems import StemsSource
+from timbresep.data.sources.stems import read_stems
 from timbresep.errors import DataError, MissingToolError
 
 FONT = "FluidR3_GM.sf2"
@@ -232,7 +232,7 @@ def test_rendered_tracks_are_stems_and_are_rendered_once(tmp_path: Path) -> None
     cast = players("a", "b", "c")
     plans = plan_tracks(library(), list(cast), "test", 1, (4.0, 5.0), parts=3)
     (folder,) = render_tracks(plans, cast, tmp_path)
-    (track,) = StemsSource(tmp_path).tracks()
+    (track,) = read_stems(tmp_path)
     assert set(track.stems) == set("abc")
     assert track.split == "test"
     assert track.sound_source == FONT

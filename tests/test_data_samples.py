@@ -19,7 +19,7 @@ from timbresep.data.rendering.recorded_tones import recorded_tones
 from timbresep.data.rendering.solos import render_solos
 from timbresep.data.rendering.tracks import plan_tracks, render_tracks
 from timbresep.data.rendering.waveform import RATE
-from timbresep.data.sources.stems import StemsSource
+from timbresep.data.sources.stems import read_stems
 from timbresep.data.stem_tones import TONES
 from timbresep.errors import DataError
 
@@ -149,7 +149,7 @@ def test_tracks_play_recorded_notes_at_the_pitch_of_the_score(tmp_path: Path) ->
     folders = render_tracks(
         plans, players("harp", "oboe"), tmp_path / "out", recordings=recordings, workers=1
     )
-    tracks = StemsSource(tmp_path / "out").tracks()
+    tracks = read_stems(tmp_path / "out")
     assert len(folders) == len(tracks) == 2
     for track in tracks:
         assert (track.sound_source, track.licence) == ("notes", "terms of notes")
@@ -197,7 +197,7 @@ def test_all_are_those_with_recorded_notes(
     for name in ("violin", "cello"):
         record(tmp_path / "notes" / name, "A4", 440.0, 0.1)
     assert cli.main([*render, "--samples", str(tmp_path / "notes")]) == 0
-    (track,) = StemsSource(tmp_path / "out").tracks()
+    (track,) = read_stems(tmp_path / "out")
     assert set(track.stems) == {"violin", "cello"}
 
 

@@ -12,10 +12,12 @@ import pytest
 
 from tests import dataset_trees as trees
 from timbresep import audio
-from timbresep.data.sources.found import Found, Naming, Place, canonical
+from timbresep.data.sources.adapter import Location
 from timbresep.data.sources.kinds import KINDS, kind_of
 from timbresep.data.sources.listing import Listing, list_tracks
+from timbresep.data.sources.naming import Naming, normalised
 from timbresep.data.sources.prepared import prepare
+from timbresep.data.sources.raw_track import RawTrack
 from timbresep.data.track import Track, split_of
 from timbresep.errors import DataError
 
@@ -35,7 +37,7 @@ NAMES = {
 
 
 def look(kind: str, root: Path, **options: bool) -> Listing:
-    return list_tracks(kind, KINDS[kind], Place(root, Naming(NAMES), "terms", **options))
+    return list_tracks(kind, KINDS[kind], Location(root, Naming(NAMES), "terms", **options))
 
 
 def tracks_of(listing: Listing, tmp_path: Path) -> dict[str, Track]:
@@ -44,7 +46,7 @@ def tracks_of(listing: Listing, tmp_path: Path) -> dict[str, Track]:
 
 def test_labels_are_compared_without_case_marks_and_parentheses() -> None:
     naming = Naming(NAMES)
-    assert canonical("Contrabass/double bass (bass of strings)") == "contrabass_double_bass"
+    assert normalised("Contrabass/double bass (bass of strings)") == "contrabass_double_bass"
     assert naming("Electric Bass (finger)") == "bass"
     assert naming("Violin 2") == naming("violin_01") == naming("FIDDLE") == "violin"
     assert naming("Synth Pad 3") == "synth_pad_3"
@@ -110,7 +112,7 @@ def test_half_downloaded_musdb_is_told_and_skipped(tmp_path: Path) -> None:
     real = Path(trees.needing_ffmpeg("stempeg").example_stem_path()).read_bytes()
     (tmp_path / "train" / "Half - Loaded.stem.mp4").write_bytes(real[: len(real) // 2])
     listing = look("musdb", tmp_path)
-    assert [track.found.name for track in listing.tracks] == ["Good - One"]
+    assert [track.raw.name for track in listing.tracks] == ["Good - One"]
     assert listing.skipped == 3
     told = {problem.where: problem.text for problem in listing.problems}
     assert "bass.wav missing" in told["train/No - Bass"]
@@ -139,7 +141,7 @@ def test_medleydb_v2_has_its_metadata_elsewhere(tmp_path: Path) -> None:
     trees.medleydb(tmp_path, "B_Two", {"01": "violin"}, apart=True)
     (tmp_path / "Metadata" / "B_Two_METADATA.yaml").unlink()
     listing = look("medleydb", tmp_path)
-    assert [track.found.name for track in listing.tracks] == ["A_One"]
+    assert [track.raw.name for track in listing.tracks] == ["A_One"]
     assert "marl/medleydb" in listing.problems[0].text
 
 
@@ -227,12 +229,12 @@ def test_instrument_folders_put_songs_together(tmp_path: Path) -> None:
 
 def test_solos_belong_to_their_owner(tmp_path: Path) -> None:
     trees.write(tmp_path / "fiddle" / "day one" / "take 1.wav", trees.tone(200.0))
-    place = Place(tmp_path / "fiddle", Naming(NAMES))
-    (named,) = list_tracks("x", KINDS["solos"], place).tracks
-    assert set(named.found.stems) == {"violin"}
-    owned = Place(tmp_path / "fiddle", Naming(NAMES), owner="oboe")
+    location = Location(tmp_path / "fiddle", Naming(NAMES))
+    (named,) = list_tracks("x", KINDS["solos"], location).tracks
+    assert set(named.raw.stems) == {"violin"}
+    owned = Location(tmp_path / "fiddle", Naming(NAMES), owner="oboe")
     (track,) = list_tracks("x", KINDS["solos"], owned).tracks
-    assert set(track.found.stems) == {"oboe"}
+    assert set(track.raw.stems) == {"oboe"}
 
 
 def test_unequal_stems_are_skipped_and_an_unfit_mixture_is_not_used(tmp_path: Path) -> None:
@@ -243,11 +245,11 @@ def test_unequal_stems_are_skipped_and_an_unfit_mixture_is_not_used(tmp_path: Pa
     trees.write(tmp_path / "length" / "violin.wav", trees.tone(100.0, 0.9))
     listing = look("stems", tmp_path)
     (track,) = listing.tracks
-    assert track.found.name == "good"
-    assert track.found.mixture is None
+    assert track.raw.name == "good"
+    assert track.raw.mixture is None
     assert listing.skipped == 2
     told = {problem.where: problem.text for problem in listing.problems}
-    assert "mixture is not used" in told["good"]
+    assert "mixture cannot be used" in told["good"]
     assert "violin.wav" in told["rate"]
     assert "16000 Hz" in told["rate"]
 
@@ -261,10 +263,10 @@ def test_folders_are_recognised(tmp_path: Path) -> None:
     trees.write(tmp_path / "stems" / "song" / "violin.wav", trees.tone(100.0))
     trees.write(tmp_path / "solos" / "a.wav", trees.tone(100.0))
     for name in KINDS:
-        assert kind_of(Place(tmp_path / name, Naming(NAMES))).name == name
+        assert kind_of(Location(tmp_path / name, Naming(NAMES))).name == name
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="no track"):
-        kind_of(Place(tmp_path / "empty"))
+        kind_of(Location(tmp_path / "empty"))
 
 
 def test_audio_that_breaks_when_it_is_decoded_becomes_a_problem(tmp_path: Path) -> None:
@@ -290,11 +292,11 @@ def test_names_that_are_not_utf_8_become_text(tmp_path: Path) -> None:
         folder.mkdir(parents=True)
         for stem in (b"violin.wav", b"obo\xe9.wav"):
             (folder / os.fsdecode(stem)).write_bytes(b"")
-    found = list(KINDS["stems"].find(Place(root, Naming({"violin": "violin"}))))
-    assert all(isinstance(item, Found) for item in found)
-    assert [item.name for item in found if isinstance(item, Found)] == [r"caf\xe8", r"caf\xe9"]
+    found = list(KINDS["stems"].find(Location(root, Naming({"violin": "violin"}))))
+    assert all(isinstance(item, RawTrack) for item in found)
+    assert [item.name for item in found if isinstance(item, RawTrack)] == [r"caf\xe8", r"caf\xe9"]
     for item in found:
-        assert isinstance(item, Found)
+        assert isinstance(item, RawTrack)
         for text in (item.name, item.piece, item.sound_source, item.licence, *item.stems):
             text.encode()
         assert item.stems["violin"][0].path.is_file(), "paths stay what they are"

@@ -15,7 +15,7 @@ from timbresep import audio
 from timbresep.condition import tone_store as table_file
 from timbresep.condition import vector as conditioner
 from timbresep.condition.tone_table import BANDS, ToneTable
-from timbresep.data.extra_stems import TABLES, VirtualStems, tables_of
+from timbresep.data.extra_stems import TABLES, ExtraStems, tables_of
 from timbresep.data.extras.stranger_sets import render_virtual_set
 from timbresep.data.extras.strangers import render_tracks
 from timbresep.data.extras.virtual import Donor, blends
@@ -24,7 +24,7 @@ from timbresep.data.mixing.mixer import MixtureDataset
 from timbresep.data.rendering.midi import EXPRESSION, Control, Event
 from timbresep.data.rendering.strands import SILENT_DB, Touch, course, strands
 from timbresep.data.rendering.tracks import plan_tracks
-from timbresep.data.sources.stems import StemsSource
+from timbresep.data.sources.stems import read_stems
 from timbresep.data.track import Track
 from timbresep.ddsp.decoder import DecoderConfig
 from timbresep.ddsp.model import DdspModel, Heard
@@ -72,7 +72,7 @@ def test_tracks_follow_from_the_seed_whatever_the_workers(tmp_path: Path) -> Non
 
 def test_a_track_has_a_table_for_each_stem(tmp_path: Path) -> None:
     rendered(tmp_path)
-    tracks = StemsSource(tmp_path).tracks()
+    tracks = read_stems(tmp_path)
     names = [name for track in tracks for name in track.stems]
     assert len(names) == len(set(names)) == 4
     for track in tracks:
@@ -165,7 +165,7 @@ def sine_tracks(root: Path) -> tuple[list[Track], dict[str, float], dict[str, To
         if virtual:
             table_file.write(root / f"t{k}" / TABLES, virtual, {})
         tables |= virtual
-    return StemsSource(root).tracks(), hertz, tables
+    return read_stems(root), hertz, tables
 
 
 def own(index: int, rng: np.random.Generator) -> np.ndarray:
@@ -173,12 +173,14 @@ def own(index: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def mixtures(
-    tracks: list[Track], virtual: VirtualStems | None, size: int = 120, **options: object
+    tracks: list[Track], virtual: ExtraStems | None, size: int = 120, **options: object
 ) -> MixtureDataset:
-    bare = {"eq_share": 0.0, "room_share": 0.0, "pitch_share": 0.0, "centred": 1.0}
+    bare = {"eq_share": 0.0, "reverb_share": 0.0, "pitch_share": 0.0, "centred_share": 1.0}
     given = {"seconds": 0.5, "rate": RATE, "stems": (2, 3), **bare, **options}
     config = MixConfig.model_validate(given)
-    return MixtureDataset(tracks, ["bass", "flute"], config, size, 0, own, virtual)
+    return MixtureDataset(
+        tracks, ["bass", "flute"], config, size=size, seed=0, conditions=own, extras=virtual
+    )
 
 
 @pytest.mark.parametrize("coherent", [0.0, 1.0])
@@ -186,8 +188,8 @@ def test_a_virtual_target_has_the_condition_of_its_own_table(
     tmp_path: Path, coherent: float
 ) -> None:
     tracks, hertz, tables = sine_tracks(tmp_path)
-    virtual = VirtualStems(tracks, conditioner.CONDITION_VERSION, share=1.0)
-    data = mixtures(tracks, virtual, coherent=coherent, virtual_share=0.5)
+    virtual = ExtraStems(tracks, conditioner.CONDITION_VERSION, share=1.0)
+    data = mixtures(tracks, virtual, coherent_share=coherent, extra_share=0.5)
     vectors = {name: conditioner.condition(table) for name, table in tables.items()}
     vectors |= {name: own(k, np.random.default_rng(0)) for k, name in enumerate(data.names)}
     asked = []
@@ -214,7 +216,7 @@ def test_a_virtual_target_has_the_condition_of_its_own_table(
 
 def test_conditions_of_virtual_stems_are_drawn_as_those_of_real_ones(tmp_path: Path) -> None:
     tracks, _, tables = sine_tracks(tmp_path)
-    virtual = VirtualStems(tracks, 1, share=0.0)
+    virtual = ExtraStems(tracks, 1, share=0.0)
     drawn = virtual.condition("virtual_a", np.random.default_rng(5))
     rng = np.random.default_rng(5)
     rng.random()
@@ -225,8 +227,8 @@ def test_conditions_of_virtual_stems_are_drawn_as_those_of_real_ones(tmp_path: P
 def test_without_virtual_stems_their_share_changes_nothing(tmp_path: Path) -> None:
     real = [t for t in sine_tracks(tmp_path)[0] if tables_of(t) is None]
     assert len(real) == 2
-    none = VirtualStems(real, 1, share=0.5)
-    plain, with_share = mixtures(real, None, 20), mixtures(real, none, 20, virtual_share=0.9)
+    none = ExtraStems(real, 1, share=0.5)
+    plain, with_share = mixtures(real, None, 20), mixtures(real, none, 20, extra_share=0.9)
     for k in range(20):
         for name, tensor in plain[k].items():
             assert torch.equal(tensor, with_share[k][name])
@@ -234,11 +236,13 @@ def test_without_virtual_stems_their_share_changes_nothing(tmp_path: Path) -> No
 
 def test_a_share_of_none_asks_for_none_and_adds_none(tmp_path: Path) -> None:
     tracks, _, tables = sine_tracks(tmp_path)
-    virtual = VirtualStems(tracks, conditioner.CONDITION_VERSION, share=1.0)
-    data = mixtures(tracks, virtual, coherent=0.0, virtual_share=0.0)
+    virtual = ExtraStems(tracks, conditioner.CONDITION_VERSION, share=1.0)
+    data = mixtures(tracks, virtual, coherent_share=0.0, extra_share=0.0)
     assert all((data[k]["instruments"] >= 0).all() for k in range(40))
     rng = np.random.default_rng(0)
-    assert not {p.label for _ in range(40) for p in data._plan("bass", True, rng)} & set(tables)
+    assert not {
+        p.label for _ in range(40) for p in data.planner.picks("bass", present=True, rng=rng)
+    } & set(tables)
 
 
 def test_training_has_virtual_targets_and_validation_none(
@@ -248,7 +252,7 @@ def test_training_has_virtual_targets_and_validation_none(
     (tmp_path / "t1" / "track.yaml").write_text("split: valid\n")
     (tmp_path / "t3" / "track.yaml").write_text("split: valid\n")
     instruments = registry.instruments(["bass", "flute"])
-    config = MixConfig(seconds=0.5, rate=RATE, virtual_share=0.5)
+    config = MixConfig(seconds=0.5, rate=RATE, extra_share=0.5)
 
     def fed(share: float | None) -> TrainingData:
         return TrainingData(
@@ -269,9 +273,9 @@ def test_training_has_virtual_targets_and_validation_none(
     assert (batch["instruments"] == -1).any()
     assert (batch["instruments"] >= 0).any()
     assert batch["conditions"].shape == (16, 2, len(instruments[0].condition()))
-    assert data.virtual.names == ["virtual_a", "virtual_b"], "those of validation stay out"
+    assert data.extras.names == ["virtual_a", "virtual_b"], "those of validation stay out"
     assert [track.name for track in data.valid] == ["t1"]
     labelled = fed(None)  # vectors that do not vary: no virtual instrument has such a one
-    assert labelled.virtual is None
+    assert labelled.extras is None
     assert (next(labelled.batches(0, 1))["instruments"] >= 0).all()
     assert not any("virtual" in name for track in labelled.train for name in track.stems)

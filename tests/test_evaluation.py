@@ -11,7 +11,7 @@ import pytest
 from fakes import PLAIN, RATE, GainBackbone, loaded
 from tests import dataset_trees as trees
 from timbresep import audio
-from timbresep.data.sources.stems import StemsSource
+from timbresep.data.sources.stems import read_stems
 from timbresep.errors import DataError, OutputExistsError, UnknownNameError
 from timbresep.evaluation import Evaluation, evaluate, named_folder, tracks_in
 from timbresep.evaluation.store import write_json
@@ -81,7 +81,7 @@ def root(tmp_path: Path) -> Path:
 def result(root: Path) -> Evaluation:
     """A separator that gives half of the mixture for the oboe and nothing for the harp."""
     separator = Separator(loaded(GainBackbone(3), oboe=0.5, harp=0.0), options=PLAIN)
-    return evaluate(separator, StemsSource(root).tracks())
+    return evaluate(separator, read_stems(root))
 
 
 def test_every_score_has_its_baselines(result: Evaluation) -> None:
@@ -102,7 +102,7 @@ def test_all_stems_at_once_gain_from_one_another(tmp_path: Path) -> None:
     audio.write(folder / "oboe.wav", tone(440), RATE)
     audio.write(folder / "harp.wav", tone(1500), RATE)
     separator = Separator(loaded(GainBackbone(3), oboe=0.2, harp=0.8), options=PLAIN)
-    found = evaluate(separator, StemsSource(tmp_path / "tracks").tracks())
+    found = evaluate(separator, read_stems(tmp_path / "tracks"))
     mixture = tone(440) + tone(1500)
     shared = separator.with_options(mixture_consistency=True).separate(
         mixture, RATE, ["oboe", "harp"]
@@ -169,7 +169,7 @@ def test_each_instrument_counts_once_in_the_mean(result: Evaluation) -> None:
 
 def test_a_single_instrument_has_no_swaps(root: Path) -> None:
     separator = Separator(loaded(GainBackbone(3), oboe=0.5, harp=0.0), options=PLAIN)
-    result = evaluate(separator, StemsSource(root).tracks()[:1], ["oboe"])
+    result = evaluate(separator, read_stems(root)[:1], ["oboe"])
     assert result.swaps == []
     assert table(result).row_count == 1 + 4
 
@@ -177,7 +177,7 @@ def test_a_single_instrument_has_no_swaps(root: Path) -> None:
 def test_tracks_without_the_instruments_are_refused(root: Path) -> None:
     separator = Separator(loaded(GainBackbone(3), tuba=0.5), options=PLAIN)
     with pytest.raises(DataError, match="tuba"):
-        evaluate(separator, StemsSource(root).tracks())
+        evaluate(separator, read_stems(root))
 
 
 def test_one_side_of_the_split(root: Path) -> None:

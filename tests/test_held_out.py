@@ -96,8 +96,11 @@ def test_no_mixture_reaches_into_the_other_part(tmp_path: Path) -> None:
     whole = Track("only", "only", "own", "CC0", files, frames, rate, "train", by_chance=True)
     begin, end = with_both_sides([whole], ["violin"], 0.5)[0]
     config = MixConfig(seconds=0.5, rate=rate, channels=1, level_db=None).plain()
+    zeros = np.zeros(1, np.float32)
     for part, level in ((begin, 0.1), (end, 0.5)):
-        data = MixtureDataset([part], ["violin"], config, 30, 0, lambda *_: np.zeros(1, "f"))
+        data = MixtureDataset(
+            [part], ["violin"], config, size=30, seed=0, conditions=lambda *_: zeros
+        )
         heard = np.stack([data[k]["mixture"].numpy() for k in range(30)])
         np.testing.assert_allclose(heard, level, atol=1e-4)
 

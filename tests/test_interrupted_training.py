@@ -195,7 +195,7 @@ def started(
         ({"batch_size": 3}, "batch_size = 2, not 3"),
         ({"targets": 1}, "targets = 2, not 1"),
         ({"seed": 1}, "seed = 0, not 1"),
-        ({"mix": {"coherent": 0.9}}, r"coherent = 0\.5, not 0\.9"),
+        ({"mix": {"coherent_share": 0.9}}, r"coherent_share = 0\.5, not 0\.9"),
         ({"mix": {"gain_db": [-4, 4]}}, "gain_db = "),
         ({"sharing": 0.5}, r"sharing = 0\.0, not 0\.5"),
         ({"canonical": 1.0}, r"canonical = 0\.5, not 1\.0"),

@@ -15,7 +15,7 @@ from timbresep.checkpoint import KEY, Metadata
 from timbresep.condition import vector as conditioner
 from timbresep.data.mixing.config import MixConfig
 from timbresep.data.mixing.mixer import MixtureDataset
-from timbresep.data.sources.stems import StemsSource
+from timbresep.data.sources.stems import read_stems
 from timbresep.errors import AudioError, CheckpointError
 from timbresep.film import FiLM
 from timbresep.registry.registry import Registry
@@ -107,8 +107,10 @@ def test_6_targets_are_picked_by_name(tmp_path: Path) -> None:
     soundfile.write(tmp_path / "track" / "accompaniment.wav", tone(2, 44_100, 110), 44_100)
     soundfile.write(tmp_path / "track" / "violin.wav", tone(2, 44_100, 880), 44_100)
     config = MixConfig(seconds=1, channels=1, targets=1).plain()
+    tracks = read_stems(tmp_path)
+    zeros = np.zeros(5, np.float32)
     dataset = MixtureDataset(
-        StemsSource(tmp_path).tracks(), ["violin"], config, 4, 0, lambda *_: np.zeros(5, np.float32)
+        tracks, ["violin"], config, size=4, seed=0, conditions=lambda *_: zeros
     )
     for k in range(4):
         item = dataset[k]

@@ -71,7 +71,7 @@ def tracks(tmp_path: Path) -> list[Track]:
 
 def dataset(tracks: list[Track], size: int = 64, **options: object) -> MixtureDataset:
     config = MixConfig.model_validate({"seconds": 2.0, "rate": RATE, **options})
-    return MixtureDataset(tracks, NAMES, config, size, 0, conditions)
+    return MixtureDataset(tracks, NAMES, config, size=size, seed=0, conditions=conditions)
 
 
 @pytest.mark.parametrize("damage", DAMAGE)
@@ -110,7 +110,7 @@ def test_what_is_skipped_follows_from_the_number_only(
 
 def test_undamaged_windows_of_a_damaged_file_are_heard(tracks: list[Track]) -> None:
     spoil(np.nan)(tracks[0].stems["bass"])
-    only = dataset([tracks[0]], coherent=1.0, absent=0.0, pitch_share=0.0)
+    only = dataset([tracks[0]], coherent_share=1.0, absent_share=0.0, pitch_share=0.0)
     heard = [only[k]["targets"][:, 0].any() for k in range(24)]
     assert all(heard)
 

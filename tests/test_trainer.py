@@ -169,8 +169,12 @@ def test_training_conditions_vary_around_the_plugins_own(
     [
         ({"instruments": ("violin",)}, DataError, "no stem named|violin"),
         ({"arguments": {"layres": 2}}, TrainingError, "did you mean 'layers'"),
-        ({"mix": {"coherrent": 0.9}}, ConfigError, "coherrent.*did you mean 'coherent'"),
-        ({"mix": {"absent": 2}}, ConfigError, "absent"),
+        (
+            {"mix": {"coherrent_share": 0.9}},
+            ConfigError,
+            "coherrent_share.*did you mean 'coherent_share'",
+        ),
+        ({"mix": {"absent_share": 2}}, ConfigError, "absent_share"),
         ({"arguments": {"films": 7}}, TrainingError, "films must be 1 or 2"),
         ({"arguments": {"hidden": 30_000}}, TrainingError, "more than 500 million weights"),
         ({"arguments": {"layers": 7199, "hidden": 4, "width": 4}}, TrainingError, "4000 tensors"),

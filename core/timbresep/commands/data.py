@@ -168,7 +168,7 @@ def show_data(
             progress=lambda done, total: update(done / total, f"{done} of {total} tracks"),
         )
     examples = show.draw_examples(tracks, names, config, count, seed)
-    files = show.write_examples(examples, config.rate, out, overwrite)
+    files = show.write_examples(examples, config.rate, out, overwrite=overwrite)
     make_console().print(f"{len(files)} files in {out}; see {files[0]}", soft_wrap=True)
 
 

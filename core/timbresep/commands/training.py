@@ -74,7 +74,7 @@ def train(
     ] = None,
     mix: Annotated[
         list[str] | None,
-        typer.Option(help="NAME=VALUE of the mixer, such as coherent=0.9; repeatable."),
+        typer.Option(help="NAME=VALUE of the mixer, such as coherent_share=0.9; repeatable."),
     ] = None,
     hold_out: Annotated[
         list[str] | None,

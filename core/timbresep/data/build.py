@@ -16,9 +16,9 @@ from timbresep.data.rendering import scores
 from timbresep.data.rendering.casting import Player
 from timbresep.data.rendering.sampler import find_recordings
 from timbresep.data.rendering.tracks import plan_tracks, render_tracks
+from timbresep.data.sources.discover import InstrumentLike, discover, stem_names
 from timbresep.data.sources.listing import Listing
 from timbresep.data.sources.prepared import prepare
-from timbresep.data.sources.survey import InstrumentLike, stem_names, survey
 from timbresep.data.track import Split, Track, sides
 from timbresep.data.user_cache import default_cache
 from timbresep.errors import DataError, UnknownNameError, nearest
@@ -64,12 +64,12 @@ def build_tracks(
         return _render(source, owners, known, cache, progress)
 
     tracks: list[Track] = []
-    for listing in survey(instruments, everyone, source_names, data_roots, render):
+    for listing in discover(instruments, everyone, source_names, data_roots, render):
         listing.check_any()
         usable = prepare(listing, cache, workers(), progress)
         tell_problems(listing)
         if not usable:
-            raise DataError(f"{listing.place.root}: no usable track; {listing.problems[-1]}")
+            raise DataError(f"{listing.location.root}: no usable track; {listing.problems[-1]}")
         tracks += usable
     return on_one_side(tracks)
 
@@ -95,9 +95,9 @@ def list_sources(
             )
         return root
 
-    listings = survey(instruments, everyone, source_names, data_roots, rendered)
+    listings = discover(instruments, everyone, source_names, data_roots, rendered)
     for listing in listings:
-        if listing.source in pending and not listing.place.root.is_dir():
+        if listing.source in pending and not listing.location.root.is_dir():
             listing.pending = pending[listing.source]
             listing.problems.clear()
     return listings

@@ -1,4 +1,4 @@
-"""Virtual stems as training knows them: where they are, and conditions for them."""
+"""Extra instruments as training knows them: where their stems are, and conditions for them."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from timbresep.condition import tone_store as table_file
 from timbresep.condition import vector as conditioner
 from timbresep.data.track import Track
 
-TABLES = "virtual.safetensors"
-"""File beside a track's stems: the tone tables of those that are virtual, by name."""
+TABLES = "extras.safetensors"
+"""File beside a track's stems: the tone tables of its extra instruments, by stem."""
 
 
-class VirtualStems:
-    """The virtual stems of some tracks.
+class ExtraStems:
+    """The stems of extra instruments in some tracks.
 
-    Each is an instrument of its own, known by the name of its stem; a condition for it is drawn
-    from its own table in the way that those of real instruments are drawn from theirs.
+    Each is an instrument of its own, known by the name of its stem. A condition for it is drawn
+    from its own table, as those of plugins' instruments are drawn from theirs.
 
     Args:
         tracks: any; those without a file of tables have none.
@@ -37,7 +37,7 @@ class VirtualStems:
         for track in tracks:
             path = tables_of(track)
             if path is not None:
-                self._files |= dict.fromkeys(strangers(track.stems), path)
+                self._files |= dict.fromkeys(extras_in(track.stems), path)
         self.names = list(self._files)
 
     def __len__(self) -> int:
@@ -55,12 +55,12 @@ class VirtualStems:
 
 
 def tables_of(track: Track) -> Path | None:
-    """The file of a track's tone tables, None when it has no virtual stems."""
+    """The file of a track's tone tables, None when no extra instrument plays."""
     return _tables_beside(track.stems)
 
 
-def strangers(stems: Mapping[str, Path]) -> list[str]:
-    """Which stems of a track are instruments that no plugin is for.
+def extras_in(stems: Mapping[str, Path]) -> list[str]:
+    """Which stems of a track are extra instruments.
 
     Args:
         stems: name → file.

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import get_args
 
 from timbresep.data.build import workers
 from timbresep.data.recipe import DatasetSpec
-from timbresep.data.sources.found import Kind, Place, audio_in, folders_in
-from timbresep.data.sources.listing import list_tracks
+from timbresep.data.sources import stem_folders
+from timbresep.data.sources.adapter import Location
+from timbresep.data.sources.discover import dataset_at, stem_names
+from timbresep.data.sources.folders import audio_in, folders_in
+from timbresep.data.sources.listing import Listing, list_tracks
+from timbresep.data.sources.naming import Naming
 from timbresep.data.sources.prepared import prepare
+from timbresep.data.sources.raw_track import Problem
 from timbresep.data.sources.stem_folders import NOT_STEMS
-from timbresep.data.sources.stems import StemsSource
-from timbresep.data.sources.survey import look_into, stem_names
 from timbresep.data.track import SUFFIXES, Split, Track
 from timbresep.data.user_cache import default_cache
-from timbresep.errors import AudioError, ConfigError, DataError, TimbresepError
-from timbresep.formats.text import shown
+from timbresep.errors import DataError, TimbresepError
 from timbresep.instrument import Instrument
 
 log = logging.getLogger(__name__)
@@ -81,61 +83,65 @@ def tracks_in(
         UnknownNameError: no recipe has the source.
         MissingToolError: a dataset's files need a program that is not installed.
     """
-    names: Mapping[str, str] = stem_names(instruments)
-    if source or (root.is_dir() and not _has_stem_folders(root)):
-        kind, place = look_into(root, instruments, source)
-        if kind.name in PUBLISHED:
-            return _published(kind, place, split, skip)
-        names = place.naming.names
     found: dict[str, Track] = {}
-    skipped = 0
-    for side, folder in _sides(root):
-        stems = StemsSource(folder, names)
-        for where in stems.folders():
-            try:
-                track = stems.track(where)
-                if track is None and audio_in(where):
-                    raise DataError(f"{where}: a mixture without stems", "add them, or remove it")
-                if track is not None and track.name in found:
-                    raise DataError(f"{where}: another track has this name", "rename one of them")
-            except (AudioError, ConfigError, DataError) as error:
-                if skip is None:
-                    raise
-                skip(shown(where.name), error)
-                skipped += 1
-                continue
-            if track is not None:
-                found[track.name] = replace(track, split=side or track.split)
-    chosen = [track for track in found.values() if split in (None, track.split)]
-    if found and not chosen:
-        raise DataError(f"{root}: none of its {len(found)} tracks is on the side '{split}'")
-    if not chosen:
+    listed = skipped = 0
+    for listing in _listings(root, instruments, source):
+        skipped += _tell(listing.problems, skip)
+        listed += len(listing.tracks)
+        listing.tracks = [track for track in listing.tracks if split in (None, track.raw.split)]
+        listing.problems = []
+        for track in prepare(listing, default_cache(), workers()):
+            if track.name in found:
+                listing.problems.append(Problem(track.name, "another track has this name"))
+            else:
+                found[track.name] = track
+        skipped += _tell(listing.problems, skip)
+    if listed and not found and split:
+        raise DataError(f"{root}: none of its {listed} tracks is on the side '{split}'")
+    if not found:
         raise DataError(
             f"{root}: none of its {skipped} tracks can be used" if skipped else f"{root}: no track",
-            "expected <folder>/<track>/<instrument>.wav, .flac or .ogg",
+            f"expected {stem_folders.KIND.layout}",
         )
-    return chosen
+    return list(found.values())
 
 
-def _published(kind: Kind, place: Place, split: Split | None, skip: Skip | None) -> list[Track]:
-    """The tracks that the adapter of a published dataset finds; errors as `tracks_in`."""
-    listing = list_tracks(kind.name, kind, place)
-    total = len(listing.tracks)
-    listing.tracks = [track for track in listing.tracks if split in (None, track.found.split)]
-    if total and not listing.tracks:
-        raise DataError(f"{place.root}: none of its {total} tracks is on the side '{split}'")
-    tracks = prepare(listing, default_cache(), workers())
-    for problem in listing.problems:
-        error = DataError(f"{problem.where}: {problem.text}")
+def _listings(root: Path, instruments: Sequence[Instrument], source: str) -> Iterator[Listing]:
+    """What is in a published dataset, or in a folder of stem folders, side by side of its split.
+
+    One's own folder is taken at its word: a track whose mixture does not fit its stems is no track.
+    """
+    if not root.is_dir():
+        raise DataError(f"{root}: no such folder of tracks", f"expected {stem_folders.KIND.layout}")
+    naming = Naming(stem_names(instruments))
+    if source or not _has_stem_folders(root):
+        kind, location = dataset_at(root, instruments, source)
+        if kind.name in PUBLISHED:
+            yield list_tracks(kind.name, kind, location)
+            return
+        naming = location.naming
+    for side, folder in _sides(root):
+        kind = stem_folders.KIND
+        listing = list_tracks(kind.name, kind, Location(folder, naming), strict=True)
+        if side:
+            listing.tracks = [
+                replace(track, raw=replace(track.raw, split=side)) for track in listing.tracks
+            ]
+        yield listing
+
+
+def _tell(problems: Sequence[Problem], skip: Skip | None) -> int:
+    """Tell of tracks that cannot be used, or raise the first one; returns how many there are."""
+    skipped = 0
+    for problem in problems:
         if not problem.skipped:
-            log.warning("%s", error)
+            log.warning("%s", problem)
         elif skip is None:
-            raise error
+            raise problem.error
         else:
-            skip(problem.where, error)
-    if not tracks:
-        raise DataError(f"{place.root}: no track of it can be used", f"expected {kind.layout}")
-    return tracks
+            skip(problem.where, problem.error)
+            skipped += 1
+    return skipped
 
 
 def _has_stem_folders(root: Path) -> bool:

@@ -17,7 +17,7 @@ from torch import Tensor
 from timbresep.backbone import Backbone
 from timbresep.condition import vector as conditioner
 from timbresep.data.build import build_tracks
-from timbresep.data.extra_stems import VirtualStems, tables_of
+from timbresep.data.extra_stems import ExtraStems, tables_of
 from timbresep.data.held_out import with_both_sides
 from timbresep.data.mixing.config import MixConfig
 from timbresep.data.mixing.feed import feed
@@ -75,7 +75,7 @@ class TrainingConditions:
 class TrainingData:
     """Training batches and validation scores for some instruments.
 
-    Virtual stems are targets in training, in their share, and never in validation.
+    Extra instruments are targets in training, in their share, and never in validation.
 
     Args:
         instruments: those to separate.
@@ -85,7 +85,7 @@ class TrainingData:
         sources: names of recipe sources, or None for each recipe's choice.
         roots: source name → folder in place of the recipe's.
         canonical_share: see `TrainingConditions`; None: the vectors are always as they are,
-            and tracks of virtual stems are left out.
+            and tracks of extra instruments are left out.
 
     Raises:
         DataError: no usable track, or an instrument without a stem that sounds, to train or
@@ -121,14 +121,14 @@ class TrainingData:
         self.valid = [t for t in tracks if t.split == "valid" and tables_of(t) is None]
         self.train = [track for track in tracks if track.split == "train"]
         self.drawn: Conditions = FixedConditions(self.canonical)
-        self.virtual: VirtualStems | None = None
+        self.extras: ExtraStems | None = None
         self.tones: StemTones | None = None
-        if canonical_share is None:  # virtual instruments have conditions of no other kind
+        if canonical_share is None:  # extra instruments have conditions of no other kind
             self.train = [track for track in self.train if tables_of(track) is None]
         else:
             drawn = TrainingConditions(instruments, self.canonical, canonical_share)
             self.drawn = drawn
-            self.virtual = VirtualStems(self.train, drawn.version, canonical_share)
+            self.extras = ExtraStems(self.train, drawn.version, canonical_share)
             self.tones = StemTones(drawn.version)
         for side, use, chosen in (
             ("training", "train", self.train),
@@ -182,11 +182,11 @@ class TrainingData:
             self.train,
             self.names,
             self.config,
-            size,
-            self.seed,
-            self.drawn,
-            self.virtual,
-            self.tones,
+            size=size,
+            seed=self.seed,
+            conditions=self.drawn,
+            extras=self.extras,
+            tones=self.tones,
         )
         return feed(dataset, self.batch_size, self.skipped, self.workers, first_step)
 
@@ -203,9 +203,9 @@ class TrainingData:
             self.valid,
             self.names,
             self.config.plain(),
-            VALIDATION_MIXTURES,
-            VALIDATION_SEED,
-            FixedConditions(self.canonical),
+            size=VALIDATION_MIXTURES,
+            seed=VALIDATION_SEED,
+            conditions=FixedConditions(self.canonical),
         )
         rows: dict[str, list[tuple[float, float]]] = {name: [] for name in self.names}
         for batch in feed(dataset, 8, self.skipped):

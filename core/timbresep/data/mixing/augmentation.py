@@ -1,4 +1,4 @@
-"""Small changes to a stem that keep it the same instrument: pitch, tone colour and room, place."""
+"""Augmentation of a stem that keeps it the same instrument: pitch, equaliser, formants, reverb."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from timbresep.units import pitch_ratio
 
 Wave = NDArray[np.float32]
 
-ROOM_S = 0.3
+REVERB_S = 0.3  # reverberation time (60 dB) at most
 KNOTS_HZ = np.geomspace(40.0, 20_000.0, 10)
 THIRDS_HZ = 25.0 * 2 ** (np.arange(30) / 3)  # centres of third octaves, up to 20.3 kHz
 FORMANT_DB = 15.0  # most that moved resonances raise or lower a frequency
@@ -44,31 +44,32 @@ def length_for(length: int, semitones: float) -> int:
     return math.ceil(length * ratio) + (64 if semitones else 0)
 
 
-def colour(
+def augment(
     wave: Wave,
     rate: int,
-    eq_db: float,
-    room: float,
     rng: np.random.Generator,
+    *,
+    eq_db: float = 0.0,
+    reverb: float = 0.0,
     formants: float = 0.0,
 ) -> Wave:
-    """Filter with a smooth random equaliser and, if `room` is not 0, a short diffuse room.
+    """Filter with a smooth random equaliser, move the formants, and add a short diffuse reverb.
 
     Args:
         wave: (channels, samples).
         rate: sample rate in Hz.
+        rng: source of chance.
         eq_db: bound of the equaliser's gain in dB; it is drawn at ten log-spaced frequencies and
             interpolated between them.
-        room: energy of the room's response relative to the direct sound; its reverberation time
-            (60 dB) is 0.3 s at most.
-        rng: source of chance.
+        reverb: energy of the reverb relative to the direct sound; its reverberation time (60 dB)
+            is 0.3 s at most.
         formants: semitones by which resonances move up while pitches stay: the body of a smaller
             instrument. They are what third octaves show of the whole waveform.
     Returns:
-        (channels, samples): the filtered sound; the room's tail is cut at the end.
+        (channels, samples): the filtered sound; the reverb's tail is cut at the end.
     """
     samples = wave.shape[1]
-    tail = round(ROOM_S * rate)
+    tail = round(REVERB_S * rate)
     size = fft.next_fast_len(samples + tail, real=True)
     frequencies = fft.rfftfreq(size, 1 / rate)  # (bins,)
     gains_db = np.clip(rng.normal(0, eq_db / 2, len(KNOTS_HZ)), -eq_db, eq_db)
@@ -76,21 +77,21 @@ def colour(
     gain_db = np.interp(positions, np.log(KNOTS_HZ), gains_db)  # (bins,)
     spectrum = fft.rfft(wave, size, axis=1)  # (channels, bins)
     if formants:
-        moved_db = _moved(spectrum, frequencies, formants)
+        moved_db = _formant_gain(spectrum, frequencies, formants)
         gain_db += np.interp(positions, np.log(THIRDS_HZ[: len(moved_db)]), moved_db)
     response = (10 ** (gain_db / 20)).astype(np.complex64)
-    if room > 0:
+    if reverb > 0:
         time = np.arange(tail) / rate
-        decay = float(rng.uniform(0.1, ROOM_S))
+        decay = float(rng.uniform(0.1, REVERB_S))
         impulse = rng.standard_normal(tail) * 10 ** (-3 * time / decay)
-        impulse *= math.sqrt(room / float(np.sum(impulse**2)))
+        impulse *= math.sqrt(reverb / float(np.sum(impulse**2)))
         impulse[: rate // 200] = 0  # the first reflection arrives after 5 ms
         response *= 1 + fft.rfft(impulse.astype(np.float32), size)
     filtered: Wave = fft.irfft(spectrum * response, size, axis=1)[:, :samples]
     return filtered.astype(np.float32, copy=False)
 
 
-def _moved(
+def _formant_gain(
     spectrum: NDArray[np.complexfloating], frequencies: NDArray[np.float64], semitones: float
 ) -> NDArray[np.float64]:
     """Gain in dB of each third octave that moves the spectrum's envelope by `semitones`."""

@@ -10,37 +10,49 @@ from timbresep.config import Model
 from timbresep.level import LEVEL_DB
 
 Gain = Annotated[float, pydantic.Field(ge=-100, le=100)]  # dB
+Share = Annotated[float, pydantic.Field(ge=0, le=1)]
 
 
 class MixConfig(Model):
-    """How mixtures are made. Shares are between 0 and 1.
+    """How mixtures are made. A setting whose name ends in `_share` is a probability, 0 to 1.
+
+    "Coherent" mixtures are those of Manilow et al., "Cutting Music Source Separation Some Slakh",
+    2019: stems of one track at one time, where the others combine stems of any tracks and times.
 
     Attributes:
-        seconds, rate, channels: format of a mixture (rate in Hz); a track at another rate is
-            resampled.
-        targets: instruments asked of a mixture (fewer when fewer are known).
-        coherent: share of mixtures whose stems are one track's, at the same time; the others
-            combine stems of any tracks and times. A track of one stem only serves those.
-        absent: share of targets that are not in the mixture (their target is silence).
-        virtual_share: share of targets, and of the stems beside them, that are virtual
-            instruments or guests, where tracks have any.
-        matched: share of targets whose condition is measured on the sound that plays them,
-            where it is known, in place of the instrument's own.
-        stems: fewest and most stems of a mixture.
-        thin: share of coherent mixtures that leave out some of the track's stems.
-        gain_db: softest and loudest gain of a stem.
-        pan: farthest place from the middle, 0 to 1; `centred` is the share of mixtures without.
-        pitch_semitones, pitch_share: bound of the pitch shift and how often there is one; in a
-            coherent mixture all stems move together.
-        detune_cents: bound of what each stem is out of tune by itself.
-        eq_db, eq_share: bound of the random equaliser in dB and the share of stems it is used on.
-        formant_semitones, formant_share: bound of the shift of a stem's resonances and the share
-            of stems with one: another specimen of the instrument.
-        room_share: share of stems put in a short random room.
-        level_db: mean power of a mixture, the one that music is separated at (`timbresep.level`);
-            None: as its stems sum.
-        active_db: a target counts as present when its RMS in the window is above this (dBFS).
-        memory_mb: decoded audio kept in memory by each process.
+        seconds: Length of a mixture in seconds (default 4.0).
+        rate: Sample rate of a mixture in Hz; a track at another rate is resampled (default 44100).
+        channels: Channels of a mixture, 1 or 2 (default 2).
+        targets: Instruments asked of a mixture; fewer when fewer are known (default 2).
+        coherent_share: Share of mixtures that are coherent; a track of one stem serves only the
+            others (default 0.5).
+        absent_share: Share of targets that are absent from the mixture, so that silence is asked
+            for (default 0.15).
+        extra_share: Share of targets, and of the stems beside them, that are extra instruments,
+            where tracks have any (default 0.25).
+        matched_condition_share: Share of targets whose condition is measured on the very sound that
+            plays them, where it is known, instead of the plugin's own (default 0.0).
+        stems: Fewest and most stems of a mixture (default 2, 5).
+        stem_dropout_share: Share of coherent mixtures that leave out some stems of the track
+            (default 0.3).
+        gain_db: Lowest and highest random gain of a stem in dB (default -8.0, 4.0).
+        pan: Farthest random position of a stem from the middle, 0 to 1 (default 0.8).
+        centred_share: Share of mixtures with every stem in the middle (default 0.3).
+        pitch_semitones: Largest random pitch shift in semitones; the stems of a coherent mixture
+            move together (default 2.0).
+        pitch_share: Share of mixtures, or of stems where they are not coherent, with a pitch shift
+            (default 0.4).
+        detune_cents: Largest random detuning of each stem by itself in cents (default 0.0).
+        eq_db: Largest gain of the random equaliser in dB (default 6.0).
+        eq_share: Share of stems with a random equaliser (default 0.5).
+        formant_semitones: Largest random shift of a stem's formants in semitones, which makes it
+            another specimen of the instrument (default 5.0).
+        formant_share: Share of stems with a formant shift (default 0.0).
+        reverb_share: Share of stems with a short random reverb (default 0.15).
+        level_db: Mean power of a mixture in dBFS, by default the level at which music is separated;
+            `null` leaves mixtures as loud as their stems sum (default -16.0).
+        active_db: RMS in dBFS above which a target counts as present (default -50.0).
+        memory_mb: Decoded audio that each mixing process keeps, in MB (default 512.0).
     """
 
     model_config = pydantic.ConfigDict(allow_inf_nan=False)
@@ -49,23 +61,23 @@ class MixConfig(Model):
     rate: int = pydantic.Field(default=44_100, ge=1000, le=384_000)
     channels: int = pydantic.Field(default=2, ge=1, le=2)
     targets: int = pydantic.Field(default=2, ge=1, le=1000)
-    coherent: float = pydantic.Field(default=0.5, ge=0, le=1)
-    absent: float = pydantic.Field(default=0.15, ge=0, le=1)
-    virtual_share: float = pydantic.Field(default=0.25, ge=0, le=1)
-    matched: float = pydantic.Field(default=0.0, ge=0, le=1)
+    coherent_share: Share = 0.5
+    absent_share: Share = 0.15
+    extra_share: Share = 0.25
+    matched_condition_share: Share = 0.0
     stems: tuple[pydantic.PositiveInt, pydantic.PositiveInt] = (2, 5)
-    thin: float = pydantic.Field(default=0.3, ge=0, le=1)
+    stem_dropout_share: Share = 0.3
     gain_db: tuple[Gain, Gain] = (-8.0, 4.0)
-    pan: float = pydantic.Field(default=0.8, ge=0, le=1)
-    centred: float = pydantic.Field(default=0.3, ge=0, le=1)
+    pan: Share = 0.8
+    centred_share: Share = 0.3
     pitch_semitones: float = pydantic.Field(default=2.0, ge=0, le=12)
-    pitch_share: float = pydantic.Field(default=0.4, ge=0, le=1)
+    pitch_share: Share = 0.4
     detune_cents: float = pydantic.Field(default=0.0, ge=0, le=50)
     eq_db: float = pydantic.Field(default=6.0, ge=0, le=60)
-    eq_share: float = pydantic.Field(default=0.5, ge=0, le=1)
+    eq_share: Share = 0.5
     formant_semitones: float = pydantic.Field(default=5.0, ge=0, le=12)
-    formant_share: float = pydantic.Field(default=0.0, ge=0, le=1)
-    room_share: float = pydantic.Field(default=0.15, ge=0, le=1)
+    formant_share: Share = 0.0
+    reverb_share: Share = 0.15
     level_db: Gain | None = LEVEL_DB
     active_db: float = -50.0
     memory_mb: pydantic.NonNegativeFloat = 512.0
@@ -86,15 +98,15 @@ class MixConfig(Model):
         """The same format without chance: whole tracks' stems in balance, every target present."""
         return self.model_copy(
             update={
-                "coherent": 1.0,
-                "absent": 0.0,
-                "thin": 0.0,
+                "coherent_share": 1.0,
+                "absent_share": 0.0,
+                "stem_dropout_share": 0.0,
                 "gain_db": (0.0, 0.0),
-                "centred": 1.0,
+                "centred_share": 1.0,
                 "pitch_share": 0.0,
                 "detune_cents": 0.0,
                 "eq_share": 0.0,
                 "formant_share": 0.0,
-                "room_share": 0.0,
+                "reverb_share": 0.0,
             }
         )

@@ -46,7 +46,9 @@ def draw_examples(
     """
     train = [track for track in tracks if track.split == "train"]
     nothing = np.zeros(1, dtype=np.float32)
-    data = MixtureDataset(train, names, config, count, seed, lambda *_: nothing)
+    data = MixtureDataset(
+        train, names, config, size=count, seed=seed, conditions=lambda *_: nothing
+    )
     examples = []
     for item in (data[k] for k in range(count)):
         asked = [names[k] for k in item["instruments"].tolist()]
@@ -57,7 +59,7 @@ def draw_examples(
 
 
 def write_examples(
-    examples: Sequence[Example], rate: int, out: Path, overwrite: bool = False
+    examples: Sequence[Example], rate: int, out: Path, *, overwrite: bool = False
 ) -> list[Path]:
     """Write `OUT/batch.png`, and `OUT/01-mixture.wav` and `OUT/01-<instrument>.wav` for each.
 
@@ -82,13 +84,13 @@ def write_examples(
     if not overwrite and (there := [path for path in waves if path.exists()]):
         raise OutputExistsError(f"{there[0]} exists", "choose another --out, or use --overwrite")
     picture = out / "batch.png"
-    _draw(examples, rate, picture, overwrite)
+    _draw(examples, rate, picture, overwrite=overwrite)
     for path, wave in waves.items():
         audio.write(path, wave, rate, overwrite=overwrite)
     return [picture, *waves]
 
 
-def _draw(examples: Sequence[Example], rate: int, out: Path, overwrite: bool) -> None:
+def _draw(examples: Sequence[Example], rate: int, out: Path, *, overwrite: bool) -> None:
     """A row for each mixture: its spectrogram, then its targets', all on one scale of level."""
     columns = 1 + max(len(example.targets) for example in examples)
     figure = new_figure(2.6 * columns, 0.4 + 1.6 * len(examples), out, overwrite)

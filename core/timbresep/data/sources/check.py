@@ -10,9 +10,9 @@ import numpy as np
 from rich.table import Table
 
 from timbresep.data import licences
-from timbresep.data.extra_stems import strangers
-from timbresep.data.sources.listing import Listing, Sized
-from timbresep.data.sources.prepared import read_part, read_sum
+from timbresep.data.extra_stems import extras_in
+from timbresep.data.sources.listing import Listing, MeasuredTrack
+from timbresep.data.sources.recording import read_recording, read_sum
 from timbresep.data.track import Split, sides
 from timbresep.errors import AudioError
 from timbresep.formats.text import shown
@@ -39,14 +39,14 @@ def count(listings: Sequence[Listing]) -> dict[str, Minutes]:
     side = _sides(listings)
     found: dict[str, Minutes] = {}
     for track in _tracks(listings):
-        for name in track.found.stems:
+        for name in track.raw.stems:
             row = found.setdefault(name, Minutes())
-            row.tracks[side[track.found.piece]] += 1
-            row.minutes[side[track.found.piece]] += track.minutes
+            row.tracks[side[track.raw.piece]] += 1
+            row.minutes[side[track.raw.piece]] += track.minutes
     return found
 
 
-def gap_db(track: Sized) -> float | None:
+def gap_db(track: MeasuredTrack) -> float | None:
     """What the stems leave of the mixture, in dB below it, at three places of the track.
 
     None when there is no mixture, or silence.
@@ -54,16 +54,16 @@ def gap_db(track: Sized) -> float | None:
     Raises:
         AudioError: a recording cannot be read.
     """
-    part = track.found.mixture
-    if part is None:
+    mixed = track.raw.mixture
+    if mixed is None:
         return None
-    parts = [part for parts in track.found.stems.values() for part in parts]
+    recordings = [one for several in track.raw.stems.values() for one in several]
     length = min(round(PLACE_S * track.rate), track.frames)
     total = rest = 0.0
     for place in PLACES:
         start = round(place * (track.frames - length))
-        mixture = read_part(part, start, length)  # (channels, samples)
-        stems = read_sum(parts, start, length, 2)
+        mixture = read_recording(mixed, start, length)  # (channels, samples)
+        stems = read_sum(recordings, start, length, 2)
         error = mixture - stems[:, : mixture.shape[1]]
         total += 2 / mixture.shape[0] * float(np.square(mixture, dtype=np.float64).sum())
         rest += float(np.square(error, dtype=np.float64).sum())
@@ -77,7 +77,7 @@ def compare_mixtures(
 
     Tracks whose audio cannot be read are told in the log.
     """
-    having = [track for track in listing.tracks if track.found.mixture is not None]
+    having = [track for track in listing.tracks if track.raw.mixture is not None]
     chosen = having[:: max(1, -(-len(having) // max(limit, 1)))] if limit else []
     gaps: dict[str, float] = {}
     for done, track in enumerate(chosen, start=1):
@@ -87,7 +87,7 @@ def compare_mixtures(
             log.warning("%s: %s", listing.source, error)
             continue
         if gap is not None:
-            gaps[track.found.name] = gap
+            gaps[track.raw.name] = gap
         if progress is not None:
             progress(done, len(chosen))
     unlike = {name: gap for name, gap in gaps.items() if gap > SUM_DB}
@@ -105,11 +105,11 @@ def source_table(listings: Sequence[Listing]) -> Table:
     view = Table("source", "dataset", "train", "valid", "test", "minutes", "skipped", "licence")
     side = _sides(listings)
     for listing in listings:
-        on = [side[track.found.piece] for track in listing.tracks]
-        terms = sorted({shown(track.found.licence) for track in listing.tracks})
+        on = [side[track.raw.piece] for track in listing.tracks]
+        terms = sorted({shown(track.raw.licence) for track in listing.tracks})
         view.add_row(
             shown(listing.source),
-            f"{listing.kind.title}\n{shown(listing.place.root)}",
+            f"{listing.kind.title}\n{shown(listing.location.root)}",
             *(str(on.count(name)) for name in SIDES),
             f"{sum(track.minutes for track in listing.tracks):.1f}",
             str(listing.skipped),
@@ -136,17 +136,17 @@ def notes(listings: Sequence[Listing], names: Sequence[str]) -> list[str]:
     found = count(listings)
     said = [_completeness(listing) for listing in listings]
     files = (
-        {name: parts[0].path for name, parts in track.found.stems.items()}
+        {name: several[0].path for name, several in track.raw.stems.items()}
         for track in _tracks(listings)
     )
-    strange = {name for stems in files for name in strangers(stems)}
-    if strange:
-        minutes = sum(sum(found[n].minutes.values()) for n in strange)
+    extras = {name for stems in files for name in extras_in(stems)}
+    if extras:
+        minutes = sum(sum(found[n].minutes.values()) for n in extras)
         said.append(
-            f"instruments that no plugin is for: {len(strange)} ({minutes:.1f} min), targets in "
-            "the share that --mix virtual_share says"
+            f"extra instruments, which no plugin is for: {len(extras)} ({minutes:.1f} min); "
+            "--mix extra_share says how often they are targets"
         )
-    rest = set(found) - set(names) - strange
+    rest = set(found) - set(names) - extras
     others = sorted(rest, key=lambda n: -sum(found[n].minutes.values()))
     if others:
         amounts = [f"{n} ({sum(found[n].minutes.values()):.1f} min)" for n in others[:SHOWN]]
@@ -158,7 +158,7 @@ def notes(listings: Sequence[Listing], names: Sequence[str]) -> list[str]:
         lacking = [n for n in names if n not in found or not found[n].tracks[side]]
         if lacking:
             said.append(f"nothing to {use} on: {', '.join(lacking)}{_way_out(lacking, found)}")
-    rows = {(t.found.sound_source, t.found.licence) for t in _tracks(listings)}
+    rows = {(t.raw.sound_source, t.raw.licence) for t in _tracks(listings)}
     ledger = [{"sound_source": source, "licence": terms} for source, terms in sorted(rows)]
     return [line for line in [*said, *licences.warnings(ledger)] if line]
 
@@ -189,9 +189,9 @@ def _completeness(listing: Listing) -> str:
     )
 
 
-def _tracks(listings: Iterable[Listing]) -> list[Sized]:
+def _tracks(listings: Iterable[Listing]) -> list[MeasuredTrack]:
     return [track for listing in listings for track in listing.tracks]
 
 
 def _sides(listings: Iterable[Listing]) -> dict[str, Split]:
-    return sides((track.found.piece, track.found.split) for track in _tracks(listings))
+    return sides((track.raw.piece, track.raw.split) for track in _tracks(listings))

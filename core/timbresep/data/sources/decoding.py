@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 
 from timbresep import audio
 from timbresep.data.reader import check_level
-from timbresep.data.sources.found import Part, Problem
 from timbresep.data.sources.listing import Listing
-from timbresep.data.sources.prepared import read_part
+from timbresep.data.sources.raw_track import Problem
+from timbresep.data.sources.recording import Recording, read_recording
 from timbresep.errors import AudioError
 
 SHOWN = 5
@@ -31,28 +31,30 @@ def decode(
         How many cannot be decoded, and what came out in lines, none when every stem is whole and
         sounds.
     """
-    parts = [
-        (track.found.name, part)
+    recordings = [
+        (track.raw.name, recording)
         for track in listing.tracks
-        for several in track.found.stems.values()
-        for part in several
+        for several in track.raw.stems.values()
+        for recording in several
     ]
     damaged, silent = 0, list[str]()
     with ThreadPoolExecutor(workers) as pool:
-        found = pool.map(lambda item: _fault(item[1]), parts)
-        for done, ((track, part), fault) in enumerate(zip(parts, found, strict=True), start=1):
+        found = pool.map(lambda item: _fault(item[1]), recordings)
+        for done, ((track, recording), fault) in enumerate(
+            zip(recordings, found, strict=True), start=1
+        ):
             if fault is None:
-                silent.append(str(part.path))
+                silent.append(str(recording.path))
             elif fault:
                 damaged += 1
                 listing.problems.append(Problem(track, fault, skipped=False))
             if progress is not None:
-                progress(done, len(parts))
+                progress(done, len(recordings))
     said = []
     if damaged:
         said.append(
-            f"{listing.source}: {damaged} of {len(parts)} stems cannot be decoded to their end; "
-            "training skips them wherever they cannot be read"
+            f"{listing.source}: {damaged} of {len(recordings)} stems cannot be decoded to "
+            "their end; training skips them wherever they cannot be read"
         )
     if silent:
         more = f" and {len(silent) - SHOWN} more" if len(silent) > SHOWN else ""
@@ -60,19 +62,19 @@ def decode(
     return damaged, said
 
 
-def _fault(part: Part) -> str | None:
+def _fault(recording: Recording) -> str | None:
     """Why a recording cannot be decoded to its end; empty when it can, None when it is silent."""
     sounds = False
     try:
-        for block in _blocks(part):
-            check_level(block, part.path)
+        for block in _blocks(recording):
+            check_level(block, recording.path)
             sounds = sounds or bool(block.any())
     except AudioError as error:
         return str(error)
     return "" if sounds else None
 
 
-def _blocks(part: Part) -> Iterator[NDArray[np.float32]]:
-    if part.stream is None:
-        return audio.read_blocks(part.path)
-    return iter([read_part(part)])
+def _blocks(recording: Recording) -> Iterator[NDArray[np.float32]]:
+    if recording.stream is None:
+        return audio.read_blocks(recording.path)
+    return iter([read_recording(recording)])

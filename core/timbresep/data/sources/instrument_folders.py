@@ -14,27 +14,20 @@ from itertools import groupby
 from pathlib import Path
 
 from timbresep import audio
-from timbresep.data.sources.found import (
-    Found,
-    Kind,
-    Part,
-    Place,
-    Problem,
-    audio_in,
-    collect,
-    folders_in,
-    may_be_read,
-)
+from timbresep.data.sources.adapter import Kind, Location
+from timbresep.data.sources.folders import audio_in, folders_in, may_be_read
+from timbresep.data.sources.raw_track import Problem, RawTrack, collect
+from timbresep.data.sources.recording import Recording
 from timbresep.data.track import SUFFIXES, split_of
 from timbresep.errors import AudioError, DataError
 
 NUMBER = re.compile(r"[_ -]*(stem|raw)?[_ -]*\d*([_ -]\d+)?$", re.IGNORECASE)
 
 
-def find(place: Place) -> Iterator[Found | Problem]:
+def find(location: Location) -> Iterator[RawTrack | Problem]:
     """Songs across the folders; what sounds together has one length and rate."""
     recordings = []
-    for folder in folders_in(place.root):
+    for folder in folders_in(location.root):
         try:
             may_be_read(folder)
         except DataError as error:
@@ -49,27 +42,31 @@ def find(place: Place) -> Iterator[Found | Problem]:
     taken: dict[str, int] = {}
     for (song, _, _), group in groupby(sorted(recordings), key=lambda item: item[:3]):
         taken[song] = taken.get(song, 0) + 1
-        members = [(place.naming(label), Part(path)) for *_, label, path in group]
-        yield _track(place, song if taken[song] == 1 else f"{song} ({taken[song]})", song, members)
+        members = [(location.naming(label), Recording(path)) for *_, label, path in group]
+        yield _track(
+            location, song if taken[song] == 1 else f"{song} ({taken[song]})", song, members
+        )
 
 
-def find_solos(place: Place) -> Iterator[Found | Problem]:
+def find_solos(location: Location) -> Iterator[RawTrack | Problem]:
     """Each recording is a track of one stem."""
-    instrument = place.owner or place.naming(place.root.name)
-    for path in sorted(place.root.rglob("*")):
-        visible = all(part[0] != "." for part in path.relative_to(place.root).parts)
+    instrument = location.owner or location.naming(location.root.name)
+    for path in sorted(location.root.rglob("*")):
+        visible = all(part[0] != "." for part in path.relative_to(location.root).parts)
         if visible and path.is_file() and path.suffix.lower() in SUFFIXES:
-            name = path.relative_to(place.root).with_suffix("").as_posix().replace("/", " - ")
-            yield _track(place, name, song_of(path), [(instrument, Part(path))])
+            name = path.relative_to(location.root).with_suffix("").as_posix().replace("/", " - ")
+            yield _track(location, name, song_of(path), [(instrument, Recording(path))])
 
 
-def _track(place: Place, name: str, song: str, members: list[tuple[str, Part]]) -> Found:
-    return Found(
+def _track(
+    location: Location, name: str, song: str, members: list[tuple[str, Recording]]
+) -> RawTrack:
+    return RawTrack(
         name=name,
         piece=song,
         split=split_of(song),
-        sound_source=place.root.name,
-        licence=place.licence,
+        sound_source=location.root.name,
+        licence=location.licence,
         stems=collect(iter(members)),
         by_chance=True,
     )
@@ -80,9 +77,9 @@ def song_of(path: Path) -> str:
     return NUMBER.sub("", path.stem) or path.stem
 
 
-def _matches(place: Place) -> bool:
-    folders = folders_in(place.root)
-    return bool(folders) and all(place.naming.knows(folder.name) for folder in folders)
+def _matches(location: Location) -> bool:
+    folders = folders_in(location.root)
+    return bool(folders) and all(location.naming.knows(folder.name) for folder in folders)
 
 
 KIND = Kind(
@@ -96,6 +93,6 @@ SOLOS = Kind(
     name="solos",
     title="solo recordings",
     layout="<folder>/<recording>.wav, .flac or .ogg, all of one instrument",
-    matches=lambda place: place.root.is_dir() and bool(audio_in(place.root)),
+    matches=lambda location: location.root.is_dir() and bool(audio_in(location.root)),
     find=find_solos,
 )

@@ -10,7 +10,7 @@ from timbresep.data.sources import (
     slakh,
     stem_folders,
 )
-from timbresep.data.sources.found import Kind, Place
+from timbresep.data.sources.adapter import Kind, Location
 from timbresep.errors import DataError
 
 # In the order in which a folder is compared with them: the most particular first.
@@ -28,17 +28,17 @@ KINDS: dict[str, Kind] = {
 }
 
 
-def kind_of(place: Place) -> Kind:
+def kind_of(location: Location) -> Kind:
     """What a folder looks like.
 
     Raises:
         DataError: there is no such folder, or nothing in it looks like a dataset.
     """
-    if not place.root.is_dir():
+    if not location.root.is_dir():
         raise DataError(
-            f"{place.root}: no such folder of tracks", f"expected {stem_folders.KIND.layout}"
+            f"{location.root}: no such folder of tracks", f"expected {stem_folders.KIND.layout}"
         )
     for kind in KINDS.values():
-        if kind.matches(place):
+        if kind.matches(location):
             return kind
-    raise DataError(f"{place.root}: no track in it", f"expected {stem_folders.KIND.layout}")
+    raise DataError(f"{location.root}: no track in it", f"expected {stem_folders.KIND.layout}")

@@ -2,33 +2,29 @@
 
 from __future__ import annotations
 
-import logging
 from dataclasses import dataclass, field, replace
 
-from timbresep import audio
-from timbresep.audio import AudioInfo
-from timbresep.data.sources import musdb18
-from timbresep.data.sources.found import Found, Kind, Part, Place, Problem
+from timbresep.data.sources.adapter import Kind, Location
+from timbresep.data.sources.raw_track import Problem, RawTrack
+from timbresep.data.sources.recording import Recording, recording_info
 from timbresep.errors import AudioError, DataError
-
-log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Sized:
+class MeasuredTrack:
     """A multitrack on disk that fits together, with its length and rate.
 
     Attributes:
-        found: the track.
+        raw: the track.
         frames: samples of its longest recording.
         rate: Hz.
         exact: recordings that have just that length and are files of their own.
     """
 
-    found: Found
+    raw: RawTrack
     frames: int
     rate: int
-    exact: frozenset[Part]
+    exact: frozenset[Recording]
 
     @property
     def minutes(self) -> float:
@@ -42,7 +38,7 @@ class Listing:
 
     Attributes:
         source: the name it has in recipes or on the command line.
-        kind, place: what it is and where.
+        kind, location: what it is and where.
         tracks: the usable tracks.
         problems: everything else that was met.
         pending: how tracks will come to be that are not there yet.
@@ -50,8 +46,8 @@ class Listing:
 
     source: str
     kind: Kind
-    place: Place
-    tracks: list[Sized] = field(default_factory=list)
+    location: Location
+    tracks: list[MeasuredTrack] = field(default_factory=list)
     problems: list[Problem] = field(default_factory=list)
     pending: str = ""
 
@@ -59,9 +55,14 @@ class Listing:
         """Raise DataError, with the first problem, when there is no usable track."""
         if not self.tracks:
             raise DataError(
-                f"{self.place.root}: no usable track in it; {self.problems[0]}",
+                f"{self.location.root}: no usable track in it; {self.problems[0]}",
                 f"expected {self.kind.layout}",
             )
+
+    def check_all(self) -> None:
+        """Raise the first problem as the error that it is."""
+        for problem in self.problems:
+            raise problem.error
 
     @property
     def skipped(self) -> int:
@@ -69,33 +70,49 @@ class Listing:
         return sum(problem.skipped for problem in self.problems)
 
 
-def list_tracks(source: str, kind: Kind, place: Place) -> Listing:
+def list_tracks(source: str, kind: Kind, location: Location, *, strict: bool = False) -> Listing:
     """Look into a dataset; a track that cannot be used becomes a problem, not an error.
+
+    Args:
+        source: the name it has in recipes or on the command line.
+        kind: what it is.
+        location: where it is.
+        strict: leave out every track with a problem. Otherwise those stay of which only the
+            mixture cannot be used: training mixes the stems anew.
 
     Raises:
         MissingToolError: a program that this dataset's files need is not installed.
     """
-    listing = Listing(source, kind, place)
-    for item in kind.find(place):
-        if isinstance(item, Problem):
-            listing.problems.append(item)
-            continue
-        try:
-            track = measure(item)
-        except (AudioError, DataError) as error:
-            listing.problems.append(Problem(item.name, str(error)))
-            continue
-        if fault := _mixture_fault(track):
-            listing.problems.append(Problem(item.name, fault, skipped=False))
-            track = replace(track, found=replace(item, mixture=None))
-        listing.tracks.append(track)
+    listing = Listing(source, kind, location)
+    for item in kind.find(location):
+        track, problem = _usable(item)
+        if problem is not None:
+            problem = replace(problem, skipped=problem.skipped or strict)
+            listing.problems.append(problem)
+        if track is not None and not (problem and problem.skipped):
+            listing.tracks.append(track)
     if not listing.tracks and not listing.problems:
-        fault = "no track in it" if place.root.is_dir() else "no such folder of tracks"
-        listing.problems.append(Problem(str(place.root), fault, skipped=False))
+        fault = "no track in it" if location.root.is_dir() else "no such folder of tracks"
+        listing.problems.append(Problem(str(location.root), fault, skipped=False))
     return listing
 
 
-def measure(found: Found) -> Sized:
+def _usable(item: RawTrack | Problem) -> tuple[MeasuredTrack | None, Problem | None]:
+    """What an adapter found, as a track that can be used, and what is wrong with it."""
+    if isinstance(item, Problem):
+        return None, item
+    try:
+        track = measure(item)
+    except (AudioError, DataError) as error:
+        return None, Problem.of(item.name, error)
+    fault = _mixture_fault(track)
+    if not fault:
+        return track, None
+    without = replace(track, raw=replace(item, mixture=None))
+    return without, Problem(item.name, f"its mixture cannot be used: {fault}", skipped=False)
+
+
+def measure(raw: RawTrack) -> MeasuredTrack:
     """Read the headers of a track's recordings.
 
     Raises:
@@ -103,12 +120,16 @@ def measure(found: Found) -> Sized:
             be (the file is named), or have more than two channels.
         AudioError: one of them is not readable audio.
     """
-    infos = {part: part_info(part) for parts in found.stems.values() for part in parts}
+    infos = {
+        recording: recording_info(recording)
+        for recordings in raw.stems.values()
+        for recording in recordings
+    }
     if not infos:
-        raise DataError(f"{found.name}: no stem in it", "add recordings, or remove it")
+        raise DataError(f"{raw.name}: no stem in it", "add recordings, or remove it")
     first = next(iter(infos.values()))
     for about in infos.values():
-        if about.rate != first.rate or (about.frames != first.frames and not found.pads):
+        if about.rate != first.rate or (about.frames != first.frames and not raw.pads):
             raise DataError(
                 f"{about.path}: {about.frames} samples at {about.rate} Hz, but "
                 f"{first.path.name} has {first.frames} at {first.rate} Hz",
@@ -117,43 +138,23 @@ def measure(found: Found) -> Sized:
         if about.channels > 2:
             raise DataError(f"{about.path}: {about.channels} channels", "use mono or stereo")
     frames = max(about.frames for about in infos.values())
-    exact = {part for part, about in infos.items() if about.frames == frames}
-    whole = frozenset(part for part in exact if part.stream is None)
-    return Sized(found, frames, first.rate, whole)
+    exact = {recording for recording, about in infos.items() if about.frames == frames}
+    whole = frozenset(recording for recording in exact if recording.stream is None)
+    return MeasuredTrack(raw, frames, first.rate, whole)
 
 
-def _mixture_fault(track: Sized) -> str:
+def _mixture_fault(track: MeasuredTrack) -> str:
     """Why the dataset's own mixture cannot be set beside the stems; empty when it can."""
-    part = track.found.mixture
-    if part is None:
+    recording = track.raw.mixture
+    if recording is None:
         return ""
     try:
-        about = part_info(part)
+        about = recording_info(recording)
     except AudioError as error:
-        return f"its mixture is not used: {error}"
+        return str(error)
     if (about.frames, about.rate) == (track.frames, track.rate):
         return ""
     return (
-        f"its mixture is not used: {about.frames} samples at {about.rate} Hz, "
+        f"{about.frames} samples at {about.rate} Hz, "
         f"the stems have {track.frames} at {track.rate} Hz"
     )
-
-
-def part_info(part: Part) -> AudioInfo:
-    """Rate, channels and length of a recording.
-
-    Raises:
-        AudioError: it is not readable audio.
-    """
-    if part.stream is None:
-        about = audio.info(part.path)
-        for note in about.notes:
-            log.warning(note)
-        return about
-    streams = musdb18.stream_info(part.path)
-    if part.stream >= len(streams):
-        raise AudioError(
-            f"{part.path}: has {len(streams)} streams, not {part.stream + 1} or more",
-            "get a whole copy",
-        )
-    return streams[part.stream]

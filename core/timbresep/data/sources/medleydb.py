@@ -14,31 +14,25 @@ from pathlib import Path
 from typing import Literal
 
 from timbresep.config import load_yaml
-from timbresep.data.sources.found import (
-    Foreign,
-    Found,
-    Kind,
-    Part,
-    Place,
-    Problem,
-    beneath,
-    collect,
-    piece_of,
-)
+from timbresep.data.sources.adapter import Kind, LenientModel, Location
+from timbresep.data.sources.folders import beneath
+from timbresep.data.sources.naming import piece_of
+from timbresep.data.sources.raw_track import Problem, RawTrack, collect
+from timbresep.data.sources.recording import Recording
 from timbresep.data.track import split_of
 from timbresep.errors import ConfigError, DataError
 
 ENDING = "_METADATA.yaml"
 
 
-class Stem(Foreign):
+class Stem(LenientModel):
     """A stem in the metadata; its raw recordings are not used."""
 
     filename: str
     instrument: str | list[str]
 
 
-class Metadata(Foreign):
+class Metadata(LenientModel):
     """The keys of a metadata file that matter here."""
 
     stems: dict[str, Stem]
@@ -47,10 +41,10 @@ class Metadata(Foreign):
     has_bleed: Literal["yes", "no"] | bool = "no"
 
 
-def find(place: Place) -> Iterator[Found | Problem]:
+def find(location: Location) -> Iterator[RawTrack | Problem]:
     """The songs whose stems are all there. One artist is on one side of the split."""
-    songs = {path.name.removesuffix("_STEMS"): path.parent for path in _stem_folders(place.root)}
-    metadata = {path.name.removesuffix(ENDING): path for path in _metadata_files(place.root)}
+    songs = {path.name.removesuffix("_STEMS"): path.parent for path in _stem_folders(location.root)}
+    metadata = {path.name.removesuffix(ENDING): path for path in _metadata_files(location.root)}
     for song, folder in sorted(songs.items()):
         if song not in metadata:
             yield Problem(
@@ -61,14 +55,14 @@ def find(place: Place) -> Iterator[Found | Problem]:
             continue
         try:
             about = load_yaml(metadata[song], Metadata)
-            found = _track(song, folder, about, place)
+            found = _track(song, folder, about, location)
         except (ConfigError, DataError) as error:
             found = Problem(song, str(error))
         yield found
 
 
-def _track(song: str, folder: Path, about: Metadata, place: Place) -> Found | Problem:
-    if about.has_bleed in ("yes", True) and not place.bleed:
+def _track(song: str, folder: Path, about: Metadata, location: Location) -> RawTrack | Problem:
+    if about.has_bleed in ("yes", True) and not location.bleed:
         return Problem(song, "other instruments bleed into its stems")
     stems = {
         beneath(folder, about.stem_dir, stem.filename): _label(stem.instrument)
@@ -79,14 +73,14 @@ def _track(song: str, folder: Path, about: Metadata, place: Place) -> Found | Pr
         first = f" ({missing[0]})" if missing else ""
         return Problem(song, f"{len(missing)} of {len(stems)} stems are missing{first}")
     mixture = beneath(folder, about.mix_filename)
-    return Found(
+    return RawTrack(
         name=song,
         piece=piece_of(song),
         split=split_of(song.partition("_")[0]),
         sound_source="MedleyDB",
-        licence=place.licence,
-        stems=collect((place.naming(label), Part(path)) for path, label in stems.items()),
-        mixture=Part(mixture) if mixture.is_file() else None,
+        licence=location.licence,
+        stems=collect((location.naming(label), Recording(path)) for path, label in stems.items()),
+        mixture=Recording(mixture) if mixture.is_file() else None,
     )
 
 
@@ -107,7 +101,7 @@ KIND = Kind(
     name="medleydb",
     title="MedleyDB",
     layout="<folder>/**/<Artist_Title>/<Artist_Title>_STEMS/ and <Artist_Title>_METADATA.yaml",
-    matches=lambda place: bool(_stem_folders(place.root)),
+    matches=lambda location: bool(_stem_folders(location.root)),
     find=find,
     licence="CC BY-NC-SA 4.0",
     get="ask for access at https://medleydb.weebly.com",

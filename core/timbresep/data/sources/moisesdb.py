@@ -12,24 +12,17 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from timbresep.config import parse
-from timbresep.data.sources.found import (
-    Foreign,
-    Found,
-    Kind,
-    Part,
-    Place,
-    Problem,
-    beneath,
-    canonical,
-    collect,
-    piece_of,
-)
+from timbresep.data.sources.adapter import Kind, LenientModel, Location
+from timbresep.data.sources.folders import beneath
+from timbresep.data.sources.naming import normalised, piece_of
+from timbresep.data.sources.raw_track import Problem, RawTrack, collect
+from timbresep.data.sources.recording import Recording
 from timbresep.data.track import split_of
 from timbresep.errors import ConfigError, DataError
 from timbresep.formats.notation import parse_json
 
 
-class Recording(Foreign):
+class FileEntry(LenientModel):
     """One file of a stem."""
 
     id: str
@@ -38,14 +31,14 @@ class Recording(Foreign):
     has_bleed: bool = False
 
 
-class Stem(Foreign):
+class Stem(LenientModel):
     """A coarse stem and its files."""
 
     stemName: str  # noqa: N815 (the file's own word)
-    tracks: list[Recording]
+    tracks: list[FileEntry]
 
 
-class Data(Foreign):
+class Data(LenientModel):
     """The keys of `data.json` that matter here."""
 
     song: str = "untitled"
@@ -53,22 +46,24 @@ class Data(Foreign):
     stems: list[Stem]
 
 
-def find(place: Place) -> Iterator[Found | Problem]:
+def find(location: Location) -> Iterator[RawTrack | Problem]:
     """The songs whose recordings are all there. One artist is on one side of the split."""
-    for path in _data_files(place.root):
+    for path in _data_files(location.root):
         folder = path.parent
         try:
             text = path.read_text(encoding="utf-8")
-            found = _track(folder, parse(parse_json(text, str(path)), Data, str(path)), place)
+            found = _track(folder, parse(parse_json(text, str(path)), Data, str(path)), location)
         except (ValueError, OSError, ConfigError, DataError) as error:
             found = Problem(folder.name, f"cannot use data.json: {error}")
         yield found
 
 
-def _track(folder: Path, data: Data, place: Place) -> Found | Problem:
+def _track(folder: Path, data: Data, location: Location) -> RawTrack | Problem:
     name = f"{data.artist} - {data.song} ({folder.name[:8]})".replace("/", "-")
     recordings = [(stem.stemName, item) for stem in data.stems for item in stem.tracks]
-    if not place.bleed and (loud := [item.trackType for _, item in recordings if item.has_bleed]):
+    if not location.bleed and (
+        loud := [item.trackType for _, item in recordings if item.has_bleed]
+    ):
         return Problem(name, f"other instruments bleed into its recordings ({loud[0]})")
     files = {
         beneath(folder, stem, f"{item.id}.{item.extension}"): _label(stem, item.trackType)
@@ -78,20 +73,20 @@ def _track(folder: Path, data: Data, place: Place) -> Found | Problem:
     if missing or not files:
         where = f" ({missing[0].relative_to(folder)})" if missing else ""
         return Problem(name, f"{len(missing)} of {len(files)} recordings are missing{where}")
-    return Found(
+    return RawTrack(
         name=name,
         piece=piece_of(data.artist + data.song),
         split=split_of(data.artist),
         sound_source="MoisesDB",
-        licence=place.licence,
-        stems=collect((place.naming(label), Part(path)) for path, label in files.items()),
+        licence=location.licence,
+        stems=collect((location.naming(label), Recording(path)) for path, label in files.items()),
         pads=True,
     )
 
 
 def _label(stem: str, source: str) -> str:
     """Sources that are just `other` say more together with their stem."""
-    return f"{stem} {source}" if canonical(source) == "other" else source
+    return f"{stem} {source}" if normalised(source) == "other" else source
 
 
 def _data_files(root: Path) -> list[Path]:
@@ -102,7 +97,7 @@ KIND = Kind(
     name="moisesdb",
     title="MoisesDB",
     layout="<folder>/moisesdb_v0.1/<track>/data.json and <track>/<stem>/<recording>.wav",
-    matches=lambda place: bool(_data_files(place.root)),
+    matches=lambda location: bool(_data_files(location.root)),
     find=find,
     licence="CC BY-NC-SA 4.0 (non-commercial research)",
     get="download it from https://music.ai/research/",

@@ -13,16 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from timbresep.config import load_yaml
-from timbresep.data.sources.found import (
-    Foreign,
-    Found,
-    Kind,
-    Part,
-    Place,
-    Problem,
-    beneath,
-    collect,
-)
+from timbresep.data.sources.adapter import Kind, LenientModel, Location
+from timbresep.data.sources.folders import beneath
+from timbresep.data.sources.raw_track import Problem, RawTrack, collect
+from timbresep.data.sources.recording import Recording
 from timbresep.data.track import Split
 from timbresep.errors import ConfigError, DataError
 
@@ -31,7 +25,7 @@ LAST = {"train": 1500, "valid": 1875}  # numbers of the original split's last tr
 DRUMS = "Drums"
 
 
-class Stem(Foreign):
+class Stem(LenientModel):
     """A stem in the metadata; a few were never rendered."""
 
     audio_rendered: bool = True
@@ -39,26 +33,26 @@ class Stem(Foreign):
     midi_program_name: str = "unknown"
 
 
-class Metadata(Foreign):
+class Metadata(LenientModel):
     """The keys of `metadata.yaml` that matter here."""
 
     UUID: str
     stems: dict[str, Stem]
 
 
-def find(place: Place) -> Iterator[Found | Problem]:
+def find(location: Location) -> Iterator[RawTrack | Problem]:
     """The tracks whose rendered stems are all there."""
-    for path in _metadata_files(place.root):
+    for path in _metadata_files(location.root):
         if path.parents[1].name == "omitted":
             continue
         try:
-            found = _track(path.parent, load_yaml(path, Metadata), place)
+            found = _track(path.parent, load_yaml(path, Metadata), location)
         except (ConfigError, DataError) as error:
             found = Problem(path.parent.name, str(error))
         yield found
 
 
-def _track(folder: Path, about: Metadata, place: Place) -> Found | Problem:
+def _track(folder: Path, about: Metadata, location: Location) -> RawTrack | Problem:
     stems = {
         _file(folder / "stems", name): DRUMS if stem.is_drum else stem.midi_program_name
         for name, stem in sorted(about.stems.items())
@@ -69,14 +63,14 @@ def _track(folder: Path, about: Metadata, place: Place) -> Found | Problem:
         first = f" ({missing[0]})" if missing else ""
         return Problem(folder.name, f"{len(missing)} of {len(stems)} stems are missing{first}")
     mixture = _file(folder, "mix")
-    return Found(
+    return RawTrack(
         name=folder.name,
         piece=about.UUID,
         split=_split(folder),
         sound_source="Slakh2100",
-        licence=place.licence,
-        stems=collect((place.naming(label), Part(path)) for path, label in stems.items()),
-        mixture=Part(mixture) if mixture.is_file() else None,
+        licence=location.licence,
+        stems=collect((location.naming(label), Recording(path)) for path, label in stems.items()),
+        mixture=Recording(mixture) if mixture.is_file() else None,
     )
 
 
@@ -102,7 +96,7 @@ KIND = Kind(
     name="slakh",
     title="Slakh2100",
     layout="<folder>/<train|validation|test>/Track00001/metadata.yaml and stems/S00.flac",
-    matches=lambda place: bool(_metadata_files(place.root)),
+    matches=lambda location: bool(_metadata_files(location.root)),
     find=find,
     licence="CC BY 4.0",
     get="download it from https://www.slakh.com",

@@ -9,17 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from timbresep.config import Model, load_yaml
-from timbresep.data.sources.found import (
-    Found,
-    Kind,
-    Part,
-    Place,
-    Problem,
-    audio_in,
-    collect,
-    folders_in,
-    may_be_read,
-)
+from timbresep.data.sources.adapter import Kind, Location
+from timbresep.data.sources.folders import audio_in, folders_in, may_be_read
+from timbresep.data.sources.raw_track import Problem, RawTrack, collect
+from timbresep.data.sources.recording import Recording
 from timbresep.data.track import Split, split_of
 from timbresep.errors import ConfigError, DataError
 
@@ -45,42 +38,34 @@ class TrackFile(Model):
     sounds: dict[str, str] = {}
 
 
-def find(place: Place) -> Iterator[Found | Problem]:
+def find(location: Location) -> Iterator[RawTrack | Problem]:
     """Each folder that holds stems is a track."""
-    for folder in folders_in(place.root):
+    for folder in folders_in(location.root):
         try:
-            found = track_in(folder, place)
+            may_be_read(folder)
+            if files := audio_in(folder):
+                yield _track(folder, files, location)
         except (ConfigError, DataError) as error:
-            yield Problem(str(folder), str(error))
-            continue
-        if found is not None:
-            yield found
+            yield Problem.of(folder.name, error)
 
 
-def track_in(folder: Path, place: Place) -> Found | None:
-    """The track in a folder; None when it holds no stems.
-
-    Raises:
-        ConfigError: a `track.yaml` that is not valid.
-        DataError: the folder may not be read.
-    """
-    may_be_read(folder)
-    files = audio_in(folder)
+def _track(folder: Path, files: list[Path], location: Location) -> RawTrack | Problem:
+    """The track in a folder; errors where its `track.yaml` is not valid."""
     stems = [path for path in files if path.stem.lower() not in NOT_STEMS]
     if not stems:
-        return None
+        return Problem(folder.name, "a mixture without stems", skipped=False)
     about_file = folder / "track.yaml"
     about = load_yaml(about_file, TrackFile) if about_file.is_file() else TrackFile()
     piece = about.piece or folder.name
     mixture = next((path for path in files if path.stem.lower() in MIXTURES), None)
-    return Found(
+    return RawTrack(
         name=folder.name,
         piece=piece,
         split=about.split or split_of(piece),
-        sound_source=about.sound_source or place.root.name,
-        licence=about.licence or place.licence,
-        stems=collect((place.naming(path.stem), Part(path)) for path in stems),
-        mixture=Part(mixture) if mixture else None,
+        sound_source=about.sound_source or location.root.name,
+        licence=about.licence or location.licence,
+        stems=collect((location.naming(path.stem), Recording(path)) for path in stems),
+        mixture=Recording(mixture) if mixture else None,
         by_chance=about.split is None,
     )
 
@@ -89,6 +74,6 @@ KIND = Kind(
     name="stems",
     title="stem folders",
     layout="<folder>/<track>/<instrument>.wav, .flac or .ogg",
-    matches=lambda place: any(audio_in(folder) for folder in folders_in(place.root)),
+    matches=lambda location: any(audio_in(folder) for folder in folders_in(location.root)),
     find=find,
 )

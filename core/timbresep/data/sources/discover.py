@@ -10,9 +10,10 @@ from timbresep.bundled import ROOT
 from timbresep.data import recipe as recipes
 from timbresep.data.recipe import DatasetSpec, FolderSpec, Recipe, RenderedSpec
 from timbresep.data.sources import stem_folders
-from timbresep.data.sources.found import Kind, Naming, Place, canonical
+from timbresep.data.sources.adapter import Kind, Location
 from timbresep.data.sources.kinds import KINDS, kind_of
 from timbresep.data.sources.listing import Listing, list_tracks
+from timbresep.data.sources.naming import Naming, normalised
 from timbresep.errors import DataError, UnknownNameError, nearest
 
 Render = Callable[[str, Sequence[str], Mapping[str, Recipe]], Path]
@@ -35,7 +36,7 @@ class InstrumentLike(Protocol):
         """Its `recipe.yaml`."""
 
 
-def survey(
+def discover(
     instruments: Sequence[InstrumentLike],
     everyone: Sequence[InstrumentLike],
     source_names: Sequence[str] | None,
@@ -58,28 +59,28 @@ def survey(
         list(dict.fromkeys(i.name for i in instruments)), known, source_names, roots
     ).items():
         if source in roots:
-            found = [_given(source, roots[source], known, aliases)]
+            found = [_at_root(source, roots[source], known, aliases)]
         else:
             found = [
-                _place(source, owner, known, folders[owner], aliases)
+                _described(source, owner, known, folders[owner], aliases)
                 for owner in owners
                 if not isinstance(known[owner].sources[source], RenderedSpec)
             ]
             if len(found) < len(owners):
                 root = render(source, owners, known)
-                place = Place(root, Naming(aliases), "see track.yaml")
-                found.append((stem_folders.KIND, place))
-        for kind, place in found:
-            key = (kind.name, place.root.resolve(), place.owner)
+                location = Location(root, Naming(aliases), "see track.yaml")
+                found.append((stem_folders.KIND, location))
+        for kind, location in found:
+            key = (kind.name, location.root.resolve(), location.owner)
             if key not in seen:
                 seen.add(key)
-                listings.append(list_tracks(source, kind, place))
+                listings.append(list_tracks(source, kind, location))
     return listings
 
 
-def look_into(
+def dataset_at(
     root: Path, instruments: Sequence[InstrumentLike], source: str = ""
-) -> tuple[Kind, Place]:
+) -> tuple[Kind, Location]:
     """A folder as source `source` of the recipes, whose kind and names for stems it gets; without a
     source, as the kind of dataset that it looks like. Instruments without a recipe are no fault.
 
@@ -96,7 +97,7 @@ def look_into(
     }
     if source and source not in sources:
         raise UnknownNameError(f"unknown source '{source}'", nearest(source, sources))
-    return _given(source, root, known, stem_names(instruments))
+    return _at_root(source, root, known, stem_names(instruments))
 
 
 def stem_names(instruments: Sequence[InstrumentLike]) -> dict[str, str]:
@@ -144,9 +145,9 @@ def _wanted(
     return chosen
 
 
-def _given(
+def _at_root(
     source: str, root: Path, known: Mapping[str, Recipe], aliases: Mapping[str, str]
-) -> tuple[Kind, Place]:
+) -> tuple[Kind, Location]:
     """A dataset whose folder the command line names: of the kind that a recipe says it is, or else
     of the kind that it looks like. The terms of somebody's own folder are not known."""
     if not root.is_dir():
@@ -157,19 +158,19 @@ def _given(
         kind = KINDS[spec.kind]
         names = {**aliases, **_labels(known, source, kind.name)}
         licence = spec.licence or kind.licence
-        return kind, Place(root, Naming(names), licence, bleed=spec.bleed)
-    kind = kind_of(Place(root, Naming(aliases)))
+        return kind, Location(root, Naming(names), licence, bleed=spec.bleed)
+    kind = kind_of(Location(root, Naming(aliases)))
     names = {**aliases, **_labels(known, source, kind.name)}
-    return kind, Place(root, Naming(names), kind.licence)
+    return kind, Location(root, Naming(names), kind.licence)
 
 
-def _place(
+def _described(
     source: str,
     owner: str,
     known: Mapping[str, Recipe],
     folder: Path,
     aliases: Mapping[str, str],
-) -> tuple[Kind, Place]:
+) -> tuple[Kind, Location]:
     """A dataset as one recipe describes it."""
     spec = known[owner].sources[source]
     assert not isinstance(spec, RenderedSpec)  # noqa: S101 (the caller renders those)
@@ -177,14 +178,14 @@ def _place(
     naming = Naming({**aliases, **_labels(known, source, kind.name)})
     if isinstance(spec, FolderSpec):
         alone = owner if spec.kind == "solos" else None
-        return kind, Place(_resolve(spec.root, folder), naming, spec.licence, alone)
+        return kind, Location(_resolve(spec.root, folder), naming, spec.licence, alone)
     if not spec.root:
         raise DataError(
             f"source '{source}' needs the folder of {kind.title}",
             f"--data {source}=/path/to/it; {kind.get}",
         )
     licence = spec.licence or kind.licence
-    return kind, Place(_resolve(spec.root, folder), naming, licence, bleed=spec.bleed)
+    return kind, Location(_resolve(spec.root, folder), naming, licence, bleed=spec.bleed)
 
 
 def _labels(known: Mapping[str, Recipe], source: str, kind: str) -> dict[str, str]:
@@ -198,10 +199,10 @@ def _labels(known: Mapping[str, Recipe], source: str, kind: str) -> dict[str, st
             published = isinstance(spec, DatasetSpec)
             if spec.kind == kind if published else name == source:
                 for label, instrument in spec.names.items():
-                    if labels.setdefault(canonical(label), instrument) != instrument:
+                    if labels.setdefault(normalised(label), instrument) != instrument:
                         raise DataError(
                             f"source '{name}': recipes call '{label}' both "
-                            f"'{labels[canonical(label)]}' and '{instrument}'",
+                            f"'{labels[normalised(label)]}' and '{instrument}'",
                             "change `names` in one recipe.yaml",
                         )
     return labels

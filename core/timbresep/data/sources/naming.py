@@ -1,0 +1,47 @@
+"""What datasets call instruments and pieces, and what they are called here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Naming:
+    """The words that datasets have for instruments.
+
+    Args:
+        names: name, alias or label → instrument; compared by `normalised`.
+    """
+
+    names: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        plain = {normalised(label): name for label, name in self.names.items()}
+        object.__setattr__(self, "names", plain)
+
+    def __call__(self, label: str) -> str:
+        """The instrument that a label stands for; without one, the label itself, made plain.
+
+        A number at the end (`Violin 2`) does not matter to an instrument's name.
+        """
+        name = normalised(label)
+        bare = re.sub(r"_?\d+$", "", name)
+        return self.names.get(name) or self.names.get(bare) or name
+
+    def knows(self, label: str) -> bool:
+        """Whether a label stands for an instrument."""
+        return self(label) in self.names.values()
+
+
+def normalised(label: str) -> str:
+    """A label as it is compared: lower case, one underscore for all that is no letter or digit,
+    and without what is in parentheses."""
+    bare = re.sub(r"\(.*?\)", " ", label) if label.strip()[:1] != "(" else label
+    return re.sub(r"[\W_]+", "_", bare.lower()).strip("_")
+
+
+def piece_of(artist_and_title: str) -> str:
+    """One key for a piece whatever the dataset that has it: letters and digits alone."""
+    return re.sub(r"[\W_]+", "", artist_and_title.lower())
