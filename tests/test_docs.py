@@ -1,0 +1,112 @@
+"""Pages stay true: links lead somewhere, commands parse, names import, the reference is fresh."""
+
+from __future__ import annotations
+
+import importlib
+import re
+import shlex
+from collections import Counter
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import typer
+
+from timbresep.commands.app import app
+from tools import reference
+
+ROOT = Path(__file__).resolve().parents[1]
+FOLDERS = ("docs", "research", "separators", "plugins", "data/starter", "examples")
+PAGES = sorted([*ROOT.glob("*.md"), *(page for f in FOLDERS for page in (ROOT / f).rglob("*.md"))])
+NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
+FENCE = re.compile(r"^```.*?^```", re.MULTILINE | re.DOTALL)
+PROGRAM = re.compile(r"^(?:\S*python cli\.py|timbresep) ")
+TERMS = (
+    *("joint masking", "test-time augmentation", "retuning", "mixture consistency", "augmentation"),
+    *("reference recordings", "extra instruments", "refinement stage", "in-domain", "residual"),
+    *("out-of-domain", "stored", "failed", "silent", "condition", "harmonic distribution", "FiLM"),
+    *("DDSP", "voice", "SDR", "SI-SDR", "SDR improvement", "SI-SDR improvement", "oracle mask"),
+    *("backbone", "mask", "mixture", "stem", "target", "separator", "checkpoint", "recipe"),
+    *("instrument plugin", "registry", "held-out instrument", "swap loss", "leakage", "BSSEval"),
+)
+
+
+@cache
+def text_of(page: Path) -> str:
+    return page.read_text(encoding="utf-8")
+
+
+def anchors(page: Path) -> set[str]:
+    """Names by which a page's headings can be linked to, as GitHub makes them."""
+    heads = re.findall(r"^#+ (.*)$", FENCE.sub("", text_of(page)), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", head.lower()).replace(" ", "-") for head in heads}
+
+
+def commands(text: str) -> Iterator[str]:
+    """Commands of this program in a page, in code blocks (shell lines joined) and in `code`."""
+    lines = text.replace("\\\n", " ").splitlines()
+    blocks = [line.strip().removeprefix("$ ") for line in lines]
+    blocks += [" ".join(code.split()) for code in re.findall(r"`([^`]+)`", text)]
+    for line in blocks:
+        if PROGRAM.match(line) and "…" not in line:
+            yield PROGRAM.sub("", line)
+
+
+def test_the_readme_is_short() -> None:
+    assert len(text_of(ROOT / "README.md").split()) <= 600
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_links_and_pictures_lead_somewhere(name: str) -> None:
+    page = ROOT / name
+    for link in re.findall(r"\]\(([^)\s]+)\)", FENCE.sub("", text_of(page))):
+        path, _, anchor = link.partition("#")
+        if "://" in path or path.startswith("mailto:"):
+            continue
+        found = (page.parent / path) if path else page
+        assert found.exists(), f"{name}: {link}"
+        assert not anchor or anchor in anchors(found), f"{name}: no heading for {link}"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_commands_parse(name: str) -> None:
+    for line in commands(text_of(ROOT / name)):
+        command: Any = typer.main.get_command(app)
+        words = shlex.split(re.split(r" [|>&]+ |;", line)[0], comments=True)
+        while hasattr(command, "commands") and words and words[0] in command.commands:
+            command = command.commands[words.pop(0)]
+        if words == ["--help"]:
+            continue
+        try:
+            command.make_context(line, words)
+        except Exception as error:
+            message = getattr(error, "message", error)
+            raise AssertionError(f"{name}: {line}: {message}") from error
+
+
+def test_there_are_commands_to_parse() -> None:
+    assert len(list(commands(text_of(ROOT / "README.md")))) >= 5
+
+
+def test_the_reference_is_fresh() -> None:
+    assert not reference.stale(), "run python tools/reference.py"
+
+
+def test_the_walks_name_what_is_there() -> None:
+    text = text_of(ROOT / "docs" / "architecture.md")
+    named = re.findall(r"`([a-z_]+(?:\.[a-z_]+)*):(\w+(?:\.\w+)*)`", text)
+    assert len(named) >= 15
+    for module, path in named:
+        found: object = importlib.import_module(f"timbresep.{module}")
+        for part in path.split("."):
+            assert hasattr(found, part), f"timbresep.{module} has no {path}"
+            found = getattr(found, part)
+
+
+def test_the_glossary_has_each_term_once() -> None:
+    found = re.findall(r"^\*\*(.+?)\*\*", text_of(ROOT / "docs" / "glossary.md"), re.MULTILINE)
+    assert set(TERMS) <= set(found)
+    assert max(Counter(found).values()) == 1
+    assert found == sorted(found, key=str.lower)
