@@ -83,9 +83,9 @@ def card(config: InstrumentConfig, model: DdspModel, likeness: Likeness, data: P
     weights = sum(value.numel() for value in model.parameters()) / 1e3
     return f"""## Voice
 
-`{config.ddsp.file}` is a DDSP model of {weights:.0f} k parameters in {precision} precision. It is told
-pitch and loudness, and plays them with {size.n_harmonics} harmonics and {size.n_noise} bands of noise
-at 16 kHz.
+`{config.ddsp.file}` is a DDSP model of {weights:.0f} k parameters in {precision} precision. It is
+told pitch and loudness, and plays them with {size.n_harmonics} harmonics and {size.n_noise} bands
+of noise at 16 kHz.
 
 | | |
 |---|---|

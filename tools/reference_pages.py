@@ -1,7 +1,7 @@
 """Write the reference pages of `docs/reference` from the code that they describe.
 
-    python tools/reference.py            writes every page
-    python tools/reference.py --check    writes nothing; fails if a page is not what it would write
+    python tools/reference_pages.py            writes every page
+    python tools/reference_pages.py --check    writes nothing; fails if a page is not what it would write
 
 Commands come from the command line itself; configuration files, mixing settings and the metadata of
 checkpoints come from their models: types and defaults from the fields, sentences from the
@@ -37,7 +37,7 @@ from timbresep.instrument import InstrumentConfig
 from timbresep.registry.config import RegistryConfig
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "reference"
-NOTE = "<!-- Written by tools/reference.py: change the code that it describes, then run it. -->\n"
+NOTE = "<!-- Written by tools/reference_pages.py: change the code that it describes, then run it. -->\n"
 WORDS: dict[object, str] = {
     int: "whole number",
     float: "number",
@@ -340,7 +340,7 @@ def main() -> int:
     parser.add_argument("--check", action="store_true", help="only say which pages are stale")
     if parser.parse_args().check:
         for name in stale():
-            print(f"docs/reference/{name} is stale: run python tools/reference.py")
+            print(f"docs/reference/{name} is stale: run python tools/reference_pages.py")
         return 1 if stale() else 0
     FOLDER.mkdir(parents=True, exist_ok=True)
     written = pages()
