@@ -8,7 +8,8 @@ of `ddsp.training`; Magenta's is its own trainer's compiled `train_step`, warmed
 the same weights to begin with, sizes, passages and number of threads. The table gives the shortest
 and median times and the median of the rounds' ratios, which a machine whose speed drifts does not
 change. The losses of the first timed step are those of the same weights: Magenta's differs by the
-noise of its single-precision phases (docs/magenta.md). A second table says where our time goes.
+noise of its single-precision phases (docs/guides/magenta.md). A second table says where our time
+goes.
 """
 
 from __future__ import annotations

@@ -1,83 +1,112 @@
-"""Score a shipped separator on sets of tracks and write its model card.
+"""Score a shipped separator on sets of tracks and write the tables of its model card.
 
     python benchmarks/separator_card.py universal "TITLE=[NAME=]FOLDER" ["TITLE=[NAME=]FOLDER" ...]
 
-A set is whatever `evaluate` reads, and is scored for the instruments that it has stems of. The
-card, beside the checkpoint, gets the checkpoint's own record (command, data, licences) and a table
-for each set: scores per instrument beside the oracle ratio mask, the mixture and silence, the loss
-when conditions are swapped, and the level of stems whose instrument is absent. `--print` shows the
-tables and leaves the card alone. With `--parts`, several processes can share the sets: what one of
-them scored of this checkpoint, the others read.
+A set is whatever `evaluate` reads, and is scored for the instruments that it has stems of. The card
+beside the checkpoint gets what stands between its two markers: what the checkpoint says about
+itself, the means of each set beside the mixture, silence and the oracle ratio mask, and the SI-SDR
+improvement of each instrument. The rest of the card is written by hand and kept. A set's name in
+the tables is its title up to a colon.
+
+Every score of a set is printed as a table of its own, for the separator's history. `--print` leaves
+the card alone. With `--parts`, several processes can share the sets: what one of them scored of
+this checkpoint, the others read.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from timbresep.checkpoint import Metadata, read_metadata
 from timbresep.config import atomic_write
-from timbresep.data.sources.naming import normalised
 from timbresep.evaluation import Evaluation, evaluate, named_folder, tracks_in
 from timbresep.evaluation.store import write_json
 from timbresep.evaluation.summary import by_instrument, methods_in, overall, swap_losses, swap_means
 from timbresep.evaluation.table import TITLES
 from timbresep.files import sha256_of
+from timbresep.provenance import hardware, today
 from timbresep.registry.registry import Registry
 from timbresep.separation.load import open_separator
 
+BEGIN = "<!-- written by benchmarks/separator_card.py: begin -->"
+END = "<!-- written by benchmarks/separator_card.py: end -->"
+KEYS = ("sdr", "sdr_improvement", "si_sdr", "si_sdr_improvement")
+GAIN = "si_sdr_improvement"
+SHOWN = {  # methods in the card's table of means
+    "separator": "timbresep",
+    "independent": "independent",
+    "consistent": "mixture consistency",
+    "mixture": "mixture",
+    "silence": "silence",
+    "oracle": "oracle mask",
+}
 COLUMNS = (
-    *("", "tracks", "SDR", "SDRi", "SI-SDR", "SI-SDRi", "consistent SI-SDRi"),
+    *("", "tracks", "SDR", "SDRi", "SI-SDR", "SI-SDRi", "mixture consistency SI-SDRi"),
     *("oracle SI-SDRi", "swap loss", "nearest swap", "absent"),
 )
-HEAD = f"| {' | '.join(COLUMNS)} |\n|{'---|' * len(COLUMNS)}"
-NOTES = "## Notes"  # from here on, a card is written by hand and kept
 
-LEGEND = """\
-dB, means over tracks, of stems as `separate` gives them. SDRi and SI-SDRi: improvement over the
-mixture. Oracle: ratio mask made from the true stems. Consistent: all stems of a track, with
-`separate --mixture-consistency`. Swap loss: SI-SDR lost when another instrument's condition is
-given (mean over the others); nearest swap: the smallest such loss. Absent: level of the stem,
-relative to the mixture, in tracks without the instrument."""
+
+def scored(title: str, result: Evaluation) -> dict[str, Any]:
+    """What the card keeps of one evaluation, and its table with every score."""
+    own = by_instrument(result, "separator")
+    means = {method: overall(result, method) for method in methods_in(result)}
+    return {
+        "title": title,
+        "tracks": len(result.tracks),
+        "means": {method: [mean[GAIN], mean["sdr"]] for method, mean in means.items()},
+        "instruments": {name: scores[GAIN] for name, scores in own.items()},
+        "table": section(title, result),
+    }
 
 
 def section(title: str, result: Evaluation) -> str:
-    """One evaluation as Markdown."""
+    """Every score of one evaluation as Markdown."""
     own, oracle = by_instrument(result, "separator"), by_instrument(result, "oracle")
-    together = by_instrument(result, "consistent")
+    consistent = by_instrument(result, "consistent")
     losses = swap_losses(result)
-    lines = [f"### {title}", "", HEAD]
+    lines = []
     for name, scores in own.items():
         tracks = sum(r.instrument == name and r.method == "separator" for r in result.rows)
         absent = [leak.level for leak in result.leaks if leak.instrument == name]
-        gain = scores["si_sdr_improvement"]
+        gain = scores[GAIN]
         swapped = [value for (asked, _), value in swap_means(result).items() if asked == name]
         nearest = None if gain is None or not swapped else gain - max(swapped)
-        cells = [_text(scores[key]) for key in KEYS]
-        at_once = together.get(name)
-        cells += [
-            _text(at_once["si_sdr_improvement"] if at_once else None),
-            _text(oracle[name]["si_sdr_improvement"]),
-            _text(losses.get(name)),
-            _text(nearest),
+        values = [
+            *(scores[key] for key in KEYS),
+            consistent[name][GAIN] if name in consistent else None,
+            oracle[name][GAIN],
+            losses.get(name),
+            nearest,
+            float(np.mean(absent)) if absent else None,
         ]
-        cells += [_text(float(np.mean(absent)) if absent else None)]
-        lines.append(f"| {name} | {tracks} | {' | '.join(cells)} |")
+        lines.append([name, str(tracks), *map(_text, values)])
     for method in methods_in(result):
-        label = TITLES[method]
-        cells = [_text(overall(result, method)[key]) for key in KEYS]
-        name = f"**mean, {label}**" if method == "separator" else f"mean, {label}"
-        lines.append(f"| {name} | | {' | '.join(cells)} | | | | | |")
-    return "\n".join(lines)
+        mean = overall(result, method)
+        lines.append([f"mean, {TITLES[method]}", "", *(_text(mean[key]) for key in KEYS)])
+    return f"### {title}\n\n{_table(COLUMNS, lines)}"
 
 
-KEYS = ("sdr", "sdr_improvement", "si_sdr", "si_sdr_improvement")
-
-
-def _text(value: float | None) -> str:
-    return "–" if value is None else f"{value:.1f}"
+def tables(sets: Sequence[dict[str, Any]]) -> str:
+    """The card's two tables: means of each set, and each instrument on each set."""
+    shown = [method for method in SHOWN if any(method in one["means"] for one in sets)]
+    means = [
+        [f"{one['title']} ({one['tracks']})", *(_pair(one["means"].get(m)) for m in shown)]
+        for one in sets
+    ]
+    names = dict.fromkeys(name for one in sets for name in one["instruments"])
+    short = [one["title"].partition(":")[0] for one in sets]
+    gains = [[name, *(_text(one["instruments"].get(name)) for one in sets)] for name in names]
+    return (
+        "SI-SDR improvement over the mixture, SDR in brackets; dB, means over instruments:\n\n"
+        f"{_table(('test set (tracks)', *(SHOWN[m] for m in shown)), means)}\n\n"
+        f"SI-SDR improvement of each instrument, dB:\n\n{_table(('', *short), gains)}"
+    )
 
 
 def record(metadata: Metadata, parameters: int, size: float) -> str:
@@ -85,79 +114,76 @@ def record(metadata: Metadata, parameters: int, size: float) -> str:
     training = metadata.training
     steps = int(training["steps"]) + int(training.get("earlier_steps", 0))
     minutes = float(training["minutes"]) + float(training.get("earlier_minutes", 0))
-    commands = "\n    ".join(
-        str(training[key]) for key in ("earlier_command", "command") if training.get(key)
-    )
-    arguments = ", ".join(f"{key} {value}" for key, value in metadata.arguments.items())
-    ledger = "\n".join(
-        f"| {row['sound_source']} | {row['licence']} | {row['tracks']} | {row['minutes']} |"
-        for row in metadata.ledger
-    )
-    return f"""| | |
-|---|---|
-| instruments | {", ".join(metadata.instruments)} |
-| network | `{metadata.backbone}`: {arguments} |
-| size | {parameters / 1e6:.2f} M parameters in half precision, {size:.1f} MB |
-| audio | {metadata.sample_rate} Hz, mono or stereo |
-| training | {steps} steps, {minutes:.0f} minutes on \
-{training["hardware"]}, seed {training["seed"]} |
-| licence of the weights | MIT |
+    rows = [
+        ("instruments", ", ".join(metadata.instruments)),
+        ("network", f"`{metadata.backbone}`, {parameters / 1e6:.1f} M parameters, {size:.1f} MB"),
+        ("audio", f"{metadata.sample_rate} Hz, mono or stereo"),
+        ("training", f"{steps} steps, {minutes / 60:.1f} hours on {training['hardware']}"),
+    ]
+    return _table(("", ""), rows)
 
-Trained with
 
-    {commands}
+def _pair(scores: list[float | None] | None) -> str:
+    return "–" if scores is None else f"{_text(scores[0])} ({_text(scores[1])})"
 
-on
 
-| sound source | licence | tracks | minutes of stems |
-|---|---|---|---|
-{ledger}
-"""
+def _text(value: float | None) -> str:
+    return "–" if value is None else f"{value:.1f}"
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+
+def merged(card: str, part: str) -> str:
+    """A card with what stands between its markers replaced."""
+    before, _, rest = card.partition(BEGIN)
+    return f"{before}{BEGIN}\n{part}\n{END}{rest.partition(END)[2]}"
 
 
 def main() -> None:
     """Evaluate and write the card."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("name")
     parser.add_argument("sets", nargs="+", help="TITLE=[NAME=]FOLDER of tracks")
     parser.add_argument("--limit", type=int, help="only the first tracks of each set")
     parser.add_argument("--print", action="store_true", help="write no card")
     parser.add_argument("--scores", type=Path, help="folder for the evaluations as JSON")
-    parser.add_argument("--parts", type=Path, help="folder of tables: what is there is not scored")
+    parser.add_argument("--parts", type=Path, help="folder of scores: what is there is not scored")
     arguments = parser.parse_args()
     registry = Registry.load()
     path = registry.separator_path(arguments.name)
     separator = open_separator(checkpoint=path, registry=registry)
     key = sha256_of(path)[:12]
-    key += f"-{arguments.limit}" if arguments.limit else ""
-    parts = []
+    sets = []
     for item in arguments.sets:
         title, _, place = item.partition("=")
-        kept = arguments.parts and arguments.parts / f"{key}-{normalised(title)}.md"
-        if kept and kept.is_file():
-            parts.append(kept.read_text(encoding="utf-8"))
-            continue
         source, folder = named_folder(place)
+        kept = arguments.parts and arguments.parts / f"{key}-{arguments.limit}-{folder.name}.json"
+        if kept and kept.is_file():
+            sets.append(json.loads(kept.read_text(encoding="utf-8")))
+            continue
         tracks = tracks_in(folder, registry.instruments(), source=source)[: arguments.limit]
         asked = [name for name in separator.asked if any(name in track.stems for track in tracks)]
         result = evaluate(separator, tracks, asked or separator.asked)
-        parts.append(section(title, result))
-        print(f"{parts[-1]}\n", flush=True)
+        sets.append(scored(title, result))
+        print(f"{sets[-1]['table']}\n", flush=True)
         if kept:
             with atomic_write(kept) as temporary:
-                temporary.write_text(parts[-1], encoding="utf-8")
+                temporary.write_text(json.dumps(sets[-1], indent=2), encoding="utf-8")
         if arguments.scores:
             write_json(result, arguments.scores / f"{folder.name}.json", overwrite=True)
+    print(tables(sets))
     if arguments.print:
         return
-    card = path.with_suffix(".md")
+    when = f"Scored with `benchmarks/separator_card.py` on {today()}, {hardware('cpu')}."
     parameters = sum(value.numel() for value in separator.checkpoint.model.parameters())
     about = record(read_metadata(path), parameters, path.stat().st_size / 1e6)
-    before = card.read_text(encoding="utf-8") if card.exists() else ""
-    notes = before[before.index(NOTES) :] if NOTES in before else f"{NOTES}\n"
-    text = f"# {arguments.name}\n\n{about}\n## Scores\n\n{LEGEND}\n\n"
+    card = path.with_suffix(".md")
+    text = merged(card.read_text(encoding="utf-8"), f"{about}\n\n{tables(sets)}\n\n{when}")
     with atomic_write(card) as temporary:
-        temporary.write_text(text + "\n\n".join(parts) + f"\n\n{notes}", encoding="utf-8")
+        temporary.write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@
 
     python research/conditioning.py --data train=TRAIN --data valid=VALID --test TEST \\
         --out FOLDER [--steps 1500] [--seeds 0 1 2] [--other TEST-OTHER] \\
-        [--only harmonic onehot] [--write docs/conditioning.md]
+        [--only harmonic onehot] [--write research/conditioning.md]
 
 TRAIN, VALID, TEST and TEST-OTHER hold tracks, each a folder of stems named by instrument. Every
 conditioning gets the same network, data, steps and seeds:

@@ -1,7 +1,8 @@
 """What should a condition hold? One small network for each candidate, and how well it separates.
 
     python research/conditions.py --data train=TRAIN --data valid=VALID --test TEST \\
-        --out FOLDER [--steps 1500] [--seeds 0 1] [--other TEST-OTHER] [--write docs/conditions.md]
+        --out FOLDER [--steps 1500] [--seeds 0 1] [--other TEST-OTHER] \\
+        [--write research/conditions.md]
 
 TRAIN, VALID, TEST and TEST-OTHER hold tracks, each a folder of stems named by instrument. Every
 candidate gets the same data, seed and number of steps. Its network is trained with conditions of

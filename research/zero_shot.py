@@ -2,7 +2,7 @@
 
     python research/zero_shot.py --data train=TRAIN --data valid=VALID --test TEST --out FOLDER \\
         --hold-out cello clarinet --strangers NAME=SHARE:FOLDER[,FOLDER…] [--strangers …] \\
-        [--steps 1500] [--seeds 0 1] [--only LABEL …] [--write docs/zero-shot.md]
+        [--steps 1500] [--seeds 0 1] [--only LABEL …] [--write research/zero-shot.md]
 
 TRAIN, VALID and TEST hold tracks, each a folder of stems named by instrument. Strangers are tracks
 of instruments that no plugin is for and that are not blended of those held out (`data virtual -i

@@ -4,7 +4,7 @@ All that a condition does in a network is what FiLM makes of it: γ and β. To f
 generator `W·c + b` and the condition `c` for a single instrument is therefore to give each FiLM
 layer a γ and a β of that instrument's own, added to those of the shared generator. Nothing that
 other instruments use changes, with any backbone whose conditions reach it through `timbresep.film`.
-docs/conditioning.md has the whole argument.
+docs/guides/training.md has the whole argument.
 """
 
 from __future__ import annotations

@@ -175,7 +175,7 @@ class Instrument:
                 raise PluginError(
                     f"{path} is missing",
                     "train it with `ddsp train`, then `condition build`; "
-                    "CONTRIBUTING.md, 'Add an instrument', lists the files",
+                    "docs/guides/add-an-instrument.md lists the files",
                 )
         return instrument
 

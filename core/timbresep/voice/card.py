@@ -80,25 +80,26 @@ def card(config: InstrumentConfig, model: DdspModel, likeness: Likeness, data: P
     weights = sum(value.numel() for value in model.parameters()) / 1e3
     return f"""## Voice
 
-`{config.ddsp.file}`: a DDSP model of {weights:.0f} k parameters in {precision} precision;
-{size.n_harmonics} harmonics and {size.n_noise} noise bands at 16 kHz.
+`{config.ddsp.file}` is a DDSP model of {weights:.0f} k parameters in {precision} precision. It is
+told pitch and loudness, and plays them with {size.n_harmonics} harmonics and {size.n_noise} bands
+of noise at 16 kHz.
 
 | | |
 |---|---|
-| fundamental | {pitch} |
-| reverb | {reverb} |
-| solos | {data.frames / FRAME_RATE / 60:.1f} minutes in {len(data.ends)} files |
+| pitch range | {pitch} |
+| trained on | {data.frames / FRAME_RATE / 60:.1f} minutes of solos in {len(data.ends)} files |
 | held out of training | {held_out} |
+| reverb | {reverb} |
 | licence of the audio | {"; ".join(config.licences.data)} |
 | licence of the weights | {config.licences.weights} |
 
-Resynthesis of the {likeness.seconds:.0f} s held out, from their pitch and loudness:
+The {likeness.seconds:.0f} s held out, played again from their pitch and loudness:
 
-| spectral loss | median pitch error | mean loudness error |
+| spectral loss | pitch error, median | loudness error, mean |
 |---|---|---|
 | {likeness.loss:.2f} | {cents} | {likeness.loudness_db:.1f} dB |
 
-![spectrograms: a held-out passage above its resynthesis, 0 to 8 kHz]({PICTURE})
+![spectrograms of a held-out passage, above, and of the voice playing it, below]({PICTURE})
 
 {_training(about) if "training" in about else ""}"""
 
@@ -111,8 +112,8 @@ def _training(about: dict[str, Any]) -> str:
 
     {about.get("command", "an unknown command")}
 
-{run["steps"]} steps of {run["batch"]} × {run["passage_seconds"]:g} s in {run["seconds"] / 60:.1f}
-minutes{where}. Spectral loss {run["first_loss"]:.1f} at first, {run["last_loss"]:.1f} at the end.
+{run["steps"]} steps of {run["batch"]} × {run["passage_seconds"]:g} s took {run["seconds"] / 60:.1f}
+minutes{where}. The spectral loss fell from {run["first_loss"]:.1f} to {run["last_loss"]:.1f}.
 """
 
 

@@ -1,0 +1,356 @@
+"""Write the reference pages of `docs/reference` from the code that they describe.
+
+    python tools/reference_pages.py            writes every page
+    python tools/reference_pages.py --check    writes nothing; fails if a page is stale
+
+Commands come from the command line itself; configuration files, mixing settings and the metadata of
+checkpoints come from their models: types and defaults from the fields, sentences from the
+docstrings. Change those, then run this.
+"""
+
+from __future__ import annotations
+
+import argparse
+import enum
+import inspect
+import os
+import re
+import sys
+import types
+import typing
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import pydantic
+import typer
+
+from timbresep import __version__
+from timbresep.backbone import Backbone
+from timbresep.checkpoint import Metadata
+from timbresep.commands import numbers
+from timbresep.commands.app import assemble
+from timbresep.data.mixing.config import MixConfig
+from timbresep.data.recipe import Recipe
+from timbresep.hookspecs import BackboneSpec
+from timbresep.instrument import InstrumentConfig
+from timbresep.registry.config import RegistryConfig
+
+FOLDER = Path(__file__).resolve().parents[1] / "docs" / "reference"
+NOTE = "<!-- Written by tools/reference_pages.py from the code: change that, then run it. -->\n"
+WORDS: dict[object, str] = {
+    int: "whole number",
+    float: "number",
+    str: "text",
+    bool: "true or false",
+    Path: "path",
+}
+
+
+def pages() -> dict[str, str]:
+    """File name → text of every page, as the code has it now."""
+    texts = {
+        "commands.md": commands(),
+        "instrument-yaml.md": page("`instrument.yaml`", InstrumentConfig),
+        "recipe-yaml.md": page("`recipe.yaml`", Recipe),
+        "registry-yaml.md": page("`registry.yaml`", RegistryConfig),
+        "mixing.md": page("Mixing settings: `train --mix NAME=VALUE`", MixConfig),
+        "checkpoint.md": page("Checkpoints", Metadata, CHECKPOINT),
+        "hooks.md": hooks(),
+    }
+    return {name: f"{NOTE}\n{text.strip()}\n" for name, text in texts.items()}
+
+
+def stale() -> list[str]:
+    """Names of the pages that are not what the code says."""
+    wanted = pages()
+    known = {path.name for path in FOLDER.glob("*.md")}
+    changed = {name for name in wanted if name in known and wanted[name] != _read(FOLDER / name)}
+    return sorted(changed | (set(wanted) ^ known))
+
+
+# ---- commands ------------------------------------------------------------------------------------
+
+COMMANDS = """\
+`timbresep …` (installed) and `python cli.py …` (in a checkout) are the same program. Every command
+has `--help`. Options that may be repeated take one value each time.
+
+Environment: `TIMBRESEP_PLUGINS` names folders of plugins, as `--plugins-dir` does;
+`TIMBRESEP_CACHE` is the folder for rendered and decoded audio.
+"""
+
+
+def commands() -> str:
+    """The page of commands."""
+    parts = [f"# Commands\n\n{COMMANDS.strip()}"]
+    for path, command in _leaves(typer.main.get_command(assemble()), ()):
+        arguments = [item for item in command.params if item.param_type_name == "argument"]
+        usage = " ".join(["timbresep", *path, *map(_usage, arguments), "[OPTIONS]"])
+        hints = typing.get_type_hints(command.callback)
+        rows = [_option(item, hints[item.name]) for item in command.params if item.name in hints]
+        parts.append(
+            f"## {' '.join(path)}\n\n{_line(command.help or '')}\n\n    {usage}\n\n"
+            + _table(("option", "default", "what it does"), rows)
+        )
+    return "\n\n".join(parts)
+
+
+def _leaves(command: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
+    """Every command with the words that lead to it, in the order of the program's own help."""
+    children = getattr(command, "commands", None)
+    if children is None:
+        yield path, command
+    for name, child in (children or {}).items():
+        yield from _leaves(child, (*path, name))
+
+
+def _usage(argument: Any) -> str:
+    name = argument.metavar or argument.name.upper()
+    many = "..." if argument.nargs == -1 else ""
+    return f"{name}{many}" if argument.required or "[" in name else f"[{name}]{many}"
+
+
+def _option(item: Any, hint: object) -> tuple[str, str, str]:
+    """Names, default and sentence of one argument or option."""
+    if item.param_type_name == "argument":
+        name = f"`{item.metavar or item.name.upper()}`"
+    else:
+        name = ", ".join(f"`{text}`" for text in sorted(item.opts, key=len))
+    default = "required" if item.required else _plain_default(item.default)
+    told = _line(item.help or "")
+    told = told.replace(f"to {numbers.MOST_PROCESSES})", "to four for each core, at least 16)")
+    told = re.sub(rf"\((\S+) to {numbers.MANY}\)", r"(at least \1)", told)
+    choices = _choices(hint)
+    if choices:
+        told = f"{told} One of {', '.join(f'`{one}`' for one in choices)}."
+    return name, default, told
+
+
+def _plain_default(value: object) -> str:
+    if value is None:
+        return "–"
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, enum.Enum):
+        value = value.value
+    if isinstance(value, tuple):
+        value = " ".join(f"{one:g}" for one in value)
+    return f"`{value}`"
+
+
+def _choices(hint: object) -> list[str]:
+    """Values of the enumeration in an annotation, if there is one."""
+    if isinstance(hint, type) and issubclass(hint, enum.Enum):
+        return [str(one.value) for one in hint]
+    return [one for part in typing.get_args(hint) for one in _choices(part)]
+
+
+# ---- models --------------------------------------------------------------------------------------
+
+CHECKPOINT = """\
+A checkpoint is one safetensors file. Separation needs nothing else. It loads strictly: a tensor
+that is missing, unexpected or of another shape is an error. Nothing is ever unpickled.
+
+- The tensor `conditions`, (instruments, values), holds each instrument's condition vector, in the
+  order of `instruments`.
+- The tensors `model.…` are the network's weights. A shipped file has matrices in half precision.
+- The header's key `timbresep` holds the metadata below as JSON.
+"""
+
+
+def page(title: str, model: type[pydantic.BaseModel], about: str = "") -> str:
+    """The page of one model and of those within it."""
+    inner = [found for found in _models(model) if found is not model]
+    head = f"# {title}\n\n{(about or _about(model)).strip()}\n\n{_fields(model)}"
+    rest = [f"## {found.__name__}\n\n{_about(found)}\n\n{_fields(found)}" for found in inner]
+    return "\n\n".join([head, *rest])
+
+
+def _fields(model: type[pydantic.BaseModel]) -> str:
+    told = attributes(model)
+    rows = []
+    for name, field in model.model_fields.items():
+        kind = _type(field.annotation, [*field.metadata])
+        default = (
+            "required"
+            if field.is_required()
+            else _yaml(field.get_default(call_default_factory=True))
+        )
+        rows.append((f"`{name}`", kind, default, told.get(name, "")))
+    return _table(("key", "value", "default", "meaning"), rows)
+
+
+def _models(
+    model: type[pydantic.BaseModel], seen: list[type] | None = None
+) -> list[type[pydantic.BaseModel]]:
+    """A model and those in its fields, each once, in the order in which they are met."""
+    seen = [] if seen is None else seen
+    if model not in seen:
+        seen.append(model)
+        for field in model.model_fields.values():
+            for inner in _inside(field.annotation):
+                _models(inner, seen)
+    return seen
+
+
+def _inside(annotation: object) -> Iterator[type[pydantic.BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, pydantic.BaseModel):
+        yield annotation
+    for part in typing.get_args(annotation):
+        yield from _inside(part)
+
+
+def _type(annotation: object, limits: list[object]) -> str:
+    """An annotation in words."""
+    origin, parts = typing.get_origin(annotation), typing.get_args(annotation)
+    if origin is typing.Annotated:
+        return _type(parts[0], [*limits, *parts[1:]])
+    if origin is Literal:
+        return " or ".join(f"`{_scalar(one)}`" for one in parts)
+    if origin in (typing.Union, types.UnionType):
+        words = (_type(part, limits if part is not type(None) else []) for part in parts)
+        return " or ".join(dict.fromkeys(words))
+    if origin is tuple:
+        return f"[{', '.join(_type(part, []) for part in parts)}]"
+    if origin is list:
+        return f"list of {_type(parts[0], [])}{_bounds(limits)}"
+    if origin is not None and len(parts) == 2:
+        return f"mapping of names to {_type(parts[1], [])}"
+    if annotation is type(None):
+        return "`null`"
+    if isinstance(annotation, type) and issubclass(annotation, pydantic.BaseModel):
+        return f"[{annotation.__name__}](#{annotation.__name__.lower()})"
+    return f"{WORDS.get(annotation, str(annotation))}{_bounds(limits)}"
+
+
+def _bounds(limits: list[object]) -> str:
+    """Bounds of a value, out of an annotation's metadata."""
+    found: dict[str, float] = {}
+    for limit in limits:
+        for one in getattr(limit, "metadata", [limit]):
+            for key in ("ge", "gt", "le", "lt", "min_length"):
+                value = getattr(one, key, None)
+                if value is not None:
+                    found[key] = value
+    words = {"ge": "from", "gt": "above", "le": "to", "lt": "below", "min_length": "at least"}
+    told = " ".join(f"{word} {found[key]:.12g}" for key, word in words.items() if key in found)
+    return f", {told}" if told else ""
+
+
+def _yaml(value: object) -> str:
+    if isinstance(value, pydantic.BaseModel):
+        return "its defaults"
+    if value == __version__:
+        return "the version that writes it"
+    if isinstance(value, tuple | list):
+        return f"`[{', '.join(_scalar(one) for one in value)}]`"
+    return "`{}`" if value == {} else f"`{_scalar(value)}`"
+
+
+def _scalar(value: object) -> str:
+    words = {None: "null", True: "true", False: "false", "": '""'}
+    for known, word in words.items():
+        if value is known or (known == "" and value == ""):
+            return word
+    return f"{value:g}" if isinstance(value, float) else str(value)
+
+
+# ---- docstrings ----------------------------------------------------------------------------------
+
+
+def attributes(model: type) -> dict[str, str]:
+    """Name → sentence, of the "Attributes:" in a docstring; names in one entry share it."""
+    _, _, block = inspect.cleandoc(model.__doc__ or "").partition("\nAttributes:\n")
+    told: dict[str, str] = {}
+    names: list[str] = []
+    for line in block.splitlines():
+        entry = re.match(r"    (\w[\w, ]*): +(.*)", line)
+        if entry:
+            names = [name.strip() for name in entry[1].split(",")]
+            told.update(dict.fromkeys(names, entry[2]))
+        elif line.startswith("        ") and names:
+            told.update({name: f"{told[name]} {line.strip()}" for name in names})
+        elif line.strip():
+            break
+    return {name: _line(text) for name, text in told.items()}
+
+
+def _about(model: Callable[..., object]) -> str:
+    """A docstring without its lists of attributes, arguments and errors."""
+    text = inspect.cleandoc(model.__doc__ or "")
+    before = re.split(r"\n(?:Attributes|Args|Returns|Raises|Shape):\n", text)[0]
+    return before.replace("``", "`").strip()
+
+
+HOOKS = """\
+A plugin written in Python answers these with functions marked
+`from timbresep.hookspecs import hookimpl`. Instruments without Python need none of them.
+"""
+
+
+def hooks() -> str:
+    """The page of what a plugin written in Python implements."""
+    from timbresep import hookspecs
+
+    rows = [
+        (f"`{name}({', '.join(inspect.signature(found).parameters)})`", _line(found.__doc__ or ""))
+        for name, found in vars(hookspecs).items()
+        if name.startswith("timbresep_") and inspect.isfunction(found)
+    ]
+    parts = [f"# Hooks and contracts\n\n{HOOKS.strip()}", _table(("hook", "what it does"), rows)]
+    for contract in (BackboneSpec, Backbone):
+        told = attributes(contract)
+        listed = [(f"`{name}`", text) for name, text in told.items()]
+        parts.append(
+            f"## {contract.__name__}\n\n{_about(contract)}\n\n{_table(('name', 'meaning'), listed)}"
+        )
+    parts.append(
+        "`Backbone.forward`, in full:\n\n```text\n"
+        + inspect.cleandoc(Backbone.forward.__doc__ or "")
+        + "\n```"
+    )
+    return "\n\n".join(parts)
+
+
+def _line(text: str) -> str:
+    """Text of several lines as one, with Markdown's backticks."""
+    return " ".join(text.split()).replace("``", "`")
+
+
+def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
+    lines = [head, ("---",) * len(head), *rows]
+    return "\n".join(f"| {' | '.join(map(_cell, line))} |" for line in lines)
+
+
+def _cell(text: str) -> str:
+    """Text that may stand in a table: outside of code, `<` is no tag."""
+    parts = text.replace("|", "\\|").split("`")
+    return "`".join(
+        re.sub("<", r"\\<", part) if k % 2 == 0 else part for k, part in enumerate(parts)
+    )
+
+
+def _read(path: Path) -> str:
+    return path.read_text(encoding="utf-8")
+
+
+def main() -> int:
+    """Write the pages, or check them."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--check", action="store_true", help="only say which pages are stale")
+    if parser.parse_args().check:
+        for name in stale():
+            print(f"docs/reference/{name} is stale: run python tools/reference_pages.py")
+        return 1 if stale() else 0
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    written = pages()
+    for name in {path.name for path in FOLDER.glob("*.md")} - set(written):
+        (FOLDER / name).unlink()
+    for name, text in written.items():
+        (FOLDER / name).write_text(text, encoding="utf-8")
+        print(os.path.relpath(FOLDER / name))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
