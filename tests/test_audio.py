@@ -169,7 +169,7 @@ def test_formats_that_are_not_written(tmp_path: Path, name: str, subtype: str | 
 
 def test_a_wav_beyond_four_gigabytes_is_rf64(tmp_path: Path) -> None:
     frames = 10 * 3600 * 44100
-    with AudioWriter(tmp_path / "part", tmp_path / "a.wav", 44100, 2, frames) as writer:
+    with AudioWriter(tmp_path / "part", tmp_path / "a.wav", 44100, 2, frames=frames) as writer:
         writer.write(noise())
     assert (tmp_path / "part").read_bytes()[:4] == b"RF64"
 

@@ -180,10 +180,12 @@ def test_a_wav_whose_sizes_are_wrong(
 
 def test_a_size_that_passed_four_gigabytes() -> None:
     real = 5 * 2**30
-    found = among_chunks("x", 44, real % 2**32, 44 + real, 36 + real % 2**32, lambda _: False)
+    found = among_chunks(
+        "x", 44, real % 2**32, 44 + real, outer=36 + real % 2**32, follows=lambda _: False
+    )
     assert found.length == real
     assert "4 GiB" in found.note
-    assert among_chunks("x", 44, 1000, 1044, 1036, lambda at: at == 1044).note == ""
+    assert among_chunks("x", 44, 1000, 1044, outer=1036, follows=lambda at: at == 1044).note == ""
 
 
 @pytest.mark.parametrize("mark", [b"BW64", b"RF64"])

@@ -135,10 +135,10 @@ def test_whenever_a_run_is_killed_one_of_the_two_commands_goes_on(
     out, place = tmp_path / "run", files._place
     left: list[Path] = []
 
-    def placed(temporary: Path, path: Path, replace: bool) -> None:
+    def placed(temporary: Path, path: Path, *, replace: bool) -> None:
         left.append(tmp_path / f"{len(left)} before {path.name}")
         shutil.copytree(out, left[-1])
-        place(temporary, path, replace)
+        place(temporary, path, replace=replace)
 
     with monkeypatch.context() as patch:
         patch.setattr(files, "_place", placed)

@@ -173,6 +173,7 @@ def write(
     wave: Wave,
     rate: int,
     subtype: str | None = None,
+    *,
     overwrite: bool = False,
 ) -> None:
     """Write a waveform whole or not at all (to a temporary file in the same folder, then renamed).
@@ -196,7 +197,9 @@ def write(
     with (
         write_errors(path),
         atomic_write(path, replace=overwrite) as temporary,
-        AudioWriter(temporary, path, rate, wave.shape[0], wave.shape[1], subtype) as writer,
+        AudioWriter(
+            temporary, path, rate, wave.shape[0], frames=wave.shape[1], subtype=subtype
+        ) as writer,
     ):
         writer.write(wave)
     if message := writer.clipped():

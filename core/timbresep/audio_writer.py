@@ -50,6 +50,7 @@ class AudioWriter:
         path: Path,
         rate: int,
         channels: int,
+        *,
         frames: int,
         subtype: str | None = None,
     ) -> None:

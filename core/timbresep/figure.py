@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def new_figure(width: float, height: float, out: Path, overwrite: bool) -> Figure:
+def new_figure(width: float, height: float, out: Path, *, overwrite: bool) -> Figure:
     """An empty figure in inches, once it is clear that it can be written.
 
     Raises:
@@ -28,7 +28,7 @@ def new_figure(width: float, height: float, out: Path, overwrite: bool) -> Figur
     return Figure(figsize=(width, height), layout="constrained")
 
 
-def save_figure(figure: Figure, out: Path, overwrite: bool) -> None:
+def save_figure(figure: Figure, out: Path, *, overwrite: bool) -> None:
     """Write a figure as PNG; errors as for `atomic_write`."""
     with atomic_write(out, replace=overwrite) as temporary:
         figure.savefig(temporary, dpi=120, format="png", metadata={"Software": "timbresep"})

@@ -59,7 +59,7 @@ def ablate(
             f"such as: {PROGRAM} ablate runs/mine/best.safetensors data/starter/demo -o out",
         )
     if out is not None:
-        ablation.check_output(out, overwrite)
+        ablation.check_output(out, overwrite=overwrite)
     registry = Registry.load(plugins_dir or (), trust=trust)
     path = given[0] if given else registry.separator_path()
     model = open_separator(
@@ -86,7 +86,7 @@ def ablate(
     console.print(table.table(result, f"{path.name} on {root}"))
     console.print(table.summary(result), soft_wrap=True)
     if out is not None:
-        for written in ablation.write(result, model.checkpoint, root, out, overwrite):
+        for written in ablation.write(result, model.checkpoint, root, out, overwrite=overwrite):
             console.print(f"wrote {written}", soft_wrap=True)
     if skipped:
         console.print(f"{len(skipped)} tracks skipped: {', '.join(skipped)}", soft_wrap=True)

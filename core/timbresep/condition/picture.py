@@ -28,7 +28,7 @@ def draw_harmonics(vectors: Vectors, out: Path, overwrite: bool = False) -> None
         OutputExistsError: the file is there and may not be replaced.
     """
     noisy = any("noise" in split(vector) for vector in vectors.values())
-    figure = new_figure(11 if noisy else 8, 0.6 + 1.9 * len(vectors), out, overwrite)
+    figure = new_figure(11 if noisy else 8, 0.6 + 1.9 * len(vectors), out, overwrite=overwrite)
     columns = 2 if noisy else 1
     axes = figure.subplots(
         len(vectors), columns, squeeze=False, sharey=True, width_ratios=[5, 2][:columns]
@@ -49,13 +49,13 @@ def draw_harmonics(vectors: Vectors, out: Path, overwrite: bool = False) -> None
     axes[-1, 0].set_xlabel("harmonic")
     if noisy:
         axes[-1, 1].set_xlabel("noise band, 0 to 8 kHz")
-    save_figure(figure, out, overwrite)
+    save_figure(figure, out, overwrite=overwrite)
 
 
 def draw_similarities(vectors: Vectors, out: Path, overwrite: bool = False) -> None:
     """Draw the similarity of every pair as a matrix; arguments and errors as `draw_harmonics`."""
     size = 2.5 + 0.55 * len(vectors)
-    figure = new_figure(size + 1, size, out, overwrite)
+    figure = new_figure(size + 1, size, out, overwrite=overwrite)
     axes = figure.subplots()
     matrix = similarities(vectors)
     apart = ~np.eye(len(matrix), dtype=bool)
@@ -69,4 +69,4 @@ def draw_similarities(vectors: Vectors, out: Path, overwrite: bool = False) -> N
         colour = "white" if dark else "black"
         axes.text(column, row, f"{value:.2f}", ha="center", va="center", fontsize=7, color=colour)
     figure.colorbar(image, label="cosine similarity of the conditions")
-    save_figure(figure, out, overwrite)
+    save_figure(figure, out, overwrite=overwrite)

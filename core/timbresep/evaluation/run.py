@@ -92,7 +92,7 @@ def evaluate_folder(
     found = tracks_in(chosen.root, instruments, chosen.split, skip, chosen.source)
     tracks = found[: chosen.limit]
     _refuse_unknown(tracks, scorer.names)
-    store = Store(out, plan.settings(scorer), overwrite) if out is not None else None
+    store = Store(out, plan.settings(scorer), overwrite=overwrite) if out is not None else None
     done = _scored_before(store, tracks)
     pending = [track for track in tracks if track.name not in done]
     progress = Progress(pending, report)

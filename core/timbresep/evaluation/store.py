@@ -77,7 +77,7 @@ class Store:
     """
 
     def __init__(
-        self, folder: Path, settings: Mapping[str, object], overwrite: bool = False
+        self, folder: Path, settings: Mapping[str, object], *, overwrite: bool = False
     ) -> None:
         self.folder = folder
         self._settings, self._digest = settings, _digest(settings)
@@ -187,7 +187,7 @@ def as_data(result: Evaluation) -> dict[str, object]:
     }
 
 
-def write_json(result: Evaluation, path: Path, overwrite: bool = False) -> None:
+def write_json(result: Evaluation, path: Path, *, overwrite: bool = False) -> None:
     """Write `as_data`.
 
     Raises:

@@ -25,32 +25,34 @@ class Kind:
 
 
 MP4 = Kind(
-    "an MPEG-4 file (M4A, audio in AAC or ALAC)", (".m4a", ".mp4", ".m4b", ".mov", ".3gp"), True
+    "an MPEG-4 file (M4A, audio in AAC or ALAC)",
+    (".m4a", ".mp4", ".m4b", ".mov", ".3gp"),
+    audio=True,
 )
-ADTS = Kind("an AAC file", (".aac",), True)
-MATROSKA = Kind("a Matroska or WebM file", (".mka", ".mkv", ".webm"), True)
+ADTS = Kind("an AAC file", (".aac",), audio=True)
+MATROSKA = Kind("a Matroska or WebM file", (".mka", ".mkv", ".webm"), audio=True)
 
 _BY_START = (
     (b"\x1a\x45\xdf\xa3", MATROSKA),
     (
         b"\x30\x26\xb2\x75\x8e\x66\xcf\x11",
-        Kind("a Windows Media file", (".wma", ".wmv", ".asf"), True),
+        Kind("a Windows Media file", (".wma", ".wmv", ".asf"), audio=True),
     ),
     (b"ADIF", ADTS),
-    (b"\x0b\x77", Kind("an AC-3 file", (".ac3", ".eac3"), True)),
-    (b"\x7f\xfe\x80\x01", Kind("a DTS file", (".dts",), True)),
-    (b"wvpk", Kind("a WavPack file", (".wv",), True)),
-    (b"TTA1", Kind("a TTA file", (".tta",), True)),
-    (b"MAC ", Kind("a Monkey's Audio file", (".ape",), True)),
-    (b"MPCK", Kind("a Musepack file", (".mpc",), True)),
-    (b"MP+", Kind("a Musepack file", (".mpc",), True)),
-    (b"tBaK", Kind("a TAK file", (".tak",), True)),
-    (b"DSD ", Kind("a DSD file", (".dsf",), True)),
-    (b"FRM8", Kind("a DSD file", (".dff",), True)),
-    (b"#!AMR", Kind("an AMR file", (".amr",), True)),
-    (b"FLV\x01", Kind("a Flash video", (".flv",), True)),
-    (b".RMF", Kind("a RealMedia file", (".rm", ".ra"), True)),
-    (b"\x00\x00\x01\xba", Kind("an MPEG video", (".mpg", ".mpeg", ".vob"), True)),
+    (b"\x0b\x77", Kind("an AC-3 file", (".ac3", ".eac3"), audio=True)),
+    (b"\x7f\xfe\x80\x01", Kind("a DTS file", (".dts",), audio=True)),
+    (b"wvpk", Kind("a WavPack file", (".wv",), audio=True)),
+    (b"TTA1", Kind("a TTA file", (".tta",), audio=True)),
+    (b"MAC ", Kind("a Monkey's Audio file", (".ape",), audio=True)),
+    (b"MPCK", Kind("a Musepack file", (".mpc",), audio=True)),
+    (b"MP+", Kind("a Musepack file", (".mpc",), audio=True)),
+    (b"tBaK", Kind("a TAK file", (".tak",), audio=True)),
+    (b"DSD ", Kind("a DSD file", (".dsf",), audio=True)),
+    (b"FRM8", Kind("a DSD file", (".dff",), audio=True)),
+    (b"#!AMR", Kind("an AMR file", (".amr",), audio=True)),
+    (b"FLV\x01", Kind("a Flash video", (".flv",), audio=True)),
+    (b".RMF", Kind("a RealMedia file", (".rm", ".ra"), audio=True)),
+    (b"\x00\x00\x01\xba", Kind("an MPEG video", (".mpg", ".mpeg", ".vob"), audio=True)),
     (b"MThd", Kind("a MIDI file, notes without sound")),
     (b"%PDF", Kind("a PDF document")),
     (b"PK\x03\x04", Kind("a ZIP archive")),
@@ -64,7 +66,7 @@ _BY_START = (
     (b"#EXTM3U", Kind("a playlist, the names of other files")),
 )
 _RIFF = {
-    b"AVI ": Kind("an AVI video", (".avi",), True),
+    b"AVI ": Kind("an AVI video", (".avi",), audio=True),
     b"RMID": Kind("a MIDI file, notes without sound"),
     b"WEBP": Kind("a WebP picture"),
 }
@@ -98,7 +100,7 @@ def foreign(data: Data, start: int) -> Kind | None:
     if _adts(data, start):
         return ADTS
     if head[:1] == b"\x47" and all(data[start + k : start + k + 1] == b"\x47" for k in (188, 376)):
-        return Kind("an MPEG transport stream", (".ts", ".m2ts"), True)
+        return Kind("an MPEG transport stream", (".ts", ".m2ts"), audio=True)
     if _WEB.match(head):
         return Kind("a web page (HTML)")
     if head[:2] in (b"\xff\xfe", b"\xfe\xff") and head.count(0) * 3 > len(head):

@@ -21,7 +21,7 @@ LARGEST = 1152
 _DECODER_DELAY = 529  # samples, of every decoder of layer III
 
 
-def plan(data: Data, path: Path, start: int, search: bool = True) -> Plan | None:
+def plan(data: Data, path: Path, start: int, *, search: bool = True) -> Plan | None:
     """Find MPEG audio and count its frames; None if there is none.
 
     Args:
@@ -34,7 +34,7 @@ def plan(data: Data, path: Path, start: int, search: bool = True) -> Plan | None
         AudioError: the file is cut short of what it says, or damaged for the most part; the
             stream changes its rate or channels.
     """
-    begin = first_frame(data, start, search)
+    begin = first_frame(data, start, search=search)
     if begin is None:
         return None
     frames = walk(data, path, begin)
@@ -104,14 +104,14 @@ class _Count:
         length = first.bytes
         if data[begin + 36 : begin + 40] == b"VBRI":
             size, count = struct.unpack(">II", data[begin + 46 : begin + 54])
-            return cls(begin, length, 0, count, size, False)
+            return cls(begin, length, 0, count, size, plain=False)
         for checksum in (0, 2):
             at = begin + 4 + first.side + checksum
             if data[at : at + 4] not in (b"Xing", b"Info") or at + 16 > begin + length:
                 continue
             flags, one, two = struct.unpack(">III", data[at + 4 : at + 16])
             if not flags & 1:
-                return cls(begin, length, 0, 0, one if flags & 2 else 0, False)
+                return cls(begin, length, 0, 0, one if flags & 2 else 0, plain=False)
             plain = checksum == 0 and bool(flags & 2)
             return cls(begin, length, at + 8, one, two if flags & 2 else 0, plain)
         return None

@@ -89,7 +89,7 @@ class Frames:
     damaged_at: int = 0  # frames before the first of them
 
 
-def first_frame(data: Data, start: int, search: bool) -> int | None:
+def first_frame(data: Data, start: int, *, search: bool) -> int | None:
     """Where the first frame is: three in a row, or fewer that end where the file ends."""
     limit = min(len(data), start + (SEARCHED if search else 2))
     for match in re.compile(rb"\xff[\xe2-\xff]").finditer(data, start, limit):

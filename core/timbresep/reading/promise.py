@@ -59,6 +59,7 @@ def among_chunks(
     begin: int,
     promised: int,
     stop: int,
+    *,
     outer: int | None,
     follows: Callable[[int], bool],
 ) -> Extent:

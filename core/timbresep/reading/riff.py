@@ -49,7 +49,9 @@ def plan(data: Data, path: Path, start: int) -> Plan:
     if large and size in (0, 2**32 - 1):
         promised, outer = wide
     end = None if outer == 0 or unknown(outer) else start + 8 + outer
-    found = among_chunks(path, begin, promised, stop, end, lambda at: _follows(data, at, order))
+    found = among_chunks(
+        path, begin, promised, stop, outer=end, follows=lambda at: _follows(data, at, order)
+    )
     notes = (found.note,) if found.note else ()
     if tag in _MPEG_TAGS and (inside := mpeg.plan(data[begin : begin + found.length], path, 0)):
         return replace(inside, parts=(_moved(inside.parts[0], begin),), notes=notes + inside.notes)

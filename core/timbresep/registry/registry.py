@@ -44,13 +44,13 @@ class Registry:
     Use `Registry.load`.
     """
 
-    def __init__(self, config: RegistryConfig, folder: Path, trust: bool = False) -> None:
+    def __init__(self, config: RegistryConfig, folder: Path, *, trust: bool = False) -> None:
         self.config = config
         self.folder = folder
         self._trust_all = trust
         self.broken: list[PluginRow] = []
         self._python: list[PluginRow] = []  # of others than the bundled plugins
-        self._deaf: set[str] = set()  # observers that failed
+        self._failed: set[str] = set()  # observers that failed
         self._told: set[str] = set()  # aliases whose choice was told
         self._instruments: Catalogue[Instrument] = Catalogue("instrument")
         self._backbones: Catalogue[BackboneSpec] = Catalogue("backbone")
@@ -62,6 +62,7 @@ class Registry:
         cls,
         plugins_dirs: Sequence[Path] = (),
         registry_file: Path = REGISTRY_FILE,
+        *,
         trust: bool = False,
     ) -> Registry:
         """Read the registry file and gather plugins.
@@ -80,7 +81,7 @@ class Registry:
             ConfigError: the registry file is invalid.
             PluginError: a plugins folder does not exist.
         """
-        registry = cls(load_yaml(registry_file, RegistryConfig), registry_file.parent, trust)
+        registry = cls(load_yaml(registry_file, RegistryConfig), registry_file.parent, trust=trust)
         for kind, shelf in (
             ("instrument", registry.config.instruments),
             ("backbone", registry.config.backbones),
@@ -117,9 +118,9 @@ class Registry:
         for path in folders:
             with self._isolated("plugin", path.name, str(path)):
                 if path.is_dir():
-                    self._register_folder(path, str(path), "plugin", self._trusted(path))
+                    self._register_folder(path, str(path), "plugin", trusted=self._trusted(path))
 
-    def _register_folder(self, folder: Path, owner: str, kind: str, trusted: bool) -> None:
+    def _register_folder(self, folder: Path, owner: str, kind: str, *, trusted: bool) -> None:
         has_instrument = (folder / "instrument.yaml").is_file()
         has_python = (folder / PYTHON).is_file()
         if not has_instrument and not has_python:
@@ -316,10 +317,10 @@ class Registry:
         """Tell observers what the trainer logged; one that fails is told of once and left out."""
         arguments = {"step": step, "scalars": scalars}
         for hook in self._manager.hook.timbresep_step.get_hookimpls():
-            if hook.plugin_name not in self._deaf:
+            if hook.plugin_name not in self._failed:
                 known = len(self.broken)
                 with self._isolated("observer", Path(hook.plugin_name).name, hook.plugin_name):
                     hook.function(*(arguments[name] for name in hook.argnames))
                 if len(self.broken) > known:
-                    self._deaf.add(hook.plugin_name)
+                    self._failed.add(hook.plugin_name)
                     log.warning("%s: %s", hook.plugin_name, self.broken[-1].detail)

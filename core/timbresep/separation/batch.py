@@ -215,13 +215,21 @@ def separate_file(
     began = time.monotonic()
     outputs = _outputs(folder, instruments, output)
     about = _checked(path, outputs, output, inputs)
-    shape = about.rate, about.channels, about.frames
     with (
-        new_files(folder, outputs, output.overwrite) as temporary,
+        new_files(folder, outputs, overwrite=output.overwrite) as temporary,
         contextlib.ExitStack() as opened,
     ):
         writers = [
-            opened.enter_context(AudioWriter(part, final, *shape, output.subtype))
+            opened.enter_context(
+                AudioWriter(
+                    part,
+                    final,
+                    about.rate,
+                    about.channels,
+                    frames=about.frames,
+                    subtype=output.subtype,
+                )
+            )
             for part, final in zip(temporary, outputs, strict=True)
         ]
         peak = _fill(separator, about, instruments, writers, report)
@@ -248,7 +256,7 @@ def _checked(
             f"{path} has {about.channels} channels; mono and stereo are supported",
             hint="mix it down to stereo first",
         )
-    guard(path, outputs, output.overwrite, {real(path), *inputs})
+    guard(path, outputs, {real(path), *inputs}, overwrite=output.overwrite)
     return about
 
 

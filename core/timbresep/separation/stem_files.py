@@ -52,7 +52,7 @@ def real(path: Path) -> Path:
     return Path(os.path.realpath(path))
 
 
-def guard(path: Path, outputs: Sequence[Path], overwrite: bool, inputs: Set[Path]) -> None:
+def guard(path: Path, outputs: Sequence[Path], inputs: Set[Path], *, overwrite: bool) -> None:
     """Nothing is lost: not a stem that is there, and never a file of the batch."""
     for file in outputs:
         if real(file) in inputs:
@@ -70,7 +70,7 @@ def guard(path: Path, outputs: Sequence[Path], overwrite: bool, inputs: Set[Path
 
 
 @contextlib.contextmanager
-def new_files(folder: Path, outputs: Sequence[Path], overwrite: bool) -> Iterator[list[Path]]:
+def new_files(folder: Path, outputs: Sequence[Path], *, overwrite: bool) -> Iterator[list[Path]]:
     """Temporary files for all outputs, renamed when the block ends well and removed when not.
 
     A folder that was made for nothing goes too.

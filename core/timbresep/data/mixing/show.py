@@ -93,7 +93,7 @@ def write_examples(
 def _draw(examples: Sequence[Example], rate: int, out: Path, *, overwrite: bool) -> None:
     """A row for each mixture: its spectrogram, then its targets', all on one scale of level."""
     columns = 1 + max(len(example.targets) for example in examples)
-    figure = new_figure(2.6 * columns, 0.4 + 1.6 * len(examples), out, overwrite)
+    figure = new_figure(2.6 * columns, 0.4 + 1.6 * len(examples), out, overwrite=overwrite)
     grid = figure.subplots(len(examples), columns, squeeze=False, sharex=True, sharey=True)
     for number, (row, example) in enumerate(zip(grid, examples, strict=True), start=1):
         shown = {"mixture": example.mixture, **example.targets}
@@ -109,7 +109,7 @@ def _draw(examples: Sequence[Example], rate: int, out: Path, *, overwrite: bool)
             axes.set_title(f"{name}{absent}", fontsize=8)
         row[0].set_ylabel(f"{number:02d}\nkHz", fontsize=8)
     grid[-1, 0].set_xlabel("s", fontsize=8)
-    save_figure(figure, out, overwrite)
+    save_figure(figure, out, overwrite=overwrite)
 
 
 def _spectrogram(wave: NDArray[np.float32]) -> NDArray[np.float32]:

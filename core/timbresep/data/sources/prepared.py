@@ -162,7 +162,9 @@ def _write(track: MeasuredTrack, recordings: Recordings, target: Path) -> Path:
     path = target.with_name(target.name + (".wav" if loud else ".flac"))
     with (
         atomic_write(path) as temporary,
-        AudioWriter(temporary, path, track.rate, channels, track.frames, subtype) as writer,
+        AudioWriter(
+            temporary, path, track.rate, channels, frames=track.frames, subtype=subtype
+        ) as writer,
     ):
         for block in blocks or _blocks(track, recordings, channels):
             writer.write(block)

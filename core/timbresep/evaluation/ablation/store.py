@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 SCORES, PICTURE = "ablation.json", "ablation.png"
 
 
-def check_output(out: Path, overwrite: bool) -> None:
+def check_output(out: Path, *, overwrite: bool) -> None:
     """Refuse what could not be written, before any work.
 
     Raises:
@@ -31,11 +31,11 @@ def check_output(out: Path, overwrite: bool) -> None:
     for path in (out / SCORES, out / PICTURE):
         if path.exists() and not overwrite:
             raise OutputExistsError(f"{path} exists", "choose another --out, or use --overwrite")
-    new_figure(1, 1, out / PICTURE, overwrite)
+    new_figure(1, 1, out / PICTURE, overwrite=overwrite)
 
 
 def write(
-    result: Ablation, checkpoint: Checkpoint, data: Path, out: Path, overwrite: bool = False
+    result: Ablation, checkpoint: Checkpoint, data: Path, out: Path, *, overwrite: bool = False
 ) -> list[Path]:
     """Write both files.
 
@@ -52,7 +52,7 @@ def write(
     Raises:
         OutputExistsError: as `check_output`.
     """
-    check_output(out, overwrite)
+    check_output(out, overwrite=overwrite)
     record = {
         "checkpoint": checkpoint.path.name,
         "conditioning": checkpoint.metadata.conditioning,
@@ -63,7 +63,7 @@ def write(
         "instruments": [asdict(row) for row in result.rows],
     }
     write_json(out / SCORES, record, replace=overwrite)
-    _draw(result, out / PICTURE, overwrite)
+    _draw(result, out / PICTURE, overwrite=overwrite)
     return [out / SCORES, out / PICTURE]
 
 
@@ -81,13 +81,13 @@ def matrix(result: Ablation) -> NDArray[np.float64]:
     )
 
 
-def _draw(result: Ablation, out: Path, overwrite: bool) -> None:
+def _draw(result: Ablation, out: Path, *, overwrite: bool) -> None:
     values = matrix(result)
     rows, columns = (
         [row.instrument for row in result.rows],
         [*result.conditions, "shuffled", "zero"],
     )
-    figure = new_figure(3.5 + 0.6 * len(columns), 2.2 + 0.5 * len(rows), out, overwrite)
+    figure = new_figure(3.5 + 0.6 * len(columns), 2.2 + 0.5 * len(rows), out, overwrite=overwrite)
     axes = figure.subplots()
     # Blue is better than the mixture and red is worse; the colours end where the oracle does.
     bound = max(1.0, *(row.oracle for row in result.rows))
@@ -107,4 +107,4 @@ def _draw(result: Ablation, out: Path, overwrite: bool) -> None:
             color="white" if abs(value) > 0.6 * bound else "black",
         )
     figure.colorbar(image, label="SI-SDR improvement in dB", extend="both")
-    save_figure(figure, out, overwrite)
+    save_figure(figure, out, overwrite=overwrite)
