@@ -35,6 +35,7 @@ from timbresep.ddsp.features import FRAME_RATE, HOP
 from timbresep.ddsp.magenta import checkpoint, environment
 from timbresep.ddsp.magenta import training as theirs
 from timbresep.ddsp.model import DdspModel
+from timbresep.ddsp.passages import Batch
 from timbresep.ddsp.spectral_loss import multiscale_spectral_loss
 
 Step = Callable[[], float]
@@ -89,7 +90,7 @@ def main() -> None:
         write_json(arguments.json, {**settings, "sizes": rows})
 
 
-def both(config: DecoderConfig, given: ours.Batch) -> tuple[DdspModel, Step, Step]:
+def both(config: DecoderConfig, given: Batch) -> tuple[DdspModel, Step, Step]:
     """A model, and what takes a step of ours and of Magenta's from the same weights, both warm."""
     torch.manual_seed(0)
     model = DdspModel(config).train()
@@ -104,7 +105,7 @@ def both(config: DecoderConfig, given: ours.Batch) -> tuple[DdspModel, Step, Ste
     batch = {name: getattr(given, name).numpy() for name in names}
 
     def our_step() -> float:
-        return ours._step(model, optimizer, given, noise)
+        return ours.make_step(model, optimizer, given, noise)
 
     def their_step() -> float:
         return float(trainer.train_step(batch)["total_loss"])
@@ -116,7 +117,7 @@ def both(config: DecoderConfig, given: ours.Batch) -> tuple[DdspModel, Step, Ste
     return model, our_step, their_step
 
 
-def parts(model: DdspModel, given: ours.Batch, rounds: int) -> dict[str, float]:
+def parts(model: DdspModel, given: Batch, rounds: int) -> dict[str, float]:
     """Seconds of each part of our step, forward and backward; the shortest of some rounds."""
     found = model.controls(given.f0_hz, given.loudness_db)
     amplitude, distribution, noise = (value.detach().requires_grad_() for value in found)
@@ -147,7 +148,7 @@ def parts(model: DdspModel, given: ours.Batch, rounds: int) -> dict[str, float]:
     return spent
 
 
-def passages(batch: int, frames: int) -> ours.Batch:
+def passages(batch: int, frames: int) -> Batch:
     """Tones from 110 to 880 Hz with vibrato, thirty falling harmonics and a little noise."""
     chance = torch.Generator().manual_seed(0)
     base = 110 * 8 ** torch.linspace(0, 1, batch)[:, None]
@@ -156,7 +157,7 @@ def passages(batch: int, frames: int) -> ours.Batch:
     audio = sum(torch.sin(k * phase) * (k * base < 7_500) / k for k in range(1, 31)).float()
     audio = 0.2 * audio + 0.01 * torch.randn(audio.shape, generator=chance)
     level = torch.full((batch, frames), -25.0)
-    return ours.Batch(audio, f0_hz, level, level > -80)
+    return Batch(audio, f0_hz, level, level > -80)
 
 
 if __name__ == "__main__":

@@ -37,14 +37,14 @@ from timbresep.data.sources.kinds import KINDS
 from timbresep.data.sources.listing import list_tracks
 from timbresep.data.sources.naming import Naming
 from timbresep.ddsp import prepared
-from timbresep.ddsp import resume as ddsp_resume
+from timbresep.ddsp import training as voice
 from timbresep.ddsp.decoder import DecoderConfig
 from timbresep.ddsp.model import DdspModel, Heard
 from timbresep.errors import CheckpointError, DataError
 from timbresep.formats.npy import read_vector
 from timbresep.instrument import Instrument
 from timbresep.registry.registry import REGISTRY_FILE, Registry
-from timbresep.training import state as resume
+from timbresep.training.state import Position, RunState
 from timbresep.training.trial import of_bounded_size
 
 SMALL = {
@@ -231,11 +231,11 @@ def _state(scratch: Path) -> Target:
     path, model = scratch / "resume.safetensors", torch.nn.Linear(3, 2)
     optimizer = torch.optim.AdamW(model.parameters())
     _stepped(model, optimizer)
-    done, identity = resume.Progress(3, 0.5, 1.5), {"backbone": "rnn_mask", "seed": 0}
-    resume.save_run(path, model, model, optimizer, done, identity)
+    state = RunState(model, model, optimizer, {"backbone": "rnn_mask", "seed": 0})
+    state.save(path, Position(3, 0.5, 1.5))
 
     def read(path: Path) -> None:
-        resume.load_run(path, model, model, optimizer, identity)
+        state.load(path)
         _stepped(model, optimizer)
 
     return _file(path, [path.read_bytes()], mutations.tensors, read)
@@ -246,11 +246,10 @@ def _voice_state(scratch: Path) -> Target:
     path, model = scratch / "state.safetensors", torch.nn.Linear(3, 2)
     optimizer = torch.optim.Adam(model.parameters())
     _stepped(model, optimizer)
-    ddsp_resume.save(path, model, optimizer, ddsp_resume.Done(3, 0.5, [2.0, 1.0, 0.5]))
+    voice.Position(3, 0.5, [2.0, 1.0, 0.5]).save(path, model, optimizer)
 
     def read(path: Path) -> None:
-        ddsp_resume.steps_done(path)
-        ddsp_resume.load(path, model, optimizer)
+        voice.Position.load(path, model, optimizer)
         _stepped(model, optimizer)
 
     return _file(path, [path.read_bytes()], mutations.tensors, read)

@@ -22,7 +22,8 @@ from rich.table import Table
 from timbresep import checkpoint
 from timbresep.files import write_json
 from timbresep.registry.registry import Registry
-from timbresep.training.loop import TrainRequest, fit
+from timbresep.training.loop import fit
+from timbresep.training.request import TrainRequest
 
 VARIANTS: dict[str, dict[str, int | float | bool | str]] = {
     "default": {},

@@ -45,7 +45,8 @@ from timbresep.evaluation import Evaluation, evaluate, tracks_in
 from timbresep.evaluation.summary import by_instrument, leak_means, swap_losses
 from timbresep.registry.registry import Registry
 from timbresep.separation.separator import Separator
-from timbresep.training.loop import TrainRequest, fit
+from timbresep.training.loop import fit
+from timbresep.training.request import TrainRequest
 
 CANDIDATES: dict[str, tuple[Conditioning, float]] = {
     "harmonic": ("harmonic", 0.5),

@@ -44,7 +44,8 @@ from timbresep.evaluation import Evaluation, evaluate, tracks_in
 from timbresep.instrument import Instrument
 from timbresep.registry.registry import Registry
 from timbresep.separation.separator import Separator
-from timbresep.training.loop import TrainRequest, fit
+from timbresep.training.loop import fit
+from timbresep.training.request import TrainRequest
 from timbresep.voice.plugin_files import build_condition
 
 CANDIDATES = {

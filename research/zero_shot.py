@@ -44,7 +44,8 @@ from timbresep.evaluation.result import Method
 from timbresep.evaluation.summary import by_instrument, swap_means
 from timbresep.registry.registry import Registry
 from timbresep.separation.separator import Separator
-from timbresep.training.loop import TrainRequest, fit
+from timbresep.training.loop import fit
+from timbresep.training.request import TrainRequest
 
 ARGUMENTS: dict[str, int | float | bool | str] = {"hidden": 128, "width": 192}
 HEADS = ["training", "held out", "share", "at once", "share", "swapped", "the others"]

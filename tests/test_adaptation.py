@@ -17,7 +17,8 @@ from timbresep.film import FiLM
 from timbresep.registry.registry import Registry
 from timbresep.separation.load import open_separator
 from timbresep.separation.separator import Separator
-from timbresep.training.loop import TrainRequest, fit
+from timbresep.training.loop import fit
+from timbresep.training.request import TrainRequest
 from timbresep.training.run import TrainingRun
 from tiny_runs import RATE, TINY, request, silent, write_tones
 
@@ -106,7 +107,8 @@ def test_adapting_steers_to_the_instrument(
 ) -> None:
     """A violin that sounds where the network knows the bass: its condition leads elsewhere."""
     tones = write_tones(tmp_path / "tones", {"violin": 100.0, "flute": 2500.0})
-    wrong = TrainingRun(registry, adaptation(tones, tmp_path, parent, "violin")).validate()
+    asked = adaptation(tones, tmp_path, parent, "violin")
+    wrong = TrainingRun(asked.resolve(registry)).validate()
     assert wrong["violin"]["si_sdr_improvement"] < 0
     path = adapt(registry, tones, tmp_path / "run", parent, "violin", max_steps=100)
     assert checkpoint.read_metadata(path).scores["violin"]["si_sdr_improvement"] > 10
@@ -163,7 +165,7 @@ def test_training_on_from_an_adapted_separator_leaves_the_adaptation_behind(
 ) -> None:
     names = ("bass", "flute", "violin")
     options = {"instruments": names, "arguments": {}, "start_from": adapted, "max_steps": 1}
-    run = TrainingRun(registry, request(tones, tmp_path, **options))
+    run = TrainingRun(request(tones, tmp_path, **options).resolve(registry))
     own = checkpoint.load(parent, registry.backbone).model.state_dict()
     assert set(run.model.state_dict()) == set(own)
     for name, tensor in own.items():

@@ -43,6 +43,10 @@ def runs(
     }
 
 
+def run_of(registry: Registry, tones: Path, out: Path, mode: str) -> TrainingRun:
+    return TrainingRun(request(tones, out, max_steps=1, conditioning=mode).resolve(registry))
+
+
 def test_labels_are_as_long_as_the_conditions_that_they_replace() -> None:
     harmonic = {"one": np.float32([0, 3, 4, 0]), "two": np.float32([0, 0, 0, 1])}
     onehot = labels("onehot", harmonic)
@@ -58,7 +62,7 @@ def test_labels_are_as_long_as_the_conditions_that_they_replace() -> None:
 def test_learned_conditions_begin_as_long_as_harmonic_ones(
     registry: Registry, tones: Path, tmp_path: Path
 ) -> None:
-    run = TrainingRun(registry, request(tones, tmp_path, max_steps=1, conditioning="learned"))
+    run = run_of(registry, tones, tmp_path, "learned")
     assert isinstance(run.model, LearnedConditions)
     found = np.linalg.norm(run.model.vectors(), axis=1)
     own = [np.linalg.norm(item.condition()) for item in registry.instruments(["bass", "flute"])]
@@ -83,14 +87,14 @@ def test_without_information_there_is_one_output_for_all(
 def test_the_network_is_the_same_but_for_its_conditions(
     registry: Registry, runs: dict[str, TrainResult], tones: Path, tmp_path: Path
 ) -> None:
-    harmonic = TrainingRun(registry, request(tones, tmp_path, max_steps=1)).model
+    harmonic = TrainingRun(request(tones, tmp_path, max_steps=1).resolve(registry)).model
     shapes = {name: tensor.shape for name, tensor in harmonic.state_dict().items()}
     for mode, result in runs.items():
         loaded = checkpoint.load(result.last, registry.backbone)
         assert loaded.metadata.conditioning == mode
         found = {name: tensor.shape for name, tensor in loaded.model.state_dict().items()}
         assert found == shapes
-        fresh = TrainingRun(registry, request(tones, tmp_path, max_steps=1, conditioning=mode))
+        fresh = run_of(registry, tones, tmp_path, mode)
         first = getattr(fresh.model, "network", fresh.model).state_dict()
         for name, tensor in harmonic.state_dict().items():
             torch.testing.assert_close(first[name], tensor, rtol=0, atol=0)
@@ -102,7 +106,7 @@ def test_learned_conditions_move_and_are_in_the_checkpoint(
     found = np.stack(
         list(checkpoint.load(runs["learned"].last, registry.backbone).conditions.values())
     )
-    run = TrainingRun(registry, request(tones, tmp_path, max_steps=1, conditioning="learned"))
+    run = run_of(registry, tones, tmp_path, "learned")
     assert isinstance(run.model, LearnedConditions)
     before = run.model.vectors()
     moved = np.abs(found - before).max(axis=1)
@@ -160,7 +164,7 @@ def test_an_instrument_held_out_accompanies_and_can_be_asked_for(
 ) -> None:
     everyone = ("bass", "flute", "violin")
     asked = request(tones, tmp_path, instruments=everyone, hold_out=("fiddle",), max_steps=2)
-    run = TrainingRun(registry, asked)
+    run = TrainingRun(asked.resolve(registry))
     assert run.data.names == ["bass", "flute"]
     dataset = MixtureDataset(
         run.data.train,
@@ -168,7 +172,7 @@ def test_an_instrument_held_out_accompanies_and_can_be_asked_for(
         run.data.config,
         size=20,
         seed=0,
-        conditions=FixedConditions(run.data.canonical),
+        conditions=FixedConditions(run.data.stored),
     )
     heard = 0
     for item in (dataset[k] for k in range(20)):

@@ -31,6 +31,7 @@ from timbresep.ddsp.model import DdspModel, Heard
 from timbresep.errors import DataError
 from timbresep.registry.registry import Registry
 from timbresep.training.data import TrainingData
+from timbresep.training.request import TrainRequest
 
 RATE = 16_000
 LEVELS = (-30.0, -20.0, -10.0)
@@ -255,18 +256,16 @@ def test_training_has_virtual_targets_and_validation_none(
     config = MixConfig(seconds=0.5, rate=RATE, extra_share=0.5)
 
     def fed(share: float | None) -> TrainingData:
-        return TrainingData(
-            instruments,
-            instruments,
-            {i.name: i.condition() for i in instruments},
-            config,
-            sources=None,
+        asked = TrainRequest(
+            instruments=("bass", "flute"),
+            out=tmp_path / "run",
             roots={"sines": tmp_path},
             batch_size=16,
             workers=0,
-            seed=0,
-            canonical_share=share,
+            stored_share=share or 0.0,
         )
+        vectors = {i.name: i.condition() for i in instruments}
+        return TrainingData(asked.resolve(registry), vectors, config, varied=share is not None)
 
     data = fed(0.5)
     batch = next(data.batches(0, 1))

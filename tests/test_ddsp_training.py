@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +13,12 @@ import torch
 from timbresep.ddsp import prepared
 from timbresep.ddsp.decoder import DecoderConfig
 from timbresep.ddsp.model import DdspModel
-from timbresep.ddsp.training import train
+from timbresep.ddsp.training import TrainSettings, Upkeep, train
 from timbresep.errors import CheckpointError, DataError
 
 RANGE = (100.0, 1000.0)
 TINY = DecoderConfig(rnn_channels=8, channels=8, n_harmonics=12, n_noise=9)
-QUICK = {"config": TINY, "batch": 2, "seconds": 0.4}
+QUICK = TrainSettings(config=TINY, batch=2, seconds=0.4)
 
 
 def solo(path: Path, rate: int = 44_100, notes: tuple[float, ...] = (220, 330, 440, 550)) -> Path:
@@ -70,11 +71,9 @@ def test_training_lowers_the_loss_and_reports(ready: Path, tmp_path: Path) -> No
     report = train(
         ready,
         tmp_path / "m.safetensors",
-        steps=100,
-        learning_rate=1e-2,
+        replace(QUICK, steps=100, learning_rate=1e-2),
         metadata={"licence": "CC0"},
-        progress=lambda step, steps, loss: seen.append(step),
-        **QUICK,
+        upkeep=Upkeep(on_step=lambda step, steps, loss: seen.append(step)),
     )
     assert report.steps == 100
     assert seen == list(range(1, 101))
@@ -103,25 +102,26 @@ def test_the_same_seed_gives_the_same_model_also_after_an_interruption(
             raise InterruptedRunError
 
     state = tmp_path / "state.safetensors"
-    train(ready, tmp_path / "a", steps=6, **QUICK)
-    train(ready, tmp_path / "b", steps=6, **QUICK)
-    train(ready, tmp_path / "c", steps=6, seed=1, **QUICK)
+    six = replace(QUICK, steps=6)
+    train(ready, tmp_path / "a", six)
+    train(ready, tmp_path / "b", six)
+    train(ready, tmp_path / "c", replace(six, seed=1))
     assert torch.equal(weights("a"), weights("b"))
     assert not torch.equal(weights("a"), weights("c"))
 
     with pytest.raises(InterruptedRunError):
-        train(ready, tmp_path / "d", steps=6, state=state, save_every=2, progress=stop, **QUICK)
-    report = train(ready, tmp_path / "d", steps=6, resume_from=state, **QUICK)
+        train(ready, tmp_path / "d", six, upkeep=Upkeep(state, every=2, on_step=stop))
+    report = train(ready, tmp_path / "d", six, upkeep=Upkeep(state, resume=True))
     assert report.steps == 6
     assert torch.allclose(weights("a"), weights("d"), atol=2e-3)
 
 
 def test_resuming_with_other_sizes_is_refused(ready: Path, tmp_path: Path) -> None:
     state = tmp_path / "state.safetensors"
-    train(ready, tmp_path / "a", steps=1, state=state, **QUICK)
-    other = {**QUICK, "config": DecoderConfig(rnn_channels=4, channels=8)}
+    train(ready, tmp_path / "a", replace(QUICK, steps=1), upkeep=Upkeep(state))
+    other = replace(QUICK, steps=2, config=DecoderConfig(rnn_channels=4, channels=8))
     with pytest.raises(CheckpointError, match=r"state\.safetensors"):
-        train(ready, tmp_path / "b", steps=2, resume_from=state, **other)
+        train(ready, tmp_path / "b", other, upkeep=Upkeep(state, resume=True))
 
 
 def test_unusable_solos_are_refused(tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ def test_unusable_solos_are_refused(tmp_path: Path) -> None:
         prepared.prepare([tmp_path / "nowhere.wav"], RANGE, tmp_path / "x")
     ready = prepared.prepare([solo(tmp_path / "a.wav", 16_000)], RANGE, tmp_path / "a")
     with pytest.raises(DataError, match=r"longest solo lasts 4\.8 s, a passage 10 s"):
-        train(ready, tmp_path / "m", steps=1, **{**QUICK, "seconds": 10.0})
+        train(ready, tmp_path / "m", replace(QUICK, seconds=10.0))
     (tmp_path / "cut").write_bytes(ready.read_bytes()[:5000])
     with pytest.raises(DataError, match="cut"):
-        train(tmp_path / "cut", tmp_path / "m", steps=1, **QUICK)
+        train(tmp_path / "cut", tmp_path / "m", QUICK)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import signal
 from pathlib import Path
@@ -15,8 +16,8 @@ import cli
 from disks import full_disk
 from timbresep.ddsp import prepared
 from timbresep.ddsp.model import DdspModel
-from timbresep.ddsp.resume import steps_done
 from timbresep.ddsp.resynthesis import play
+from timbresep.ddsp.training import Position
 from timbresep.files import claim
 from timbresep.voice import training as voice
 from timbresep.voice.card import BEGIN, END, merge
@@ -148,7 +149,8 @@ def test_an_interrupted_run_goes_on_exactly(
             if step == 3:
                 raise KeyboardInterrupt
 
-        return original(*arguments, **{**options, "progress": stop, "save_every": 2})  # type: ignore[arg-type]
+        upkeep = dataclasses.replace(options.pop("upkeep"), on_step=stop, every=2)  # type: ignore[type-var]
+        return original(*arguments, upkeep=upkeep, **options)  # type: ignore[arg-type]
 
     monkeypatch.setattr(voice, "train", cut_short)
     with pytest.raises(KeyboardInterrupt):
@@ -189,7 +191,7 @@ def test_a_signal_waits_for_the_end_of_a_step(
     told = the_error(capsys.readouterr().err)
     assert told.startswith(f"error: interrupted, the run is kept in {run} — go on with: python cli")
     assert told.endswith(f"ddsp train --plugin whistle --out {run} --resume")
-    assert steps_done(run / "state.safetensors") == 3
+    assert Position.read(run / "state.safetensors").steps == 3
     assert (plugin / "ddsp.safetensors").read_bytes() == before
     with claim(run):
         assert train("--resume") == 1

@@ -17,11 +17,12 @@ from timbresep.condition import tone_store as table_file
 from timbresep.condition import vector as conditioner
 from timbresep.condition.tone_table import ToneTable
 from timbresep.ddsp import prepared
-from timbresep.ddsp import resume as ddsp_resume
+from timbresep.ddsp import training as voice
 from timbresep.ddsp.decoder import DecoderConfig
 from timbresep.ddsp.model import FORMAT, DdspModel
 from timbresep.errors import CheckpointError, DataError
-from timbresep.training import state as resume
+from timbresep.optimizer_state import KEY
+from timbresep.training.state import Position, RunState
 
 TINY = DecoderConfig(rnn_channels=4, channels=4, n_harmonics=5, n_noise=9, reverb_length=16)
 
@@ -191,26 +192,28 @@ def test_a_forged_state_of_a_run_is_refused(tmp_path: Path, change: Change) -> N
     optimizer = torch.optim.AdamW(model.parameters())
     model(torch.ones(1, 3)).sum().backward()
     optimizer.step()
-    resume.save_run(path, model, model, optimizer, resume.Progress(1, 0.5, 2.0), {"a": 1})
-    assert resume.load_run(path, model, model, optimizer, {"a": 1}).step == 1
-    alter(path, resume.KEY, change)
+    state = RunState(model, model, optimizer, {"a": 1})
+    state.save(path, Position(1, 0.5, 2.0))
+    assert state.load(path).step == 1
+    alter(path, KEY, change)
     with pytest.raises(CheckpointError, match=r"resume\.safetensors"):
-        resume.load_run(path, model, model, optimizer, {"a": 1})
+        state.load(path)
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        tensor("steps", None),
-        tensor("steps", torch.tensor([1, 2])),
-        tensor("steps", torch.tensor(-1)),
-        tensor("steps", torch.tensor(torch.nan)),
-        tensor("seconds", torch.tensor(torch.inf)),
+        put("progress", value=None),
+        put("progress", "steps", value=[1, 2]),
+        put("progress", "steps", value=-1),
+        put("progress", "steps", value=float("nan")),
+        put("progress", "seconds", value=float("inf")),
+        put("progress", "losses", value=["many"]),
         tensor("model.bias", torch.zeros(3)),
-        tensor("adam.0.exp_avg", torch.zeros(3)),
-        tensor("adam.0.exp_avg", None),
-        tensor("adam.0.step", torch.zeros(2)),
-        tensor("adam.0.step", torch.tensor(torch.inf)),
+        tensor("optimizer.exp_avg.bias", torch.zeros(3)),
+        tensor("optimizer.exp_avg.bias", None),
+        tensor("optimizer.step.bias", torch.zeros(2)),
+        tensor("optimizer.step.bias", torch.tensor(torch.inf)),
     ],
 )
 def test_a_forged_state_of_a_voice_is_refused(tmp_path: Path, change: Change) -> None:
@@ -219,11 +222,11 @@ def test_a_forged_state_of_a_voice_is_refused(tmp_path: Path, change: Change) ->
     optimizer = torch.optim.Adam(model.parameters())
     model(torch.ones(1, 3)).sum().backward()
     optimizer.step()
-    ddsp_resume.save(path, model, optimizer, ddsp_resume.Done(1, 0.5, [1.0]))
-    assert ddsp_resume.load(path, model, optimizer).steps == ddsp_resume.steps_done(path) == 1
-    alter(path, "none", change)
+    voice.Position(1, 0.5, [1.0]).save(path, model, optimizer)
+    assert voice.Position.load(path, model, optimizer) == voice.Position.read(path)
+    alter(path, KEY, change)
     with pytest.raises(CheckpointError, match=r"state\.safetensors"):
-        ddsp_resume.load(path, model, optimizer)
+        voice.Position.load(path, model, optimizer)
 
 
 @pytest.mark.parametrize(

@@ -21,12 +21,12 @@ from timbresep import checkpoint, files
 from timbresep.checkpoint import read_json
 from timbresep.errors import OutputError, OutputExistsError, TrainingError
 from timbresep.files import claim
+from timbresep.optimizer_state import KEY
 from timbresep.registry.registry import Registry
 from timbresep.training import data as training_data
 from timbresep.training.data import TrainingData
 from timbresep.training.loop import fit
 from timbresep.training.run import TrainingRun
-from timbresep.training.state import KEY
 from tiny_runs import TINY, request, silent, write_tones
 
 SMALL = {**TINY, "bands": 8, "width": 4, "hidden": 4}
@@ -197,8 +197,8 @@ def started(
         ({"seed": 1}, "seed = 0, not 1"),
         ({"mix": {"coherent_share": 0.9}}, r"coherent_share = 0\.5, not 0\.9"),
         ({"mix": {"gain_db": [-4, 4]}}, "gain_db = "),
-        ({"sharing": 0.5}, r"sharing = 0\.0, not 0\.5"),
-        ({"canonical": 1.0}, r"canonical = 0\.5, not 1\.0"),
+        ({"consistency_weight": 0.5}, r"consistency_weight = 0\.0, not 0\.5"),
+        ({"stored_share": 1.0}, r"stored_share = 0\.5, not 1\.0"),
         ({"precision": "bf16"}, "precision = auto, not bf16"),
         ({"instruments": ("bass",)}, "instruments = "),
         ({"conditioning": "onehot"}, "conditioning = harmonic, not onehot"),

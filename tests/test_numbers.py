@@ -24,7 +24,7 @@ REFUSED = [
     "train -p violin --max-steps 9999999999999999999999",
     "train -p violin --max-minutes inf",
     "train -p violin --learning-rate nan",
-    "train -p violin --sharing nan",
+    "train -p violin --consistency-weight nan",
     "train -p violin --targets many",
     "adapt -p violin --seconds inf",
     "data show -o out --count 33",

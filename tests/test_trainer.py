@@ -98,7 +98,7 @@ def test_a_run_can_start_from_a_checkpoint(registry: Registry, tones: Path, tmp_
     first = fit(registry, request(tones, tmp_path / "first", max_steps=3), silent)
     # No --set: the network is the checkpoint's, not the registry's default.
     second = request(tones, tmp_path / "second", max_steps=2, arguments={}, start_from=first.last)
-    run = TrainingRun(registry, second)
+    run = TrainingRun(second.resolve(registry))
     parent = checkpoint.load(first.last, registry.backbone)
     for name, tensor in parent.model.state_dict().items():
         torch.testing.assert_close(run.model.state_dict()[name], tensor, rtol=0, atol=0)
@@ -122,7 +122,7 @@ def test_nothing_to_resume(registry: Registry, tones: Path, tmp_path: Path) -> N
 def test_every_film_parameter_is_in_the_optimizer_and_moves(
     registry: Registry, tones: Path, tmp_path: Path
 ) -> None:
-    run = TrainingRun(registry, request(tones, tmp_path, max_steps=1))
+    run = TrainingRun(request(tones, tmp_path, max_steps=1).resolve(registry))
     owned = {id(p) for group in run.optimizer.param_groups for p in group["params"]}
     films = [module for module in run.model.modules() if isinstance(module, FiLM)]
     before = [[p.detach().clone() for p in film.parameters()] for film in films]
@@ -136,7 +136,7 @@ def test_every_film_parameter_is_in_the_optimizer_and_moves(
 def test_non_finite_losses_are_skipped_and_then_end_the_run(
     registry: Registry, tones: Path, tmp_path: Path
 ) -> None:
-    run = TrainingRun(registry, request(tones, tmp_path, max_steps=1))
+    run = TrainingRun(request(tones, tmp_path, max_steps=1).resolve(registry))
     batch = next(run.data.batches(0, 1))
     weights = {name: p.detach().clone() for name, p in run.model.named_parameters()}
     batch["targets"] = batch["targets"] * torch.nan
@@ -154,13 +154,13 @@ def test_non_finite_losses_are_skipped_and_then_end_the_run(
 def test_training_conditions_vary_around_the_plugins_own(
     registry: Registry, tones: Path, tmp_path: Path
 ) -> None:
-    run = TrainingRun(registry, request(tones, tmp_path, max_steps=1))
+    run = TrainingRun(request(tones, tmp_path, max_steps=1).resolve(registry))
     rng = np.random.default_rng(0)
     drawn = np.stack([run.data.drawn(0, rng) for _ in range(40)])
-    own = np.array_equal(drawn, np.broadcast_to(run.data.canonical[0], drawn.shape))
+    own = np.array_equal(drawn, np.broadcast_to(run.data.stored[0], drawn.shape))
     assert not own
     assert len(np.unique(drawn, axis=0)) > 20
-    exact = [np.array_equal(vector, run.data.canonical[0]) for vector in drawn]
+    exact = [np.array_equal(vector, run.data.stored[0]) for vector in drawn]
     assert 0 < sum(exact) < 40, "sometimes the plugin's own, mostly others"
 
 
@@ -213,10 +213,10 @@ def test_a_single_mixture_of_two_instruments_is_a_batch(
 def test_a_trial_leaves_network_and_chance_as_they_are(
     registry: Registry, tones: Path, tmp_path: Path
 ) -> None:
-    run = TrainingRun(registry, request(tones, tmp_path, max_steps=1))
+    run = TrainingRun(request(tones, tmp_path, max_steps=1).resolve(registry))
     before = {name: value.clone() for name, value in run.model.state_dict().items()}
     torch.manual_seed(0)
-    try_step(run.task, run.data.config, 4, 2)
+    try_step(run.task, run.data.config)
     chance = torch.rand(1)
     torch.manual_seed(0)
     assert torch.equal(chance, torch.rand(1))
@@ -261,7 +261,7 @@ def test_weights_go_on_with_conditions_of_a_later_version(tmp_path: Path, embedd
     )
     path = tmp_path / "earlier.safetensors"
     checkpoint.save(path, earlier, {"cello": as_version(cello, 1)}, about)
-    parent = Parent.load(path, shipped)
+    parent = Parent.load(path, spec)
     later = spec.build(length(2), **arguments).eval()
     parent.give_weights(later)
     x = torch.randn(1, 1, 20_000, generator=torch.Generator().manual_seed(0)) / 10

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import soundfile
 
-from timbresep.training.loop import TrainRequest
+from timbresep.training.request import TrainRequest
 
 RATE = 44_100
 TINY = {

@@ -23,7 +23,7 @@ from timbresep.backbone import Backbone
 from timbresep.config import Model, atomic_write, parse
 from timbresep.errors import CheckpointError, ConfigError, OutputExistsError
 from timbresep.files import sha256_of
-from timbresep.formats.rebuild import no_larger_than
+from timbresep.formats.rebuild import load_strictly, no_larger_than
 from timbresep.formats.tensor_file import read_json, read_tensors
 from timbresep.hookspecs import BackboneSpec
 from timbresep.instrument import InstrumentName
@@ -219,31 +219,6 @@ def load(path: Path, find_backbone: Callable[[str], BackboneSpec]) -> Checkpoint
     return Checkpoint(
         model.eval(), dict(zip(metadata.instruments, vectors, strict=True)), metadata, path
     )
-
-
-def load_strictly(model: torch.nn.Module, weights: Mapping[str, Tensor], where: str) -> None:
-    """Load weights, all of them and no others.
-
-    Raises:
-        CheckpointError: names the first that is missing, unexpected or of another shape.
-    """
-    expected = model.state_dict()
-    for name, tensor in expected.items():
-        if name not in weights:
-            raise CheckpointError(f"{where}: weight '{name}' is missing")
-        if weights[name].shape != tensor.shape:
-            raise CheckpointError(
-                f"{where}: weight '{name}' has shape {tuple(weights[name].shape)}, "
-                f"the network expects {tuple(tensor.shape)}"
-            )
-        if weights[name].is_floating_point() != tensor.is_floating_point():
-            raise CheckpointError(
-                f"{where}: weight '{name}' is {weights[name].dtype}, not {tensor.dtype}"
-            )
-    unexpected = sorted(set(weights) - set(expected))
-    if unexpected:
-        raise CheckpointError(f"{where}: weight '{unexpected[0]}' is not part of the network")
-    model.load_state_dict(dict(weights), strict=True)
 
 
 def read_metadata(path: Path) -> Metadata:

@@ -14,7 +14,8 @@ import torch
 from timbresep.ddsp import prepared
 from timbresep.ddsp.magenta import checkpoint, records, training
 from timbresep.ddsp.model import DdspModel
-from timbresep.ddsp.training import SIZES, Passages
+from timbresep.ddsp.passages import Passages
+from timbresep.ddsp.training import SIZES
 from timbresep.errors import CheckpointError, OutputExistsError, TrainingError
 
 RANGE = (150.0, 700.0)

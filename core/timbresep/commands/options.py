@@ -102,22 +102,34 @@ Reference = Annotated[
         "sound like in these reference recordings; repeatable. The name may be a new one."
     ),
 ]
-Seed = Annotated[int, whole(help="Source of chance.", least=0, most=LARGEST_SEED)]
+Seed = Annotated[
+    int,
+    whole(help="Draw everything random from this seed.", least=0, most=LARGEST_SEED),
+]
 
 Sources = Annotated[
-    list[str] | None, typer.Option(help="Recipe sources, in place of each recipe's own choice.")
+    list[str] | None,
+    typer.Option(
+        help="Take tracks from these sources of the recipes, with commas between. The default is "
+        "each recipe's own choice."
+    ),
 ]
 DataRoots = Annotated[
     list[str] | None,
-    typer.Option(help="[NAME=]FOLDER of tracks, <track>/<instrument>.wav; repeatable."),
+    typer.Option(
+        help="[NAME=]FOLDER: take tracks from this folder of <track>/<instrument>.wav, in place "
+        "of the recipes' source of that name or beside them; repeatable."
+    ),
 ]
-MaxSteps = Annotated[int | None, whole(help="Optimizer steps.", least=1, most=MANY)]
-MaxMinutes = Annotated[float | None, number(help="Stop after these.", least=0.01, most=MANY)]
-Batch = Annotated[int | None, whole("--batch-size", help="Mixtures in a step.", least=1, most=4096)]
-Seconds = Annotated[float | None, number(help="Of each mixture.", least=0.1, most=600)]
-LearningRate = Annotated[float | None, number(help="At the peak.", least=1e-9, most=1)]
-ValidateEvery = Annotated[int | None, whole(help="Steps.", least=1, most=MANY)]
-Workers = Annotated[int | None, whole(help="Mixing processes.", least=0, most=MOST_PROCESSES)]
+MaxMinutes = Annotated[
+    float | None,
+    number(
+        help="Stop after so many minutes of training, if the steps are not done before. No limit "
+        "by default.",
+        least=0.01,
+        most=MANY,
+    ),
+]
 Limit = Annotated[int | None, whole(help="Only the first tracks.", least=1, most=MANY)]
 TrackCount = Annotated[int, whole(help="Tracks.", least=1, most=100_000)]
 TrackSeconds = Annotated[

@@ -5,28 +5,29 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
 
 import torch
-from torch import Tensor
+from torch import nn
+from torch.optim import Optimizer
 
 from timbresep.ddsp import prepared as solos_file
-from timbresep.ddsp import resume
 from timbresep.ddsp.decoder import DecoderConfig
-from timbresep.ddsp.features import FRAME_RATE, HOP, SAMPLE_RATE, loudness
-from timbresep.ddsp.model import DdspModel, Heard
+from timbresep.ddsp.features import FRAME_RATE, SAMPLE_RATE, loudness
+from timbresep.ddsp.model import DdspModel
+from timbresep.ddsp.passages import Batch, Passages, heard
 from timbresep.ddsp.prepared import Prepared
-from timbresep.ddsp.resume import Done
 from timbresep.ddsp.spectral_loss import multiscale_spectral_loss
-from timbresep.errors import DataError, TrainingError
+from timbresep.errors import CheckpointError, TrainingError
 from timbresep.interrupts import held
+from timbresep.optimizer_state import load_state, position_in, read_header, save_state
 
 log = logging.getLogger(__name__)
 
-Progress = Callable[[int, int, float], None]
+OnStep = Callable[[int, int, float], None]
 """Called with (step, steps, loss of the step); also the place to stop by raising."""
 
 Listen = Callable[[DdspModel, int], None]
@@ -39,6 +40,63 @@ SIZES = {
 }
 """Sizes by name. ``full`` is Magenta's ``solo_instrument``. The others are dry: a reverb trained on
 short passages takes over part of the timbre, which a condition must find in the harmonics."""
+
+
+@dataclass(frozen=True)
+class TrainSettings:
+    """How a model is trained.
+
+    Attributes:
+        config: sizes; those of `start_from` if there is one.
+        start_from: a trained model whose weights (and sizes) are the first ones of this one.
+        steps: optimiser steps, counted from the start of an interrupted run.
+        minutes: stop after this much time, if before ``steps``.
+        batch: passages a step.
+        seconds: length of a passage.
+        learning_rate: at the start.
+        hold_out: keep some of the solos from training, to judge the model on.
+        device: torch device.
+        seed: same seed, data and device: same model.
+
+    Raises:
+        TrainingError: no steps, no passages, or passages of no length.
+    """
+
+    config: DecoderConfig | None = None
+    start_from: Path | None = None
+    steps: int = 3000
+    minutes: float | None = None
+    batch: int = 8
+    seconds: float = 2.0
+    learning_rate: float = 1e-3
+    hold_out: bool = True
+    device: str = "cpu"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        if self.steps < 1 or self.batch < 1 or self.seconds <= 0:
+            raise TrainingError("steps, batch and seconds must be positive")
+
+
+@dataclass(frozen=True)
+class Upkeep:
+    """What is kept of a training, and told, while it goes on.
+
+    Attributes:
+        state: file of the weights, Adam's moments and the position. It is written every so many
+            steps, at the end, and when something interrupts the run, which waits for the end of a
+            step.
+        resume: go on from `state`.
+        every: steps between two writes.
+        on_step: called after each step.
+        listen: called with the model every so many steps, and at the end.
+    """
+
+    state: Path | None = None
+    resume: bool = False
+    every: int = 500
+    on_step: OnStep | None = None
+    listen: Listen | None = None
 
 
 @dataclass(frozen=True)
@@ -67,117 +125,56 @@ class TrainReport:
     held_out: str = ""
 
 
-@dataclass(frozen=True)
-class Batch:
-    """Passages to resynthesise: audio (batch, samples), features (batch, frames)."""
-
-    audio: Tensor
-    f0_hz: Tensor
-    loudness_db: Tensor
-    sounding: Tensor
-
-
-class Passages:
-    """Prepared solos on a device, cut into passages of equal length.
-
-    Whole recordings are held out (`Prepared.held_out`).
-
-    Args:
-        data: prepared solos.
-        frames: length of a passage.
-        device: where batches are made.
-        hold_out: without it, all passages are for training.
+@dataclass
+class Position:
+    """How far a training has come.
 
     Attributes:
-        train, valid: first frames of the passages (windows,).
-        held_out: what was kept from training, in words.
-
-    Raises:
-        DataError: the solos are shorter than a passage, or nothing in them has a steady pitch.
+        steps: optimiser steps.
+        seconds: time they took.
+        losses: of every step, so that a resumed run reports the whole.
     """
 
-    def __init__(
-        self, data: Prepared, frames: int, device: torch.device, hold_out: bool = True
-    ) -> None:
-        longest = int(torch.diff(data.ends, prepend=data.ends.new_zeros(1)).max())
-        if longest < frames:
-            raise DataError(
-                f"the longest solo lasts {longest / FRAME_RATE:.1f} s, "
-                f"a passage {frames / FRAME_RATE:g} s",
-                "give longer recordings, or take shorter passages (--seconds)",
-            )
-        windows = data.windows(frames)
-        if len(windows) < 2:
-            raise DataError(
-                f"no passage of {frames / FRAME_RATE:g} s in the solos "
-                f"{'has a steady pitch' if data.pitched else 'sounds'} "
-                f"({data.frames / FRAME_RATE:.0f} s of audio in all)",
-                "give a minute or more of one instrument playing one note at a time",
-            )
-        inside, apart = torch.zeros_like(windows, dtype=torch.bool), torch.ones_like(windows) > 0
-        for first, end in data.held_out() if hold_out else ():
-            inside |= (windows >= first) & (windows + frames <= end)
-            apart &= (windows >= end) | (windows + frames <= first)
-        self.train, self.valid = windows[apart], windows[inside]
-        self.held_out = data.held_out_names()
-        if len(self.train) == 0 or len(self.valid) == 0:  # recordings of a few seconds
-            self.train, self.valid = windows[: -1 if hold_out else None], windows[-1:]
-            self.held_out = "one passage, which overlaps others" if hold_out else "nothing"
-        self._frames = torch.arange(frames, device=device)
-        self._samples = torch.arange(frames * HOP, device=device)
-        self._audio = data.audio.to(device)
-        self._f0 = data.f0_hz.to(device)
-        self._loudness = data.loudness_db.to(device)
-        self._sounding = data.sounding().to(device)
-        self._device = device
+    steps: int = 0
+    seconds: float = 0.0
+    losses: list[float] = field(default_factory=list)
 
-    def batch(self, starts: Tensor) -> Batch:
-        """The passages that begin at frames ``starts`` (batch,)."""
-        first = starts.to(self._device)[:, None]
-        frames, samples = first + self._frames, first * HOP + self._samples
-        return Batch(
-            self._audio[samples].float() / 32767,
-            self._f0[frames],
-            self._loudness[frames],
-            self._sounding[frames],
-        )
+    def save(self, path: Path, model: nn.Module, optimizer: Optimizer) -> None:
+        """Write it beside the weights and the optimiser's state."""
+        save_state(path, model, optimizer, {"progress": asdict(self)})
 
+    @classmethod
+    def read(cls, path: Path) -> Position:
+        """The position of a state, without its weights.
 
-def heard(data: Prepared) -> Heard:
-    """Quartiles of loudness and range of pitch over the voiced frames of prepared solos.
+        Raises:
+            CheckpointError: the file is missing, cut or altered.
+        """
+        found = position_in(path, read_header(path), cls)
+        if found.steps < 0 or not 0 <= found.seconds < math.inf:
+            raise CheckpointError(f"{path}: cannot be as far as it tells")
+        return found
 
-    Of an unpitched instrument it is the loudness of the sounding frames, and no pitch.
-    """
-    chosen = data.voiced() if data.pitched else data.sounding()
-    step = max(int(chosen.sum()) // 100_000, 1)  # torch.quantile takes a few million values
-    levels = torch.quantile(data.loudness_db[chosen][::step], torch.tensor([0.25, 0.5, 0.75]))
-    pitches = torch.quantile(data.f0_hz[chosen][::step], torch.tensor([0.01, 0.99]))
-    low, middle, high = (round(value, 3) for value in levels.tolist())
-    lowest, highest = (round(value, 3) for value in pitches.tolist())
-    return Heard((low, middle, high), (lowest, highest))
+    @classmethod
+    def load(cls, path: Path, model: nn.Module, optimizer: Optimizer) -> Position:
+        """Put a state into a model and its optimiser; gives its position.
+
+        Raises:
+            CheckpointError: the file is missing, cut, or of a model of another size.
+        """
+        found = cls.read(path)
+        load_state(path, model, optimizer, begun=found.steps > 0)
+        return found
 
 
 def train(
     prepared: Path,
     out: Path,
+    settings: TrainSettings,
     *,
-    config: DecoderConfig | None = None,
-    steps: int = 3000,
-    minutes: float | None = None,
-    batch: int = 8,
-    seconds: float = 2.0,
-    learning_rate: float = 1e-3,
-    device: str = "cpu",
-    seed: int = 0,
-    metadata: dict[str, Any] | None = None,
-    progress: Progress | None = None,
-    start_from: Path | None = None,
-    hold_out: bool = True,
+    upkeep: Upkeep | None = None,
+    metadata: Mapping[str, object] | None = None,
     replace: bool = True,
-    resume_from: Path | None = None,
-    state: Path | None = None,
-    save_every: int = 500,
-    listen: Listen | None = None,
 ) -> TrainReport:
     """Fit a decoder so that solos come back from their pitch and loudness.
 
@@ -188,100 +185,131 @@ def train(
     Args:
         prepared: file of `ddsp.prepared.prepare`; no audio reader or tracker is used here.
         out: safetensors file of the model to write.
-        config: sizes; with ``resume_from`` those of the interrupted run are needed.
-        steps: optimiser steps, counted from the start of an interrupted run.
-        minutes: stop after this much time, if before ``steps``.
-        batch: passages a step.
-        seconds: length of a passage.
-        learning_rate: at the start.
-        device: torch device.
-        seed: same seed, data and device: same model.
+        settings: how to train.
+        upkeep: what is kept and told meanwhile.
         metadata: kept in the model's file: data, licence, command.
-        progress: called after each step.
-        start_from: a trained model whose weights (and sizes) are the first ones of this one.
-        hold_out: keep some of the solos from training, to judge the model on.
         replace: whether ``out`` may be there in the end.
-        resume_from: state file of an interrupted run to go on from.
-        state: where to keep that state (weights, Adam's moments, progress).
-        save_every: steps between two writes of it; it is also written at the end, and when
-            something interrupts the run, which waits for the end of a step.
-        listen: called with the model every ``save_every`` steps, and at the end.
 
     Returns:
         A report, which is also written into the model's metadata under ``training``.
 
     Raises:
         DataError: the prepared file is unusable or has no pitched passages.
-        CheckpointError: ``resume_from`` does not fit, or ``start_from`` cannot be read.
+        CheckpointError: the state does not fit, or ``start_from`` cannot be read.
         TrainingError: the loss is no longer finite.
         OutputExistsError: ``out`` is there, and may not be replaced.
     """
-    if steps < 1 or batch < 1 or seconds <= 0:
-        raise TrainingError("steps, batch and seconds must be positive")
-    data = solos_file.load(prepared)
-    place = torch.device(device)
-    passages = Passages(data, round(seconds * FRAME_RATE), place, hold_out)
-    torch.manual_seed(seed)
-    start = DdspModel.load(start_from) if start_from else None
-    model = DdspModel(start.config if start else config, heard(data)).to(place).train()
-    if start:
-        model.load_state_dict(start.state_dict())
-    optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate)
-    done = resume.load(resume_from, model, optimizer) if resume_from else Done()
+    data, upkeep = solos_file.load(prepared), upkeep or Upkeep()
+    run = _Run(data, settings)
+    if upkeep.resume and upkeep.state:
+        run.position = Position.load(upkeep.state, run.model, run.optimizer)
+    with run.kept(upkeep.state):
+        for loss in run.steps():
+            done = run.position.steps
+            if done % upkeep.every == 0 and done < settings.steps:
+                run.show(upkeep)
+                run.model.train()
+            if upkeep.on_step:
+                upkeep.on_step(done, settings.steps, loss)
+    run.show(upkeep)
+    report = run.report(data)
+    about = {
+        "batch": settings.batch,
+        "passage_seconds": settings.seconds,
+        "lr": settings.learning_rate,
+        "seed": settings.seed,
+    }
+    trained = {"training": {**asdict(report), **about}, "solos": data.metadata}
+    run.model.save(out, {**(metadata or {}), **trained}, replace=replace)
+    log.info("%s: %d steps, held-out loss %.3f", out, report.steps, report.valid_loss)
+    return report
 
-    began, earlier = time.monotonic(), done.seconds
-    with resume.kept(state, model, optimizer, done):
-        while done.steps < steps:
-            share = max(done.steps / steps, done.seconds / 60 / minutes if minutes else 0.0)
-            if share >= 1:
-                break
-            for group in optimizer.param_groups:
-                group["lr"] = learning_rate * (0.525 + 0.475 * math.cos(math.pi * share))
-            chance = torch.Generator().manual_seed(seed * 1_000_003 + done.steps)
-            chosen = torch.randint(len(passages.train), (batch,), generator=chance)
-            noise = torch.Generator(place).manual_seed(seed * 1_000_003 + done.steps)
+
+class _Run:
+    """A model in training, with its passages, optimiser and position."""
+
+    def __init__(self, data: Prepared, settings: TrainSettings) -> None:
+        self.settings, self.device = settings, torch.device(settings.device)
+        frames = round(settings.seconds * FRAME_RATE)
+        self.passages = Passages(data, frames, self.device, hold_out=settings.hold_out)
+        torch.manual_seed(settings.seed)
+        start = DdspModel.load(settings.start_from) if settings.start_from else None
+        model = DdspModel(start.config if start else settings.config, heard(data))
+        self.model = model.to(self.device).train()
+        if start:
+            self.model.load_state_dict(start.state_dict())
+        self.optimizer = torch.optim.Adam(self.model.parameters(), lr=settings.learning_rate)
+        self.position = Position()
+        self.between_steps = True
+
+    def steps(self) -> Iterator[float]:
+        """Make the steps that are left, and give the loss of each."""
+        settings, position = self.settings, self.position
+        began, earlier = time.monotonic(), position.seconds
+        while (share := self._share()) < 1:
+            rate = settings.learning_rate * (0.525 + 0.475 * math.cos(math.pi * share))
+            for group in self.optimizer.param_groups:
+                group["lr"] = rate
             with held():
-                done.between_steps = False
-                loss = _step(model, optimizer, passages.batch(passages.train[chosen]), noise)
-                done.steps += 1
-                done.seconds = earlier + time.monotonic() - began
-                done.losses.append(loss)
+                self.between_steps = False
+                loss = self._step()
+                position.steps += 1
+                position.seconds = earlier + time.monotonic() - began
+                position.losses.append(loss)
                 if not math.isfinite(loss):
                     raise TrainingError(
-                        f"the loss is no longer finite at step {done.steps}",
+                        f"the loss is no longer finite at step {position.steps}",
                         "lower the learning rate",
                     )
-                done.between_steps = True
-            if done.steps % save_every == 0 and done.steps < steps:
-                if state:
-                    resume.save(state, model, optimizer, done)
-                if listen:
-                    listen(model, done.steps)
-                    model.train()
-            if progress:
-                progress(done.steps, steps, loss)
+                self.between_steps = True
+            yield loss
 
-    if state:
-        resume.save(state, model, optimizer, done)
-    if listen:
-        listen(model, done.steps)
-    valid_loss, loudness_error = evaluate(model, passages)
-    report = TrainReport(
-        steps=done.steps,
-        seconds=round(done.seconds, 1),
-        first_loss=_mean(done.losses[:20]),
-        last_loss=_mean(done.losses[-20:]),
-        valid_loss=valid_loss,
-        loudness_error_db=loudness_error,
-        windows=len(passages.train),
-        minutes=round(data.frames / FRAME_RATE / 60, 2),
-        held_out=passages.held_out,
-    )
-    settings = {"batch": batch, "passage_seconds": seconds, "lr": learning_rate, "seed": seed}
-    trained = {"training": {**asdict(report), **settings}, "solos": data.metadata}
-    model.save(out, {**(metadata or {}), **trained}, replace=replace)
-    log.info("%s: %d steps, held-out loss %.3f", out, done.steps, valid_loss)
-    return report
+    @contextmanager
+    def kept(self, state: Path | None) -> Iterator[None]:
+        """Save the state when an interrupt or an error ends the block, unless within a step."""
+        try:
+            yield
+        except BaseException:
+            if state and self.between_steps:
+                with held():
+                    self.position.save(state, self.model, self.optimizer)
+            raise
+
+    def show(self, upkeep: Upkeep) -> None:
+        """Save the state, and let the model be listened to."""
+        if upkeep.state:
+            self.position.save(upkeep.state, self.model, self.optimizer)
+        if upkeep.listen:
+            upkeep.listen(self.model, self.position.steps)
+
+    def report(self, data: Prepared) -> TrainReport:
+        """How the training went."""
+        quality = evaluate(self.model, self.passages)
+        return TrainReport(
+            steps=self.position.steps,
+            seconds=round(self.position.seconds, 1),
+            first_loss=mean_loss(self.position.losses[:20]),
+            last_loss=mean_loss(self.position.losses[-20:]),
+            valid_loss=quality[0],
+            loudness_error_db=quality[1],
+            windows=len(self.passages.train),
+            minutes=round(data.frames / FRAME_RATE / 60, 2),
+            held_out=self.passages.held_out,
+        )
+
+    def _share(self) -> float:
+        """How much of the run is done, 0 to 1 and more."""
+        minutes = self.settings.minutes
+        by_time = self.position.seconds / 60 / minutes if minutes else 0.0
+        return max(self.position.steps / self.settings.steps, by_time)
+
+    def _step(self) -> float:
+        """One step on passages that follow from the seed and the step."""
+        number = self.settings.seed * 1_000_003 + self.position.steps
+        chance, noise = torch.Generator().manual_seed(number), torch.Generator(self.device)
+        chosen = torch.randint(len(self.passages.train), (self.settings.batch,), generator=chance)
+        given = self.passages.batch(self.passages.train[chosen])
+        return make_step(self.model, self.optimizer, given, noise.manual_seed(number))
 
 
 @torch.no_grad()
@@ -297,8 +325,8 @@ def evaluate(model: DdspModel, passages: Passages, limit: int = 16) -> tuple[flo
     return round(loss, 4), round(float(error.mean()), 3)
 
 
-def _step(
-    model: DdspModel, optimizer: torch.optim.Optimizer, given: Batch, noise: torch.Generator
+def make_step(
+    model: DdspModel, optimizer: Optimizer, given: Batch, noise: torch.Generator
 ) -> float:
     """One optimiser step; the loss before it."""
     audio = model(given.f0_hz, given.loudness_db, noise)
@@ -310,5 +338,6 @@ def _step(
     return float(loss.detach())
 
 
-def _mean(values: Sequence[float]) -> float:
+def mean_loss(values: Sequence[float]) -> float:
+    """Their mean; of none, no number."""
     return round(sum(values) / len(values), 4) if values else math.nan

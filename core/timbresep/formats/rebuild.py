@@ -46,6 +46,31 @@ def moments(found: Mapping[str, Tensor], parameter: Tensor) -> dict[str, Tensor]
     return {n: v if n == "step" else v.to(parameter.device) for n, v in found.items()}
 
 
+def load_strictly(model: nn.Module, weights: Mapping[str, Tensor], where: str) -> None:
+    """Load weights, all of them and no others.
+
+    Raises:
+        CheckpointError: names the first that is missing, unexpected or of another shape.
+    """
+    expected = model.state_dict()
+    for name, tensor in expected.items():
+        if name not in weights:
+            raise CheckpointError(f"{where}: weight '{name}' is missing")
+        if weights[name].shape != tensor.shape:
+            raise CheckpointError(
+                f"{where}: weight '{name}' has shape {tuple(weights[name].shape)}, "
+                f"the network expects {tuple(tensor.shape)}"
+            )
+        if weights[name].is_floating_point() != tensor.is_floating_point():
+            raise CheckpointError(
+                f"{where}: weight '{name}' is {weights[name].dtype}, not {tensor.dtype}"
+            )
+    unexpected = sorted(set(weights) - set(expected))
+    if unexpected:
+        raise CheckpointError(f"{where}: weight '{unexpected[0]}' is not part of the network")
+    model.load_state_dict(dict(weights), strict=True)
+
+
 @contextmanager
 def no_larger_than(weights: Mapping[str, Tensor], where: str) -> Iterator[None]:
     """Let a network be built here only while it stays in proportion to the weights for it.

@@ -9,7 +9,7 @@ from torch import Tensor
 
 from timbresep.adaptation import plain_network
 from timbresep.backbone import Backbone, MaskBackbone
-from timbresep.errors import TimbresepError
+from timbresep.device import device_of
 from timbresep.separation.streaming import Rows
 from timbresep.separation.tta import SEMITONES, transpose, transpose_back
 from timbresep.stft import STFT
@@ -72,19 +72,3 @@ def own_stft(model: Backbone) -> STFT:
     if isinstance(network, MaskBackbone):
         return STFT(network.stft.n_fft, network.stft.hop)
     return STFT(2048, 512)
-
-
-def device_of(name: str) -> torch.device:
-    """A device by name; auto is cuda where there is one, else cpu.
-
-    Raises:
-        TimbresepError: it cannot be used.
-    """
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-        torch.zeros(1, device=device)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
-        raise TimbresepError(f"device '{name}' cannot be used", hint="use --device cpu") from error
-    return device

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import logging
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -27,8 +25,9 @@ from timbresep.data.sounding import check_sound
 from timbresep.data.stem_tones import StemTones
 from timbresep.errors import DataError
 from timbresep.instrument import Instrument
-from timbresep.metrics import si_sdr
+from timbresep.metrics import sdr, si_sdr
 from timbresep.training.labels import FixedConditions
+from timbresep.training.request import RunSettings
 
 log = logging.getLogger(__name__)
 
@@ -44,18 +43,18 @@ class TrainingConditions:
 
     Args:
         instruments: their DDSP models answer for the notes drawn.
-        canonical: the plugins' own vectors, ``(instruments, dim)``.
-        share: how often the plugin's own vector is used as it is.
+        stored: the plugins' own vectors, ``(instruments, dim)``.
+        share: how often the stored vector is used as it is.
 
     Raises:
         DataError: the vectors are of no known version.
     """
 
     def __init__(
-        self, instruments: Sequence[Instrument], canonical: NDArray[np.float32], share: float
+        self, instruments: Sequence[Instrument], stored: NDArray[np.float32], share: float
     ) -> None:
-        self.canonical, self.share = canonical, share
-        self.version = conditioner.version_of(canonical[0])
+        self.stored, self.share = stored, share
+        self.version = conditioner.version_of(stored[0])
         self.tables = [self._table(instrument) for instrument in instruments]
 
     @staticmethod
@@ -67,7 +66,7 @@ class TrainingConditions:
     def __call__(self, index: int, rng: np.random.Generator) -> NDArray[np.float32]:
         """A condition ``(dim,)`` for instrument number `index`."""
         if rng.random() < self.share:
-            vector: NDArray[np.float32] = self.canonical[index]
+            vector: NDArray[np.float32] = self.stored[index]
             return vector
         return conditioner.draw(self.tables[index], rng, self.version)
 
@@ -78,14 +77,11 @@ class TrainingData:
     Extra instruments are targets in training, in their share, and never in validation.
 
     Args:
-        instruments: those to separate.
-        everyone: all enabled instruments: what may accompany them.
+        settings: of the run.
         conditions: the vector that the network is given for each instrument.
         config: how mixtures are made.
-        sources: names of recipe sources, or None for each recipe's choice.
-        roots: source name → folder in place of the recipe's.
-        canonical_share: see `TrainingConditions`; None: the vectors are always as they are,
-            and tracks of extra instruments are left out.
+        varied: whether training draws variations of the vectors (`TrainingConditions`); else
+            they are always as they are, and tracks of extra instruments are left out.
 
     Raises:
         DataError: no usable track, or an instrument without a stem that sounds, to train or
@@ -94,24 +90,18 @@ class TrainingData:
 
     def __init__(
         self,
-        instruments: Sequence[Instrument],
-        everyone: Sequence[Instrument],
+        settings: RunSettings,
         conditions: Mapping[str, NDArray[np.float32]],
         config: MixConfig,
         *,
-        sources: Sequence[str] | None,
-        roots: Mapping[str, Path],
-        batch_size: int,
-        workers: int,
-        seed: int,
-        canonical_share: float | None,
+        varied: bool,
     ) -> None:
-        self.names = [instrument.name for instrument in instruments]
-        self.config, self.batch_size, self.workers, self.seed = config, batch_size, workers, seed
+        self.settings, self.config = settings, config
+        self.names = [instrument.name for instrument in settings.instruments]
         self.skipped = Skipped()
-        self.canonical = np.stack([conditions[name] for name in self.names])
+        self.stored = np.stack([conditions[name] for name in self.names])
         tracks, said = with_both_sides(
-            build_tracks(instruments, everyone, sources, dict(roots)),
+            build_tracks(settings.instruments, settings.everyone, settings.sources, settings.roots),
             self.names,
             config.seconds,
             lambda track: tables_of(track) is None,
@@ -120,16 +110,20 @@ class TrainingData:
             log.warning(line)
         self.valid = [t for t in tracks if t.split == "valid" and tables_of(t) is None]
         self.train = [track for track in tracks if track.split == "train"]
-        self.drawn: Conditions = FixedConditions(self.canonical)
+        self.drawn: Conditions = FixedConditions(self.stored)
         self.extras: ExtraStems | None = None
         self.tones: StemTones | None = None
-        if canonical_share is None:  # extra instruments have conditions of no other kind
+        if not varied:  # extra instruments have conditions of no other kind
             self.train = [track for track in self.train if tables_of(track) is None]
         else:
-            drawn = TrainingConditions(instruments, self.canonical, canonical_share)
+            drawn = TrainingConditions(settings.instruments, self.stored, settings.stored_share)
             self.drawn = drawn
-            self.extras = ExtraStems(self.train, drawn.version, canonical_share)
+            self.extras = ExtraStems(self.train, drawn.version, settings.stored_share)
             self.tones = StemTones(drawn.version)
+        self._check()
+
+    def _check(self) -> None:
+        """Refuse tracks that some instrument cannot be trained or validated on."""
         for side, use, chosen in (
             ("training", "train", self.train),
             ("validation", "validate", self.valid),
@@ -166,29 +160,27 @@ class TrainingData:
     def identity(self) -> dict[str, object]:
         """What must be the same in a run that goes on, for its batches to be those to come."""
         tracks = [(track.name, track.frames, track.rate, [*track.stems]) for track in self.train]
-        mix = self.config.model_dump(mode="json", exclude={"rate", "memory_mb"})
         return {
-            "seed": self.seed,
-            "batch_size": self.batch_size,
-            "conditions": _digest(self.canonical.tobytes()),
-            **mix,
+            "conditions": _digest(self.stored.tobytes()),
             "tracks": _digest(repr(tracks).encode()),
         }
 
     def batches(self, first_step: int, steps: int) -> Iterator[dict[str, Tensor]]:
         """Batches from step `first_step` on: a resumed run sees what it would have seen."""
-        size = steps * self.batch_size
+        size = steps * self.settings.batch_size
         dataset = MixtureDataset(
             self.train,
             self.names,
             self.config,
             size=size,
-            seed=self.seed,
+            seed=self.settings.seed,
             conditions=self.drawn,
             extras=self.extras,
             tones=self.tones,
         )
-        return feed(dataset, self.batch_size, self.skipped, self.workers, first_step)
+        return feed(
+            dataset, self.settings.batch_size, self.skipped, self.settings.workers, first_step
+        )
 
     @torch.inference_mode()
     def validate(
@@ -205,7 +197,7 @@ class TrainingData:
             self.config.plain(),
             size=VALIDATION_MIXTURES,
             seed=VALIDATION_SEED,
-            conditions=FixedConditions(self.canonical),
+            conditions=FixedConditions(self.stored),
         )
         rows: dict[str, list[tuple[float, float]]] = {name: [] for name in self.names}
         for batch in feed(dataset, 8, self.skipped):
@@ -216,15 +208,13 @@ class TrainingData:
                 target = batch["targets"][b, k]
                 if not target.any():
                     continue
-                error = (target - estimate[b, k]).square().sum() + 1e-8
-                sdr = 10 * math.log10(float(target.square().sum() / error))
-                after = si_sdr(target.numpy(), estimate[b, k].numpy())
-                before = si_sdr(target.numpy(), batch["mixture"][b].numpy())
+                wanted, found = target.numpy(), estimate[b, k].numpy()
+                gain = si_sdr(wanted, found) - si_sdr(wanted, batch["mixture"][b].numpy())
                 name = self.names[int(batch["instruments"][b, k])]
-                rows[name].append((sdr, after - before))
+                rows[name].append((sdr(wanted, found), gain))
         return {
             name: {
-                "sdr": float(np.mean([sdr for sdr, _ in values])),
+                "sdr": float(np.mean([value for value, _ in values])),
                 "si_sdr_improvement": float(np.mean([gain for _, gain in values])),
             }
             for name, values in rows.items()

@@ -16,18 +16,17 @@ import numpy as np
 from timbresep.errors import OutputExistsError, TrainingError
 from timbresep.files import claim
 from timbresep.interrupts import held
+from timbresep.progress import Progress
 from timbresep.registry.registry import Registry
-from timbresep.training.request import TrainRequest
+from timbresep.training.request import RunSettings, TrainRequest
 from timbresep.training.run import MAX_BAD_STEPS, TrainingRun, mean_improvement
-from timbresep.training.state import Progress
+from timbresep.training.state import Position
 
 __all__ = ["TrainRequest", "TrainResult", "fit"]
 
 FILES = ("best", "last", "resume")  # of a run
 LOG_EVERY = 20  # steps
 WARM_UP = 0.02  # share of the run in which the learning rate rises
-
-Report = Callable[[float, str], None]  # share of the run done (0 to 1), what to show beside it
 
 
 @dataclass(frozen=True)
@@ -50,7 +49,7 @@ class TrainResult:
     notes: list[str]
 
 
-def fit(registry: Registry, request: TrainRequest, report: Report) -> TrainResult:
+def fit(registry: Registry, request: TrainRequest, report: Progress) -> TrainResult:
     """Train a separator.
 
     Raises:
@@ -59,15 +58,16 @@ def fit(registry: Registry, request: TrainRequest, report: Report) -> TrainResul
         OutputError: another run writes into the folder, or the disk refuses it.
         KeyboardInterrupt: as it came, once the state to resume from is kept.
     """
-    if request.out.exists() and not request.out.is_dir():
-        raise OutputExistsError(f"{request.out} is a file", "choose another --out")
-    with claim(request.out, [f"{name}.safetensors" for name in FILES]):
-        _check_output(request)
-        run = TrainingRun(registry, request)
-        if not request.resume:
+    settings = request.resolve(registry)
+    if settings.out.exists() and not settings.out.is_dir():
+        raise OutputExistsError(f"{settings.out} is a file", "choose another --out")
+    with claim(settings.out, [f"{name}.safetensors" for name in FILES]):
+        _check_output(settings)
+        run = TrainingRun(settings)
+        if not settings.resume:
             run.keep_state()  # first of all: whatever else is in the folder can be gone on from
         try:
-            scores = _train(run, registry, report)
+            scores = _train(run, registry.notify_step, report)
         except BaseException as error:
             if run.between_steps:
                 with held():
@@ -81,64 +81,65 @@ def fit(registry: Registry, request: TrainRequest, report: Report) -> TrainResul
         finally:
             run.log.close()
     best, last = run.file("best"), run.file("last")
-    return TrainResult(best, last, scores, run.progress.step, run.data.names, run.notes())
+    return TrainResult(best, last, scores, run.position.step, run.data.names, run.notes())
 
 
-def _train(run: TrainingRun, registry: Registry, report: Report) -> dict[str, dict[str, float]]:
+def _train(
+    run: TrainingRun, observe: Callable[[int, dict[str, float]], None], report: Progress
+) -> dict[str, dict[str, float]]:
     """Steps and validations until the run is over; its scores in the end."""
-    request, settings, progress = run.request, registry.config.training, run.progress
-    max_steps = request.max_steps or settings.max_steps
-    every = request.validate_every or settings.validate_every
-    batches = run.data.batches(progress.step, max_steps + MAX_BAD_STEPS)
+    settings, position = run.settings, run.position
+    batches = run.data.batches(position.step, settings.max_steps + MAX_BAD_STEPS)
     losses: list[float] = []
     scores: dict[str, dict[str, float]] = {}
-    started = time.monotonic() - 60 * progress.minutes
-    done = _share(progress, max_steps, request.max_minutes)
+    started = time.monotonic() - 60 * position.minutes
+    done = _share(position, settings)
     report(done, "started")
     while True:
-        due = progress.step % every == 0 or done >= 1
-        if due and progress.kept < progress.step:  # also what an interrupted run did not come to
+        due = position.step % settings.validate_every == 0 or done >= 1
+        if due and position.kept < position.step:  # also what an interrupted run did not come to
             scores = run.validate()
             run.keep(scores)
-            report(done, f"step {progress.step}  valid SI-SDRi {mean_improvement(scores):5.2f} dB")
+            report(done, f"step {position.step}  valid SI-SDRi {mean_improvement(scores):5.2f} dB")
         if done >= 1:
             break
-        rate = run.peak * _schedule(done)
+        rate = settings.learning_rate * _schedule(done)
         loss = run.step(next(batches), rate)
         losses += [] if loss is None else [loss]
-        progress.minutes = (time.monotonic() - started) / 60
-        done = _share(progress, max_steps, request.max_minutes)
-        if progress.step % LOG_EVERY == 0 and losses:
+        position.minutes = (time.monotonic() - started) / 60
+        done = _share(position, settings)
+        if position.step % LOG_EVERY == 0 and losses:
             scalars = {"loss": float(np.mean(losses)), "learning_rate": rate}
             losses.clear()
-            run.log.scalars(scalars, progress.step)
-            registry.notify_step(progress.step, scalars)
-            report(done, f"step {progress.step}  loss {scalars['loss']:6.2f} dB")
+            run.log.scalars(scalars, position.step)
+            observe(position.step, scalars)
+            report(done, f"step {position.step}  loss {scalars['loss']:6.2f} dB")
     scores = scores or run.validate()  # a run that was already over when it was resumed
-    report(1.0, f"finished at step {progress.step}")
+    report(1.0, f"finished at step {position.step}")
     return scores
 
 
-def _check_output(request: TrainRequest) -> None:
+def _check_output(settings: RunSettings) -> None:
     """Refuse to replace a run, and to go on where there is nothing to go on from."""
-    there = [name for name in FILES if (request.out / f"{name}.safetensors").exists()]
-    if request.resume and "resume" not in there:
+    there = [name for name in FILES if (settings.out / f"{name}.safetensors").exists()]
+    if settings.resume and "resume" not in there:
         way = "leave --resume out"
         if there:
-            way = f"start another run with --start-from {request.out / there[0]}.safetensors"
-        raise TrainingError(f"nothing to resume in {request.out}", way)
-    if there and not request.resume:
+            way = f"start another run with --start-from {settings.out / there[0]}.safetensors"
+        raise TrainingError(f"nothing to resume in {settings.out}", way)
+    if there and not settings.resume:
         raise OutputExistsError(
-            f"{request.out} already holds a run",
+            f"{settings.out} already holds a run",
             "go on with --resume, or choose another --out"
             if "resume" in there
             else "choose another --out",
         )
 
 
-def _share(progress: Progress, max_steps: int, max_minutes: float | None) -> float:
-    by_time = progress.minutes / max_minutes if max_minutes else 0.0
-    return min(1.0, max(progress.step / max_steps, by_time))
+def _share(position: Position, settings: RunSettings) -> float:
+    """How much of the run is done, 0 to 1."""
+    by_time = position.minutes / settings.max_minutes if settings.max_minutes else 0.0
+    return min(1.0, max(position.step / settings.max_steps, by_time))
 
 
 def _schedule(done: float) -> float:

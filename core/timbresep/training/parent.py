@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from torch import Tensor, nn
 from torch.nn.functional import pad
@@ -15,7 +14,8 @@ from timbresep.adaptation import plain_network
 from timbresep.checkpoint import Checkpoint
 from timbresep.files import sha256_of
 from timbresep.film import ConditionEncoder, FiLM
-from timbresep.registry.registry import Registry
+from timbresep.formats.rebuild import load_strictly
+from timbresep.hookspecs import BackboneSpec
 
 
 @dataclass(frozen=True)
@@ -31,13 +31,13 @@ class Parent:
     sha256: str
 
     @classmethod
-    def load(cls, path: Path, registry: Registry) -> Parent:
-        """Read a checkpoint to start from.
+    def load(cls, path: Path, spec: BackboneSpec) -> Parent:
+        """Read a checkpoint to start from, whose backbone is `spec`.
 
         Raises:
             CheckpointError: missing, damaged or not ours.
         """
-        loaded = checkpoint.load(path, registry.backbone)
+        loaded = checkpoint.load(path, lambda _: spec)
         return cls(loaded, sha256_of(path))
 
     def give_weights(self, model: nn.Module) -> None:
@@ -60,9 +60,11 @@ class Parent:
                 _widen(state, f"{name}.layers.0.weight", module.condition_dim)
                 _widen(state, f"{name}.standardise.running_mean", module.condition_dim)
                 _widen(state, f"{name}.standardise.running_var", module.condition_dim, 1.0)
-        checkpoint.load_strictly(model, state, str(self.checkpoint.path))
+        load_strictly(model, state, str(self.checkpoint.path))
 
-    def ledger(self, rows: Sequence[dict[str, str | int | float]]) -> list[dict[str, Any]]:
+    def ledger(
+        self, rows: Sequence[dict[str, str | int | float]]
+    ) -> list[dict[str, str | int | float]]:
         """The new run's data and all that the parent had learned from: licences are inherited."""
         inherited = self.checkpoint.metadata.ledger
         return [*inherited, *(row for row in rows if row not in inherited)]

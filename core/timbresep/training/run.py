@@ -1,4 +1,4 @@
-"""One training run: the network, optimizer and data that a request becomes."""
+"""One training run: the network, optimizer and data that its settings become."""
 
 from __future__ import annotations
 
@@ -9,26 +9,22 @@ from typing import cast
 
 import numpy as np
 import torch
-from lightning_fabric import Fabric
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
 from timbresep import checkpoint
 from timbresep.backbone import Backbone
-from timbresep.config import parse
 from timbresep.data import licences
-from timbresep.data.mixing.config import MixConfig
+from timbresep.device import device_of
 from timbresep.errors import TrainingError
 from timbresep.interrupts import held
 from timbresep.provenance import command_line, hardware
-from timbresep.registry.config import TrainingDefaults
-from timbresep.registry.registry import Registry
 from timbresep.training.data import TrainingData
 from timbresep.training.event_log import EventLog
-from timbresep.training.request import TrainRequest
-from timbresep.training.setup import precision, set_up_processor
-from timbresep.training.state import Progress, load_run, save_run
-from timbresep.training.task import make_task
+from timbresep.training.request import RunSettings
+from timbresep.training.setup import autocast, set_up_processor
+from timbresep.training.state import Position, RunState
+from timbresep.training.task import Facts, make_task
 from timbresep.training.trial import of_bounded_size, try_step
 
 log = logging.getLogger(__name__)
@@ -38,91 +34,52 @@ MAX_BAD_STEPS = 20  # non-finite steps in a row before giving up
 
 
 class TrainingRun:
-    """Network, moving average, optimizer, data and progress of one run.
+    """Network, moving average, optimizer, data and position of one run.
 
     Raises:
-        TimbresepError: anything about the request, the plugins or the data that cannot work.
+        TimbresepError: anything about the settings, the plugins or the data that cannot work.
     """
 
-    def __init__(self, registry: Registry, request: TrainRequest) -> None:
-        settings = registry.config.training
-        self.request = request
-        torch.manual_seed(request.seed)
-        workers = settings.workers if request.workers is None else request.workers
-        set_up_processor(workers)
+    def __init__(self, settings: RunSettings) -> None:
+        self.settings = settings
+        torch.manual_seed(settings.seed)
+        set_up_processor(settings.workers)
         with of_bounded_size():
-            self.task = make_task(registry, request)
+            self.task = make_task(settings)
         self.model, self.parent = self.task.model, self.task.parent
-        mix = self._mix_config(settings)
-        batch_size = request.batch_size or settings.batch_size
-        try_step(self.task, mix, batch_size, min(mix.targets, len(self.task.instruments)))
-        self.data = TrainingData(
-            self.task.instruments,
-            registry.instruments(),
-            self.task.vectors,
-            mix,
-            sources=request.sources,
-            roots=request.roots,
-            batch_size=batch_size,
-            workers=workers,
-            seed=request.seed,
-            canonical_share=request.canonical if self.task.varied else None,
-        )
+        mix = settings.mix.model_copy(update={"rate": self.model.sample_rate})
+        try_step(self.task, mix)
+        self.data = TrainingData(settings, self.task.vectors, mix, varied=self.task.varied)
         for warning in licences.warnings(self.ledger()):
             log.warning(warning)
-        try:
-            self.fabric = Fabric(
-                accelerator=request.device,
-                devices=1,
-                precision=precision(request.device, request.precision),
-            )
-        except (ValueError, RuntimeError) as error:
-            raise TrainingError(
-                f"device '{request.device}': {error}", "use --device cpu"
-            ) from error
-        self.average = AveragedModel(
-            self.model, avg_fn=_moving_average(request.ema), use_buffers=True
-        ).to(self.fabric.device)
-        self.peak = request.learning_rate or settings.learning_rate
-        self.optimizer = torch.optim.AdamW(self.task.parameters(), self.peak, weight_decay=1e-3)
-        self._model, self._optimizer = self.fabric.setup(self.model, self.optimizer)
-        self.identity: dict[str, object] = {
-            **self.task.identity(),
-            "backbone": self.task.spec.name,
-            "arguments": self.task.arguments,
-            "instruments": list(self.task.vectors),
-            "start_from": self.parent.sha256[:16] if self.parent else None,
-            "learning_rate": self.peak,
-            "precision": request.precision,
-            "canonical": request.canonical,
-            "sharing": request.sharing,
-            "ema": request.ema,
-            **self.data.identity(),
-        }
+        self.device = device_of(settings.device)
+        self.model.to(self.device)
+        average = _moving_average(settings.ema)
+        self.average = AveragedModel(self.model, avg_fn=average, use_buffers=True)
+        self.optimizer = torch.optim.AdamW(
+            self.task.parameters(), settings.learning_rate, weight_decay=1e-3
+        )
         self.bad_steps = 0
         self.between_steps = True
-        self.progress = Progress()
-        if request.resume:
-            self.progress = load_run(
-                self.file("resume"), self.model, self.average, self.optimizer, self.identity
-            )
-            log.info("resumed at step %d", self.progress.step)
-        self.log = EventLog(request.out / "log", self.progress.step or None)
+        self.state = RunState(self.model, self.average, self.optimizer, self._identity())
+        self.position = Position()
+        if settings.resume:
+            self.position = self.state.load(self.file("resume"))
+            log.info("resumed at step %d", self.position.step)
+        self.log = EventLog(settings.out / "log", self.position.step or None)
 
-    def _mix_config(self, settings: TrainingDefaults) -> MixConfig:
-        request = self.request
-        given = {
-            "seconds": request.seconds or settings.seconds,
-            "rate": self.model.sample_rate,
-            "channels": settings.channels,
-            "targets": request.targets or settings.targets,
-            **request.mix,
+    def _identity(self) -> dict[str, object]:
+        """What must be the same in a run that goes on."""
+        return {
+            **self.settings.identity(),
+            "instruments": list(self.task.vectors),
+            "start_from": self.parent.sha256[:16] if self.parent else None,
+            **self.data.identity(),
         }
-        return parse(given, MixConfig, "how mixtures are made")
 
     def file(self, name: str) -> Path:
         """A checkpoint of this run: best, last or resume."""
-        return self.request.out / f"{name}.safetensors"
+        return self.settings.out / f"{name}.safetensors"
 
     def step(self, batch: dict[str, Tensor], learning_rate: float) -> float | None:
         """One optimizer step and its loss in dB.
@@ -136,28 +93,32 @@ class TrainingRun:
             self.between_steps = True
         return loss
 
+    def autocast(self) -> torch.autocast:
+        """A context with the run's precision."""
+        return autocast(self.device, self.settings.precision)
+
     def _step(self, batch: dict[str, Tensor], learning_rate: float) -> float | None:
-        batch = {name: tensor.to(self.fabric.device) for name, tensor in batch.items()}
+        batch = {name: tensor.to(self.device) for name, tensor in batch.items()}
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate
-        self.progress.step += 1
+        self.position.step += 1
         if not all(torch.isfinite(tensor).all() for tensor in batch.values()):
             self._skip("the audio is")  # before it reaches any running statistic
             return None
         self.task.train_mode()
-        # Not through Fabric's wrapper, which would round the audio itself to 16 bits.
-        with self.fabric.autocast():
+        with self.autocast():
             loss = self.model.loss(
-                batch["mixture"], batch["conditions"], batch["targets"], self.request.sharing
+                batch["mixture"],
+                batch["conditions"],
+                batch["targets"],
+                self.settings.consistency_weight,
             )
-        self._optimizer.zero_grad()
-        self.fabric.backward(loss)
-        norm = self.fabric.clip_gradients(
-            self._model, self._optimizer, max_norm=CLIP, error_if_nonfinite=False
-        )
-        if torch.isfinite(loss) and norm is not None and torch.isfinite(norm):
+        self.optimizer.zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), CLIP)
+        if torch.isfinite(loss) and torch.isfinite(norm):
             self.bad_steps = 0
-            self._optimizer.step()
+            self.optimizer.step()
             self.average.update_parameters(self.model)
             return loss.item()
         self._skip("the loss is")
@@ -165,40 +126,33 @@ class TrainingRun:
 
     def _skip(self, what: str) -> None:
         self.bad_steps += 1
-        log.warning("step %d: %s not finite; step skipped", self.progress.step, what)
+        log.warning("step %d: %s not finite; step skipped", self.position.step, what)
         if self.bad_steps >= MAX_BAD_STEPS:
             raise TrainingError(
-                f"{what} not finite for {MAX_BAD_STEPS} steps in a row (step {self.progress.step})",
+                f"{what} not finite for {MAX_BAD_STEPS} steps in a row (step {self.position.step})",
                 "lower --learning-rate and check the data; the last good state is in "
                 f"{self.file('resume')}",
             )
 
-    def ledger(self) -> list[dict[str, str | int | float]]:
+    def ledger(self) -> list[Facts]:
         """What the network learns from, its first weights' data included."""
         own = self.data.ledger()
         return self.parent.ledger(own) if self.parent else own
 
     def validate(self) -> dict[str, dict[str, float]]:
         """Scores in dB of the averaged network, by instrument."""
-        scores = self.data.validate(self._averaged(), self.fabric.device, self.fabric.autocast)
+        scores = self.data.validate(self._averaged(), self.device, self.autocast)
         named = {f"{key}/{name}": x for name, row in scores.items() for key, x in row.items()}
         named["si_sdr_improvement/mean"] = mean_improvement(scores)
-        self.log.scalars(named, self.progress.step)
+        self.log.scalars(named, self.position.step)
         improvements = [f"{n} {row['si_sdr_improvement']:.1f}" for n, row in scores.items()]
         improvements += [f"{n} not heard" for n in self.data.names if n not in scores]
-        log.info("step %d: SI-SDRi %s", self.progress.step, "  ".join(improvements))
+        log.info("step %d: SI-SDRi %s", self.position.step, "  ".join(improvements))
         return scores
 
     def keep_state(self) -> None:
         """Write the state to resume from."""
-        save_run(
-            self.file("resume"),
-            self.model,
-            self.average,
-            self.optimizer,
-            self.progress,
-            self.identity,
-        )
+        self.state.save(self.file("resume"), self.position)
 
     def keep(self, scores: dict[str, dict[str, float]]) -> None:
         """Write the last checkpoint, the best if this is it, and the state to resume from.
@@ -206,23 +160,14 @@ class TrainingRun:
         Whatever comes between, the state is of before or of after: before, all of it is done again.
         """
         model, conditions = self.task.deployed(self._averaged())
-        metadata = checkpoint.Metadata(
-            backbone=self.task.spec.name,
-            arguments=dict(self.task.arguments),
-            **self.task.describe(scores),
-            sample_rate=model.sample_rate,
-            channels=model.channels,
-            ledger=self.ledger(),
-            training={
-                **_provenance(self.request, self.progress, self.fabric),
-                **(self.parent.provenance() if self.parent else {}),
-            },
+        metadata = self.task.metadata(
+            model, scores=scores, ledger=self.ledger(), training=self._provenance()
         )
         checkpoint.save(self.file("last"), model, conditions, metadata)
-        if mean_improvement(scores) > self.progress.best or not self.file("best").exists():
+        if mean_improvement(scores) > self.position.best or not self.file("best").exists():
             checkpoint.save(self.file("best"), model, conditions, metadata)
-            self.progress.best = mean_improvement(scores)
-        self.progress.kept = self.progress.step
+            self.position.best = mean_improvement(scores)
+        self.position.kept = self.position.step
         self.keep_state()
 
     def notes(self) -> list[str]:
@@ -236,6 +181,18 @@ class TrainingRun:
                 "train for longer, or with more tracks"
             )
         return [line for line in said if line]
+
+    def _provenance(self) -> Facts:
+        """Where a checkpoint comes from: this run, and those before it."""
+        return {
+            "command": command_line(),
+            "seed": self.settings.seed,
+            "steps": self.position.step,
+            "minutes": round(self.position.minutes, 2),
+            "hardware": hardware(self.device.type),
+            "torch": torch.__version__,
+            **(self.parent.provenance() if self.parent else {}),
+        }
 
     def _averaged(self) -> Backbone:
         return cast(Backbone, self.average.module)
@@ -251,19 +208,6 @@ def _moving_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Te
         return torch.lerp(current, mean, min(decay, (1 + float(count)) / (10 + float(count))))
 
     return average
-
-
-def _provenance(
-    request: TrainRequest, progress: Progress, fabric: Fabric
-) -> dict[str, str | int | float]:
-    return {
-        "command": command_line(),
-        "seed": request.seed,
-        "steps": progress.step,
-        "minutes": round(progress.minutes, 2),
-        "hardware": hardware(fabric.device.type),
-        "torch": torch.__version__,
-    }
 
 
 def mean_improvement(scores: Mapping[str, Mapping[str, float]]) -> float:

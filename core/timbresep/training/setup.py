@@ -22,8 +22,10 @@ def set_up_processor(workers: int) -> None:
     torch.set_flush_denormal(True)
 
 
-def precision(device: str, asked: Precision) -> Literal["bf16-mixed", "32-true"]:
-    """Fabric's name of a precision; see `TrainRequest.precision`."""
-    cuda = device in ("cuda", "gpu") or (device == "auto" and torch.cuda.is_available())
-    half = cuda if asked == "auto" else asked == "bf16"
-    return "bf16-mixed" if half else "32-true"
+def autocast(device: torch.device, precision: Precision) -> torch.autocast:
+    """A context in which convolutions and matrix products are computed with so many bits.
+
+    `auto` is `bf16` on CUDA and `32` elsewhere.
+    """
+    half = device.type == "cuda" if precision == "auto" else precision == "bf16"
+    return torch.autocast(device.type, torch.bfloat16, enabled=half)

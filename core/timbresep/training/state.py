@@ -1,34 +1,24 @@
-"""Everything a training run needs to go on where it stopped, in one safetensors file."""
+"""What a training run goes on from, where it stopped: its position, and what makes it that run."""
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import pydantic
-import torch
-from safetensors.torch import save as to_bytes
-from torch import Tensor, nn
+from torch import nn
 from torch.optim import Optimizer
 
-from timbresep.checkpoint import load_strictly
-from timbresep.config import atomic_write
 from timbresep.errors import CheckpointError, TrainingError
-from timbresep.formats.rebuild import moments
-from timbresep.formats.tensor_file import read_json, read_tensors
+from timbresep.optimizer_state import load_state, position_in, read_header, save_state
 
-KEY = "timbresep_run"
 FREE = "--max-steps, --max-minutes, --validate-every, --workers and --device"
 """The options that may differ when a run goes on."""
 
-MODEL, AVERAGE, OPTIMIZER = "model.", "average.", "optimizer."
-
 
 @dataclass
-class Progress:
+class Position:
     """How far a run is.
 
     Attributes:
@@ -44,83 +34,64 @@ class Progress:
     kept: int = 0
 
 
-def save_run(
-    path: Path,
-    model: nn.Module,
-    average: nn.Module,
-    optimizer: Optimizer,
-    progress: Progress,
-    identity: Mapping[str, object],
-) -> None:
-    """Write the run's state atomically.
+@dataclass(frozen=True)
+class RunState:
+    """What changes in a run from step to step, in memory.
 
-    Args:
-        model: the network being trained; `average` its moving average.
+    Attributes:
+        model: the network being trained.
+        average: its moving average.
+        optimizer: of its parameters.
         identity: what must be the same for a resumed run (backbone, instruments, …).
     """
-    tensors = {MODEL + name: tensor for name, tensor in model.state_dict().items()}
-    tensors |= {AVERAGE + name: tensor for name, tensor in average.state_dict().items()}
-    for name, parameter in model.named_parameters():
-        for slot, tensor in optimizer.state[parameter].items():
-            tensors[f"{OPTIMIZER}{slot}.{name}"] = tensor
-    packed = {name: tensor.detach().cpu().contiguous().clone() for name, tensor in tensors.items()}
-    header = json.dumps({"progress": asdict(progress), "identity": identity})
-    with atomic_write(path) as temporary:
-        temporary.write_bytes(to_bytes(packed, {KEY: header}))
+
+    model: nn.Module
+    average: nn.Module
+    optimizer: Optimizer
+    identity: Mapping[str, object]
+
+    def save(self, path: Path, position: Position) -> None:
+        """Write it, atomically.
+
+        Raises:
+            OutputError: the file cannot be written.
+        """
+        header = {"progress": asdict(position), "identity": self.identity}
+        save_state(path, self.model, self.optimizer, header, others={"average": self.average})
+
+    def load(self, path: Path) -> Position:
+        """Restore it in place, and say how far it is.
+
+        Raises:
+            CheckpointError: missing, truncated or altered file.
+            TrainingError: the run was started with other settings (names the first that differs).
+        """
+        header = read_header(path)
+        position, begun = _position(path, header), header.get("identity")
+        if not isinstance(begun, dict):
+            raise CheckpointError(f"{path}: does not tell what it is the state of")
+        for key, value in self.identity.items():
+            # A state that an earlier version wrote may not tell everything.
+            before = begun.get(key, value)
+            if before != value:
+                raise TrainingError(
+                    f"{path}: the run to resume was started with {_differing(key, before, value)}",
+                    f"use the same options: all but {FREE} make the run what it is; to change "
+                    "them, start another one from its weights (train --start-from, another --out)",
+                )
+        load_state(
+            path,
+            self.model,
+            self.optimizer,
+            others={"average": self.average},
+            begun=position.step > 0,
+        )
+        return position
 
 
-def load_run(
-    path: Path,
-    model: nn.Module,
-    average: nn.Module,
-    optimizer: Optimizer,
-    identity: Mapping[str, object],
-) -> Progress:
-    """Restore a run's state in place and say how far it is.
-
-    Raises:
-        CheckpointError: missing, truncated or altered file.
-        TrainingError: the run was started with other settings (names the first that differs).
-    """
-    header = read_json(path, KEY)
-    progress, begun = _progress(path, header), header.get("identity")
-    if not isinstance(begun, dict):
-        raise CheckpointError(f"{path}: does not tell what it is the state of")
-    for key, value in identity.items():
-        # A state that an earlier version wrote may not tell everything.
-        before = begun.get(key, value)
-        if before != value:
-            raise TrainingError(
-                f"{path}: the run to resume was started with {_differing(key, before, value)}",
-                f"use the same options: all but {FREE} make the run what it is; to change them, "
-                "start another one from its weights (train --start-from, another --out)",
-            )
-    tensors = read_tensors(path)
-    load_strictly(model, _within(tensors, MODEL), str(path))
-    load_strictly(average, _within(tensors, AVERAGE), str(path))
-    slots = _within(tensors, OPTIMIZER)
-    trained = [pair for pair in model.named_parameters() if pair[1].requires_grad]
-    for name, parameter in trained:
-        found = {
-            key.partition(".")[0]: tensor
-            for key, tensor in slots.items()
-            if key.partition(".")[2] == name
-        }
-        if not found and progress.step == 0:
-            continue
-        try:
-            optimizer.state[parameter] = moments(found, parameter)
-        except ValueError as error:
-            raise CheckpointError(f"{path}: no optimizer state for '{name}': {error}") from error
-    return progress
-
-
-def _progress(path: Path, header: Mapping[str, object]) -> Progress:
+def _position(path: Path, header: Mapping[str, object]) -> Position:
     """How far the run in a file is, all of it numbers that can be."""
-    try:
-        found = pydantic.TypeAdapter(Progress).validate_python(header.get("progress"))
-    except pydantic.ValidationError as error:
-        raise CheckpointError(f"{path}: does not tell how far it is") from error
+    found = position_in(path, header, Position)
     if found.step < 0 or not 0 <= found.minutes < math.inf or math.isnan(found.best):
         raise CheckpointError(f"{path}: cannot be as far as it tells: {found}")
     return found
@@ -134,11 +105,3 @@ def _differing(key: str, before: object, now: object) -> str:
         "start_from": "another checkpoint to start from",
     }
     return hashes.get(key, f"{key} = {before}, not {now}")
-
-
-def _within(tensors: Mapping[str, Tensor], prefix: str) -> dict[str, torch.Tensor]:
-    return {
-        name.removeprefix(prefix): tensor
-        for name, tensor in tensors.items()
-        if name.startswith(prefix)
-    }

@@ -6,10 +6,9 @@ together with its conditions; and one instrument of a trained separator, everyth
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,19 +16,16 @@ from torch import nn
 
 from timbresep.adaptation import adapted_network, addressed, hold_still, train_only
 from timbresep.backbone import Backbone
-from timbresep.checkpoint import Conditioning, Metadata
+from timbresep.checkpoint import Metadata
 from timbresep.condition.vector import as_version, length
 from timbresep.errors import ConfigError, TrainingError
 from timbresep.hookspecs import BackboneSpec
-from timbresep.instrument import Instrument
-from timbresep.registry.registry import Registry
 from timbresep.training.labels import LearnedConditions, labels, mean_size
 from timbresep.training.parent import Parent
-from timbresep.training.request import Arguments, TrainRequest
-
-log = logging.getLogger(__name__)
+from timbresep.training.request import Arguments, RunSettings
 
 Vectors = dict[str, NDArray[np.float32]]
+Facts = dict[str, str | int | float]
 
 
 @dataclass
@@ -37,30 +33,23 @@ class Task:
     """A network that is trained whole.
 
     Attributes:
-        spec, arguments: the backbone and what it is built with.
+        settings: of the run.
         version: of the condition vectors.
-        instruments: the targets.
-        held_out: names of instruments that are kept from being targets.
         vectors: what the network is given for each target, (dim,) each.
         model: the network.
         parent: what it starts from.
-        conditioning: what the vectors are.
     """
 
-    spec: BackboneSpec
-    arguments: Arguments
+    settings: RunSettings
     version: int
-    instruments: list[Instrument]
-    held_out: list[str]
     vectors: Vectors
     model: Backbone
     parent: Parent | None
-    conditioning: Conditioning
 
     @property
     def varied(self) -> bool:
         """Whether training draws variations of the vectors."""
-        return self.conditioning == "harmonic"
+        return self.settings.conditioning == "harmonic"
 
     def parameters(self) -> list[nn.Parameter]:
         """What is trained."""
@@ -74,23 +63,35 @@ class Task:
         """A trained state of the network, and the conditions, as a separator needs them."""
         return model, self.vectors
 
-    def describe(self, scores: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
-        """What the checkpoint's metadata say about instruments and conditions."""
-        return {
-            "instruments": list(self.vectors),
-            "condition_version": self.version,
-            "conditioning": self.conditioning,
-            "hold_out": self.held_out,
-            "scores": scores,
-        }
+    def metadata(
+        self,
+        model: Backbone,
+        *,
+        scores: Mapping[str, dict[str, float]],
+        ledger: list[Facts],
+        training: Facts,
+    ) -> Metadata:
+        """What the checkpoint says about itself.
 
-    def identity(self) -> dict[str, object]:
-        """What must be the same in a run that goes on, besides the backbone and the data."""
-        return {
-            "conditioning": self.conditioning,
-            "hold_out": self.held_out,
-            "adapt": None,
-        }
+        Args:
+            model: the network as it is deployed.
+            scores: of this run, in dB, by instrument.
+            ledger: what all its weights learned from.
+            training: where it comes from.
+        """
+        return Metadata(
+            backbone=self.settings.spec.name,
+            arguments=dict(self.settings.arguments),
+            instruments=list(self.vectors),
+            condition_version=self.version,
+            conditioning=self.settings.conditioning,
+            hold_out=list(self.settings.hold_out),
+            sample_rate=model.sample_rate,
+            channels=model.channels,
+            ledger=ledger,
+            training=training,
+            scores=dict(scores),
+        )
 
 
 class LearnedTask(Task):
@@ -115,7 +116,7 @@ class AdaptationTask(Task):
     @property
     def name(self) -> str:
         """The instrument that is adapted."""
-        return self.instruments[0].name
+        return self.settings.instruments[0].name
 
     @property
     def before(self) -> Metadata:
@@ -136,7 +137,8 @@ class AdaptationTask(Task):
         own = train_only(self.model, self.adapted.index(self.name))
         if not own:
             raise TrainingError(
-                f"backbone '{self.spec.name}' has no FiLM layer to adapt", "train it instead"
+                f"backbone '{self.settings.spec.name}' has no FiLM layer to adapt",
+                "train it instead",
             )
         return list(own)
 
@@ -146,130 +148,69 @@ class AdaptationTask(Task):
 
     def deployed(self, model: Backbone) -> tuple[Backbone, Vectors]:
         """The network with every condition it had and the new one."""
-        dim = length(self.version)
-        return model, {
-            **self.parent.checkpoint.conditions,
-            self.name: self.vectors[self.name][:dim],
-        }
+        own = self.vectors[self.name][: length(self.version)]
+        return model, {**self.parent.checkpoint.conditions, self.name: own}
 
-    def describe(self, scores: Mapping[str, Mapping[str, float]]) -> dict[str, Any]:
+    def metadata(
+        self,
+        model: Backbone,
+        *,
+        scores: Mapping[str, dict[str, float]],
+        ledger: list[Facts],
+        training: Facts,
+    ) -> Metadata:
         """As the separator was, and this instrument."""
-        return {
-            **super().describe({**self.before.scores, **scores}),
-            "instruments": _with(self.before.instruments, self.name),
-            "hold_out": [name for name in self.before.hold_out if name != self.name],
-            "adapted": self.adapted,
-            "rivals": self.before.instruments if self.before.rivals is None else self.before.rivals,
-        }
+        new = super().metadata(model, scores=scores, ledger=ledger, training=training)
+        before = self.before
+        known = before.instruments if before.rivals is None else before.rivals
+        return new.model_copy(
+            update={
+                "instruments": _with(before.instruments, self.name),
+                "hold_out": [name for name in before.hold_out if name != self.name],
+                "adapted": self.adapted,
+                "rivals": known,
+                "scores": {**before.scores, **scores},
+            }
+        )
 
-    def identity(self) -> dict[str, object]:
-        """As `Task.identity`."""
-        return {**super().identity(), "adapt": self.name}
 
-
-def make_task(registry: Registry, request: TrainRequest) -> Task:
-    """The task that a request describes.
+def make_task(settings: RunSettings) -> Task:
+    """The task of a run: its network, with the first weights, and its conditions.
 
     Raises:
         TimbresepError: plugins, options or a checkpoint to start from that do not go together.
     """
-    parent = Parent.load(request.start_from, registry) if request.start_from else None
-    if parent:
-        _check_harmonic(parent, request.conditioning)
-    if request.adapt:
-        return _adaptation(registry, request, parent)
-    held_out = [item.name for item in registry.instruments(request.hold_out)]
-    chosen = registry.instruments(request.instruments)
-    instruments = [item for item in chosen if item.name not in held_out]
-    if not instruments:
-        raise TrainingError(
-            f"every instrument is held out: {', '.join(held_out)}", "name more with --plugin"
-        )
-    if parent:
-        _check_unheard(parent, held_out)
-    start = parent.checkpoint.metadata if parent else None
-    settings = registry.config.training
-    spec = registry.backbone(request.backbone or (start.backbone if start else settings.backbone))
-    given = start.arguments if start else {**spec.defaults, **settings.arguments}
-    arguments = {**given, **request.arguments}
-    versions = {item.config.condition.version for item in instruments}
-    version = max(min(versions), start.condition_version if start else 1)
+    parent = Parent.load(settings.start_from, settings.spec) if settings.start_from else None
+    if parent and settings.adapt:
+        return _adaptation(settings, parent)
+    instruments = settings.instruments
+    first = parent.checkpoint.metadata.condition_version if parent else 1
+    version = max(min(item.config.condition.version for item in instruments), first)
     harmonic = {item.name: as_version(item.condition(), version) for item in instruments}
     vectors = harmonic
-    if request.conditioning != "harmonic":
-        vectors = labels(request.conditioning, harmonic)
-    model = _build(spec, length(version), arguments)
-    kind = Task
+    if settings.conditioning != "harmonic":
+        vectors = labels(settings.conditioning, harmonic)
+    model = _build(settings.spec, length(version), settings.arguments)
     if parent:
         parent.give_weights(model)
-    if request.conditioning == "learned":
-        kind, model = LearnedTask, LearnedConditions(model, len(vectors), mean_size(harmonic))
-    return kind(
-        spec,
-        arguments,
-        version,
-        instruments,
-        held_out,
-        vectors,
-        model,
-        parent,
-        request.conditioning,
-    )
+    if settings.conditioning == "learned":
+        model = LearnedConditions(model, len(vectors), mean_size(harmonic))
+        return LearnedTask(settings, version, vectors, model, parent)
+    return Task(settings, version, vectors, model, parent)
 
 
-def _adaptation(registry: Registry, request: TrainRequest, parent: Parent | None) -> AdaptationTask:
-    if parent is None:
-        raise TrainingError("nothing to adapt", "name a trained checkpoint to start from")
-    if request.backbone or request.arguments or request.hold_out:
-        raise TrainingError(
-            "adapting leaves the network as it is: it takes no backbone, arguments or hold-outs",
-            "leave them out, or train instead",
-        )
-    instruments = registry.instruments(request.instruments)
-    if len(instruments) != 1:
-        names = ", ".join(item.name for item in instruments)
-        raise TrainingError(f"one instrument is adapted at a time, not {names}", "name one")
-    loaded, name = parent.checkpoint, instruments[0].name
-    version = loaded.metadata.condition_version
+def _adaptation(settings: RunSettings, parent: Parent) -> AdaptationTask:
+    loaded, (instrument,) = parent.checkpoint, settings.instruments
+    name, version = instrument.name, loaded.metadata.condition_version
     if name in loaded.conditions:
         vector = loaded.conditions[name]
     else:
-        vector = as_version(instruments[0].condition(), version)
+        vector = as_version(instrument.condition(), version)
     adapted = _with(loaded.metadata.adapted, name)
+    model = adapted_network(loaded.model, len(adapted))
     return AdaptationTask(
-        registry.backbone(loaded.metadata.backbone),
-        loaded.metadata.arguments,
-        version,
-        instruments,
-        [],
-        {name: addressed(vector, adapted, name)},
-        adapted_network(loaded.model, len(adapted)),
-        parent,
-        "harmonic",
+        settings, version, {name: addressed(vector, adapted, name)}, model, parent
     )
-
-
-def _check_harmonic(parent: Parent, asked: Conditioning) -> None:
-    had = parent.checkpoint.metadata.conditioning
-    if (had, asked) != ("harmonic", "harmonic"):
-        raise TrainingError(
-            f"{parent.checkpoint.path} has {had} conditions and {asked} ones are asked for: only "
-            "harmonic ones mean the same in another run",
-            "train from scratch",
-        )
-
-
-def _check_unheard(parent: Parent, held_out: Sequence[str]) -> None:
-    """An instrument is only held out if the first weights do not know it either."""
-    before = parent.checkpoint.metadata
-    for name in held_out:
-        first_hand = "start_from" not in before.training or name in before.hold_out
-        if name in before.instruments or not first_hand:
-            knows = "was" if name in before.instruments else "may have been"
-            raise TrainingError(
-                f"'{name}' cannot be held out: {parent.checkpoint.path} {knows} trained on it",
-                "train from scratch, or start from a checkpoint that held it out",
-            )
 
 
 def _with(names: Sequence[str], name: str) -> list[str]:

@@ -36,18 +36,18 @@ def of_bounded_size() -> AbstractContextManager[None]:
     return bounded(MOST_TENSORS, MOST_WEIGHTS, refuse)
 
 
-def try_step(task: Task, config: MixConfig, batch_size: int, targets: int) -> None:
+def try_step(task: Task, config: MixConfig) -> None:
     """Compute the loss of a short batch on a copy of the network, which stays as it is.
 
     Args:
         task: the network as it will be trained, and its conditions.
         config: how mixtures are made.
-        batch_size: mixtures in a step.
-        targets: instruments asked of each.
 
     Raises:
         TrainingError: a step's audio is beyond all memory, or the network cannot make it.
     """
+    name, batch_size = task.settings.spec.name, task.settings.batch_size
+    targets = min(config.targets, len(task.vectors))
     size = 4 * batch_size * (1 + targets) * config.channels * config.samples
     if size > MOST_BYTES:
         raise TrainingError(
@@ -69,7 +69,7 @@ def try_step(task: Task, config: MixConfig, batch_size: int, targets: int) -> No
             reason = str(error).split("\n")[0]
             alone = batch_size * targets == 1
             raise TrainingError(
-                f"backbone '{task.spec.name}' cannot make a step of {batch_size} × {targets} "
+                f"backbone '{name}' cannot make a step of {batch_size} × {targets} "
                 f"targets: {reason}",
                 "--batch-size 2 is the least here" if alone else "change what --set and --mix say",
             ) from error

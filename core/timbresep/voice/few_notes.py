@@ -25,9 +25,10 @@ from timbresep.config import parse
 from timbresep.ddsp import prepared as solos_file
 from timbresep.ddsp.features import FRAME_RATE, SAMPLE_RATE, loudness
 from timbresep.ddsp.model import DdspModel
+from timbresep.ddsp.passages import Passages
 from timbresep.ddsp.prepared import Prepared
 from timbresep.ddsp.spectral_loss import multiscale_spectral_loss
-from timbresep.ddsp.training import Passages, train
+from timbresep.ddsp.training import TrainSettings, Upkeep, train
 from timbresep.errors import DataError, OutputExistsError, PluginError
 from timbresep.instrument import Instrument, InstrumentConfig, plain
 from timbresep.provenance import command_line
@@ -115,21 +116,23 @@ def from_notes(
         training = train(
             prepared,
             made / "ddsp.safetensors",
-            start_from=chosen.ddsp_file,
-            hold_out=False,  # every note counts
-            steps=ALL_STEPS,
-            minutes=seconds / 60,
-            batch=BATCH,
-            seconds=SECONDS,
-            learning_rate=LEARNING_RATE,
-            seed=seed,
+            TrainSettings(
+                start_from=chosen.ddsp_file,
+                hold_out=False,  # every note counts
+                steps=ALL_STEPS,
+                minutes=seconds / 60,
+                batch=BATCH,
+                seconds=SECONDS,
+                learning_rate=LEARNING_RATE,
+                seed=seed,
+            ),
+            upkeep=Upkeep(on_step=_follow(report, seconds)),
             metadata={
                 "instrument": name,
                 "start": chosen.name,
                 "licences": [*chosen.config.licences.data, licence],
                 "command": command_line(),
             },
-            progress=_follow(report, seconds),
         )
         result = NewInstrument(folder, heard, fits, chosen.name, training)
         describe(made, result, chosen, models[chosen.name], licence)

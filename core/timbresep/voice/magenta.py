@@ -9,7 +9,7 @@ from timbresep.config import load_yaml
 from timbresep.ddsp import prepared as solos_file
 from timbresep.ddsp.magenta import checkpoint, environment, training
 from timbresep.ddsp.model import DdspModel, Heard
-from timbresep.ddsp.training import heard
+from timbresep.ddsp.passages import heard
 from timbresep.errors import OutputExistsError
 from timbresep.files import claim
 from timbresep.instrument import InstrumentConfig, own_file

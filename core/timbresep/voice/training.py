@@ -9,9 +9,15 @@ from typing import Any
 from timbresep.config import load_yaml
 from timbresep.ddsp import prepared as solos_file
 from timbresep.ddsp.decoder import DecoderConfig
-from timbresep.ddsp.resume import steps_done
 from timbresep.ddsp.resynthesis import Likeness
-from timbresep.ddsp.training import SIZES, TrainReport, train
+from timbresep.ddsp.training import (
+    SIZES,
+    Position,
+    TrainReport,
+    TrainSettings,
+    Upkeep,
+    train,
+)
 from timbresep.errors import ConfigError, OutputExistsError, TrainingError
 from timbresep.files import claim, write_json
 from timbresep.formats.notation import parse_json
@@ -142,7 +148,7 @@ def _train_voice(
         state.unlink(missing_ok=True)
         write_json(record, wanted)
 
-    with VoiceLog(run, data, steps_done(state) if resume else 0) as log:
+    with VoiceLog(run, data, Position.read(state).steps if resume else 0) as log:
 
         def progress(step: int, total: int, loss: float) -> None:
             log.loss(step, loss)
@@ -151,20 +157,18 @@ def _train_voice(
         trained = train(
             ready,
             out,
-            config=sizes,
-            steps=settings.steps,
-            minutes=settings.minutes,
-            batch=settings.batch,
-            seconds=settings.seconds,
-            device=device,
-            seed=settings.seed,
+            TrainSettings(
+                config=sizes,
+                steps=settings.steps,
+                minutes=settings.minutes,
+                batch=settings.batch,
+                seconds=settings.seconds,
+                device=device,
+                seed=settings.seed,
+            ),
+            upkeep=Upkeep(state, resume, SAVE_EVERY, progress, log.listen),
             metadata=origin(config, device),
-            progress=progress,
             replace=overwrite or resume,
-            resume_from=state if resume else None,
-            state=state,
-            save_every=SAVE_EVERY,
-            listen=log.listen,
         )
     likeness = write_card(folder, config, data)
     state.unlink()

@@ -10,8 +10,8 @@ from torch import Tensor
 from timbresep.config import atomic_write
 from timbresep.ddsp.features import FRAME_RATE
 from timbresep.ddsp.magenta import environment
+from timbresep.ddsp.passages import Passages
 from timbresep.ddsp.prepared import Prepared
-from timbresep.ddsp.training import Passages
 
 SHARDS = 10
 APART = FRAME_RATE

@@ -18,7 +18,8 @@ from timbresep.ddsp import prepared as solos_file
 from timbresep.ddsp.decoder import DecoderConfig
 from timbresep.ddsp.features import FRAME_RATE
 from timbresep.ddsp.magenta import checkpoint, environment, records
-from timbresep.ddsp.training import Passages, Progress, TrainReport, evaluate, heard
+from timbresep.ddsp.passages import Passages, heard
+from timbresep.ddsp.training import OnStep, TrainReport, evaluate
 from timbresep.errors import OutputExistsError, TrainingError
 from timbresep.interrupts import held
 
@@ -47,7 +48,7 @@ def train(
     seed: int = 0,
     resume: bool = False,
     metadata: dict[str, Any] | None = None,
-    progress: Progress | None = None,
+    progress: OnStep | None = None,
     save_every: int = 300,
 ) -> TrainReport:
     """Fit a decoder to solos through ddsp's `solo_instrument.gin` and its trainer.

@@ -1,0 +1,23 @@
+"""Which device computes."""
+
+from __future__ import annotations
+
+import torch
+
+from timbresep.errors import TimbresepError
+
+
+def device_of(name: str) -> torch.device:
+    """A device by name; auto is cuda where there is one, else cpu.
+
+    Raises:
+        TimbresepError: it cannot be used.
+    """
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        torch.zeros(1, device=device)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise TimbresepError(f"device '{name}' cannot be used", hint="use --device cpu") from error
+    return device
