@@ -211,12 +211,3 @@ def test_every_part_keeps_the_contract(
     varied = np.stack(drawn).std(axis=0)
     for name, part in split(varied.astype(np.float32)).items():
         assert part.max() > 0.01, f"training never varies {name}"
-
-
-def test_training_draws_from_the_notes_that_were_measured(tmp_path: Path) -> None:
-    path = tmp_path / "condition.npy"
-    assert conditioner.measured_notes(path) is None
-    path.with_suffix(".json").write_text('{"notes": [60.0, 64]}')
-    assert conditioner.measured_notes(path) == [60.0, 64.0]
-    path.with_suffix(".json").write_text("{")
-    assert conditioner.measured_notes(path) is None

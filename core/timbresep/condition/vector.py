@@ -20,9 +20,8 @@ import numpy as np
 from timbresep import __version__
 from timbresep.condition.parts import PARTS, vary
 from timbresep.condition.tone_table import Array, ToneTable, build
-from timbresep.errors import ConfigError, DataError
+from timbresep.errors import DataError
 from timbresep.files import sha256_of
-from timbresep.formats.notation import parse_json
 
 __all__ = [
     "CONDITION_VERSION",
@@ -35,7 +34,6 @@ __all__ = [
     "condition_from_audio",
     "draw",
     "length",
-    "measured_notes",
     "notes_in",
     "provenance",
     "split",
@@ -257,23 +255,6 @@ def provenance(
         "sample_rate": 16_000,
         "code_version": __version__,
     }
-
-
-def measured_notes(condition_file: Path) -> list[float] | None:
-    """The notes that a stored vector was measured on, as MIDI numbers.
-
-    Args:
-        condition_file: the vector; the JSON file of the same name says where it comes from.
-
-    Returns:
-        None when nothing is said.
-    """
-    try:
-        path = condition_file.with_suffix(".json")
-        notes = parse_json(path.read_text(encoding="utf-8"), str(path))["notes"]
-        return [float(note) for note in notes if math.isfinite(note)] or None
-    except (OSError, ConfigError, ValueError, KeyError, TypeError, OverflowError):
-        return None
 
 
 def _join(table: ToneTable, version: int) -> Array:

@@ -192,7 +192,7 @@ def make_task(registry: Registry, request: TrainRequest) -> Task:
     spec = registry.backbone(request.backbone or (start.backbone if start else settings.backbone))
     given = start.arguments if start else {**spec.defaults, **settings.arguments}
     arguments = {**given, **request.arguments}
-    versions = {item.config.condition.version for item in instruments}
+    versions = {item.measured().version for item in instruments}
     version = max(min(versions), start.condition_version if start else 1)
     harmonic = {item.name: as_version(item.condition(), version) for item in instruments}
     vectors = harmonic
