@@ -29,7 +29,7 @@ from timbresep.commands.options import split_values
 from timbresep.condition import tone_store as table_file
 from timbresep.condition import vector as conditioner
 from timbresep.condition.tone_table import ToneTable
-from timbresep.config import load_yaml
+from timbresep.config import load_json, load_yaml
 from timbresep.data import recipe as recipes
 from timbresep.data.extras.guests import GuestList
 from timbresep.data.sources.adapter import Location
@@ -42,7 +42,7 @@ from timbresep.ddsp.decoder import DecoderConfig
 from timbresep.ddsp.model import DdspModel, Heard
 from timbresep.errors import CheckpointError, DataError
 from timbresep.formats.npy import read_vector
-from timbresep.instrument import Instrument
+from timbresep.instrument import Instrument, MeasuredCondition
 from timbresep.registry.registry import REGISTRY_FILE, Registry
 from timbresep.training.state import Position, RunState
 from timbresep.training.trial import of_bounded_size
@@ -81,7 +81,8 @@ def targets(scratch: Path) -> dict[str, Target]:
         "condition.npy": _file(scratch / "c.npy", [(VIOLIN / "condition.npy").read_bytes()],
                                mutations.npy, read_vector),
         "condition.json": _file(scratch / "c.json", [(VIOLIN / "condition.json").read_bytes()],
-                                mutations.json_text, lambda path: conditioner.measured_notes(path)),
+                                mutations.json_text,
+                                lambda path: load_json(path, MeasuredCondition)),
         "state of a run": _state(scratch),
         "state of a voice": _voice_state(scratch),
         "instrument.yaml": _plugin(scratch, "instrument.yaml"),

@@ -39,6 +39,8 @@ from study import NETWORK, recorded, roots_of, write_table
 from timbresep import checkpoint
 from timbresep.bundled import ROOT
 from timbresep.condition import vector as conditioner
+from timbresep.condition.parts import HARMONICS, PARTS, Part, compress
+from timbresep.condition.tone_table import ToneTable
 from timbresep.data.track import Track
 from timbresep.evaluation import Evaluation, evaluate, tracks_in
 from timbresep.instrument import Instrument
@@ -68,6 +70,19 @@ COLUMNS = (
     "other source",
     "without pitch",
 )
+
+
+def mean(table: ToneTable) -> NDArray[np.floating]:
+    """One distribution: the mean of all tones' harmonics, compressed (40,)."""
+    values = np.zeros(HARMONICS)
+    if table.pitched:
+        shares = table.distributions.mean(axis=(0, 1))[:HARMONICS]
+        values[: len(shares)] = compress(shares)
+    return values
+
+
+PARTS["mean"] = Part(HARMONICS, mean)  # a candidate that is in no version
+
 
 Scores = dict[str, dict[str, float]]
 """Column → instrument → dB."""

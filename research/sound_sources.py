@@ -50,7 +50,7 @@ def made_from(item: Instrument, source: str, other: str, out: Path, seconds: flo
 def measured(made: Instrument, first: int) -> np.ndarray:
     """The condition of every second of the notes that were heard."""
     table = conditioner.build(made.ddsp_file, made.f0_range)
-    notes = conditioner.measured_notes(made.condition_file) or []
+    notes = made.measured().notes
     return conditioner.condition(table, [note for note in notes if note % 2 == first])
 
 

@@ -140,8 +140,7 @@ def test_a_plugin_without_its_model_is_told(
     folder = given / "plugins" / "oboe"
     folder.mkdir()
     (folder / "instrument.yaml").write_text(
-        "name: oboe\nf0_range: [233.0, 1760.0]\n"
-        f"ddsp: {{sha256: '{'0' * 64}'}}\nlicences: {{weights: MIT, data: [MIT]}}\n"
+        "name: oboe\nf0_range: [233.0, 1760.0]\nlicences: {weights: MIT, data: [MIT]}\n"
     )
     assert separate("good.wav", "-i", "oboe") == 1
     (line,) = errors(capsys.readouterr().err)

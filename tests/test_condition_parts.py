@@ -12,10 +12,8 @@ from timbresep.condition.parts import (
     REGISTERS,
     compress,
     noise,
-    registers,
     spread,
 )
-from timbresep.condition.parts import mean as one_mean
 from timbresep.condition.tone_table import BANDS, ToneTable, band_edges
 from timbresep.condition.vector import LAYOUTS, condition, draw
 from timbresep.ddsp.decoder import Controls, DecoderConfig
@@ -100,13 +98,6 @@ def test_spread_is_nothing_for_one_tone_and_twice_the_deviation_for_two() -> Non
     assert (rows[[0, 1, 3]] == 0).all()
     levels = spread(made(shares.transpose(1, 0, 2), [60])).reshape(REGISTERS, HARMONICS)
     assert levels[2, :4] == pytest.approx([0, half, half, 0], abs=1e-6), "levels count as notes do"
-
-
-def test_one_mean_ignores_the_register() -> None:
-    shares = np.random.default_rng(0).dirichlet(np.ones(60), (2, 3))
-    low, high = made(shares, [40, 41, 42]), made(shares, [70, 71, 72])
-    assert np.array_equal(one_mean(low), one_mean(high))
-    assert not np.array_equal(registers(low), registers(high))
 
 
 def test_an_instrument_without_pitch_speaks_by_its_noise(monkeypatch: pytest.MonkeyPatch) -> None:

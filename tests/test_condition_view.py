@@ -28,7 +28,7 @@ def halves() -> dict[str, tuple[np.ndarray, np.ndarray]]:
             one, two = (condition(table, [n for n in notes if n % 2 == half]) for half in (0, 1))
         else:
             soft, _, loud = table.levels.tolist()
-            one, two = (condition(table, level=level) for level in (soft, loud))
+            one, two = (condition(table.at_level(level)) for level in (soft, loud))
         found[name] = one, two
     return found
 

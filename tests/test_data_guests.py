@@ -18,8 +18,8 @@ from timbresep.__main__ import main
 from timbresep.commands.app import assemble
 from timbresep.condition import tone_store as table_file
 from timbresep.condition import vector as conditioner
-from timbresep.condition.heard_tones import HARMONICS, RATE, shares
-from timbresep.condition.tone_table import BANDS, ToneTable, band_edges
+from timbresep.condition.tone_analysis import RATE
+from timbresep.condition.tone_table import BANDS, ToneTable
 from timbresep.config import load_yaml
 from timbresep.data import recipe as recipes
 from timbresep.data.build import players_of
@@ -42,40 +42,6 @@ can_render = pytest.mark.skipif(
     shutil.which("fluidsynth") is None or not Path("/usr/share/sounds/sf2", FONT).is_file(),
     reason="needs fluidsynth and FluidR3_GM.sf2",
 )
-
-
-@pytest.mark.parametrize("hz", [55.0, 220.3, 1760.0])
-def test_shares_of_a_tone_are_those_it_was_made_with(hz: float) -> None:
-    rng = np.random.default_rng(0)
-    time = np.arange(RATE // 2) / RATE
-    known = min(HARMONICS, int(7900 / hz))
-    wanted = rng.dirichlet(np.full(known, 0.5))
-    waves = [a * np.sin(2 * np.pi * (k + 1) * hz * time + k) for k, a in enumerate(wanted)]
-    found, noise = shares(np.sum(waves, axis=0).astype(np.float32), hz)
-    np.testing.assert_allclose(found[:known], wanted, atol=0.01)
-    assert found.sum() == pytest.approx(1, abs=1e-5)
-    assert not found[known:].any()
-    assert noise.sum() < 1e-3
-
-
-def test_noise_between_harmonics_is_told_by_band_and_power() -> None:
-    rng = np.random.default_rng(1)
-    time = np.arange(2 * RATE) / RATE
-    tone = 0.1 * np.sin(2 * np.pi * 440 * time)  # power 0.005
-    noise = rng.normal(0, 0.05, len(time))  # power 0.0025: a third of the whole
-    found, bands = shares((tone + noise).astype(np.float32), 440.0)
-    assert bands.sum() == pytest.approx(1 / 3, abs=0.02)
-    widths = np.diff(band_edges()) / 8000
-    np.testing.assert_allclose(bands / bands.sum(), widths, atol=0.02)
-    assert found.argmax() == 0
-    level_free = shares((10 * (tone + noise)).astype(np.float32), 440.0)
-    np.testing.assert_allclose(level_free[0], found, atol=1e-5)
-
-
-def test_silence_has_no_shares() -> None:
-    found, noise = shares(np.zeros(RATE, np.float32), 440.0)
-    assert not found.any()
-    assert not noise.any()
 
 
 def guests_file(root: Path, programs: str = "[80, 79]", extra: str = "") -> Path:
@@ -115,7 +81,7 @@ def test_the_guests_that_come_along_are_no_plugins_instruments(
 
 
 @can_render
-def test_a_soundfont_is_heard_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_soundfont_is_measured_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     table = tones_of(FONT, SQUARE, 0, (60, 64), tmp_path)
     assert table.pitches.tolist() == [60, 62, 64]
     assert (np.diff(table.levels) > 0).all()

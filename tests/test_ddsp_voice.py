@@ -32,7 +32,7 @@ def describe(folder: Path, f0_range: str = "[100.0, 1000.0]", name: str = "whist
     folder.mkdir(parents=True)
     (folder / "instrument.yaml").write_text(
         f"name: {name}\nf0_range: {f0_range}\n"
-        f"ddsp: {{sha256: '{'0' * 64}', rnn_channels: 8, channels: 8, n_harmonics: 12}}\n"
+        f"ddsp: {{rnn_channels: 8, channels: 8, n_harmonics: 12}}\n"
         "licences: {weights: MIT, data: [CC0]}\n"
     )
     (folder / "recipe.yaml").write_text(

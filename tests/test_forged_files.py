@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,14 +15,15 @@ from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 
 from timbresep.condition import tone_store as table_file
-from timbresep.condition import vector as conditioner
 from timbresep.condition.tone_table import ToneTable
 from timbresep.ddsp import prepared
 from timbresep.ddsp import training as voice
 from timbresep.ddsp.decoder import DecoderConfig
 from timbresep.ddsp.model import FORMAT, DdspModel
-from timbresep.errors import CheckpointError, DataError
+from timbresep.errors import CheckpointError, DataError, PluginError
+from timbresep.instrument import Instrument
 from timbresep.optimizer_state import KEY
+from timbresep.registry.registry import Registry
 from timbresep.training.state import Position, RunState
 
 TINY = DecoderConfig(rnn_channels=4, channels=4, n_harmonics=5, n_noise=9, reverb_length=16)
@@ -232,6 +234,11 @@ def test_a_forged_state_of_a_voice_is_refused(tmp_path: Path, change: Change) ->
 @pytest.mark.parametrize(
     "text", ["[" * 100_000, "3", "{}", '{"notes": 3}', '{"notes": [1' + "0" * 400 + "]}", "\x00"]
 )
-def test_notes_that_cannot_be_read_are_none(tmp_path: Path, text: str) -> None:
-    (tmp_path / "condition.json").write_text(text)
-    assert conditioner.measured_notes(tmp_path / "condition.npy") is None
+def test_a_condition_that_does_not_say_how_it_was_measured_is_refused(
+    tmp_path: Path, text: str
+) -> None:
+    folder = tmp_path / "flute"
+    shutil.copytree(Registry.load().instruments(["flute"])[0].folder, folder)
+    (folder / "condition.json").write_text(text)
+    with pytest.raises(PluginError, match=r"condition\.json"):
+        Instrument.from_folder(folder, "some").condition()

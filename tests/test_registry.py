@@ -156,6 +156,7 @@ def changed(name: str, key: str, line: str) -> Callable[[Path], None]:
     [
         (without_file("ddsp.safetensors"), "ddsp.safetensors is missing"),
         (without_file("condition.npy"), "condition.npy is missing"),
+        (without_file("condition.json"), "condition.json is missing"),
         (without_file("recipe.yaml"), "recipe.yaml is missing"),
         (without_file("instrument.yaml"), "neither instrument.yaml nor __init__.py"),
         (with_text("instrument.yaml", "name: oboe\nf0_rnage: [1, 2]\n"), "f0_rnage"),
@@ -167,7 +168,13 @@ def changed(name: str, key: str, line: str) -> Callable[[Path], None]:
         ),
         (changed("instrument.yaml", "recipe: r", f"recipe: {'x' * 300}"), "can be called so"),
         (changed("instrument.yaml", "[262.0, 2093.0]", "[1.0e-300, 1.0e+300]"), "'f0_range.0'"),
-        (changed("instrument.yaml", "  sha256:", "  n_noise: -1\n  sha256:"), "'ddsp.n_noise'"),
+        (changed("instrument.yaml", "ddsp:", "ddsp:\n  n_noise: -1"), "'ddsp.n_noise'"),
+        (
+            changed("instrument.yaml", "ddsp:", "ddsp:\n  sha256: 0"),
+            "unknown key 'ddsp.sha256'",
+        ),
+        (changed("condition.json", '"ddsp_sha256"', '"ddsp"'), "'ddsp_sha256': field required"),
+        (changed("condition.json", '"version": 2', '"version": "x"'), "condition.json: 'version'"),
         (with_text("condition.npy", "PK\x03\x04"), "condition.npy is no .npy file of a vector"),
         (with_text("__init__.py", "1 / 0"), "ZeroDivisionError: division by zero"),
         (

@@ -12,10 +12,12 @@ from safetensors.torch import load_file, save_file
 
 from timbresep import checkpoint
 from timbresep.checkpoint import KEY, Metadata
-from timbresep.condition import vector as conditioner
+from timbresep.condition.reference import from_files
+from timbresep.condition.vector import DIM
 from timbresep.data.mixing.config import MixConfig
 from timbresep.data.mixing.mixer import MixtureDataset
 from timbresep.data.sources.stems import read_stems
+from timbresep.ddsp.features import extract
 from timbresep.errors import AudioError, CheckpointError
 from timbresep.film import FiLM
 from timbresep.registry.registry import Registry
@@ -30,23 +32,33 @@ def tone(seconds: float, rate: int = 16_000, hz: float = 440.0) -> np.ndarray:
     return (0.2 * wave * np.clip(20 * np.minimum(time, seconds - time), 0, 1)).astype(np.float32)
 
 
-def test_1_the_condition_is_a_timbre_vector_of_fixed_length(registry: Registry) -> None:
+def solo(folder: Path, seconds: float, rate: int = 16_000, gain: float = 1.0) -> list[Path]:
+    """Recordings of four notes of one instrument."""
+    folder.mkdir()
+    paths = [folder / f"{hz}.wav" for hz in (330, 440, 550, 660)]
+    for path in paths:
+        soundfile.write(path, gain * tone(seconds, rate, float(path.stem)), rate, "FLOAT")
+    return paths
+
+
+def test_1_the_condition_is_a_timbre_vector_of_fixed_length(
+    registry: Registry, tmp_path: Path
+) -> None:
     """The seed's was the course of one raw logit over time: as long as the note."""
+    short = from_files(solo(tmp_path / "short", 0.8))
+    long = from_files(solo(tmp_path / "long", 2.4, gain=0.1))
     flute = registry.instruments(["flute"])[0]
-    table = conditioner.build(flute.ddsp_file, flute.f0_range)
-    short, long = (
-        conditioner.condition_from_audio(table, tone(s), 16_000, flute.f0_range) for s in (0.6, 2.4)
-    )
-    assert short.shape == long.shape == flute.condition().shape == (conditioner.DIM,)
-    np.testing.assert_allclose(short, long, atol=1e-3)
+    assert short.shape == long.shape == flute.condition().shape == (DIM,)
+    np.testing.assert_allclose(short, long, atol=0.02)
 
 
-def test_2_sample_rates_are_checked(registry: Registry) -> None:
+def test_2_sample_rates_are_kept(tmp_path: Path) -> None:
     """The seed fed audio at 22.05 kHz to models of 16 kHz."""
-    flute = registry.instruments(["flute"])[0]
-    table = conditioner.build(flute.ddsp_file, flute.f0_range)
+    usual = from_files(solo(tmp_path / "usual", 1.0))
+    other = from_files(solo(tmp_path / "other", 1.0, 22_050))
+    np.testing.assert_allclose(other, usual, atol=0.02)
     with pytest.raises(AudioError, match=r"22.?050"):
-        conditioner.condition_from_audio(table, tone(1, 22_050), 22_050, flute.f0_range)
+        extract(tone(1, 22_050), 22_050, (262.0, 2093.0))
 
 
 def test_3_film_acts_on_features_before_the_rnn(registry: Registry) -> None:

@@ -12,7 +12,7 @@ import pydantic
 from timbresep.errors import ConfigError, nearest
 from timbresep.files import atomic_write as atomic_write  # where most of the code looks for it
 from timbresep.files import atomic_writes as atomic_writes
-from timbresep.formats.notation import parse_yaml
+from timbresep.formats.notation import parse_json, parse_yaml
 
 
 class Model(pydantic.BaseModel):
@@ -55,13 +55,24 @@ def load_yaml(path: Path, model: type[ModelType]) -> ModelType:
         ConfigError: missing or unreadable file, YAML syntax or a repeated key (with line), unknown
             key (with the nearest known one), wrong type or value.
     """
+    return _validated(parse_yaml(_text(path), str(path)), model, path)
+
+
+def load_json(path: Path, model: type[ModelType]) -> ModelType:
+    """Read a JSON file and validate it; arguments and errors as `load_yaml`."""
+    return _validated(parse_json(_text(path), str(path)), model, path)
+
+
+def _text(path: Path) -> str:
     try:
         if path.stat().st_size > LARGEST:
             raise ConfigError(f"{path}: too large for a description (over {LARGEST // 1000} kB)")
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"cannot read {path}: {error}") from error
-    data = parse_yaml(text, str(path))
+
+
+def _validated(data: object, model: type[ModelType], path: Path) -> ModelType:
     if not isinstance(data, Mapping):
         raise ConfigError(f"{path}: expected a mapping of keys to values at the top level")
     return parse(data, model, str(path))

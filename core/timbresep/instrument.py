@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import pydantic
 
-from timbresep.config import Model, PathText, load_yaml
+from timbresep.config import Model, PathText, load_json, load_yaml
 from timbresep.errors import ConfigError, DataError, PluginError
 from timbresep.files import sha256_of
 from timbresep.formats.npy import read_vector
@@ -88,14 +88,12 @@ class DdspSettings(Model):
 
     Attributes:
         file: safetensors file inside the plugin's folder.
-        sha256: hash of that file; conditions are only valid for the model they came from.
         rnn_channels, channels, layers_per_stack, n_harmonics, n_noise: decoder size, used when
             the model is trained (a trained file carries its own).
         reverb_length: samples of its learned reverb; 0 for a dry model. As the sizes.
     """
 
     file: FileName = "ddsp.safetensors"
-    sha256: str = pydantic.Field(pattern=r"^[0-9a-f]{64}$")
     rnn_channels: Size = 128
     channels: Size = 128
     layers_per_stack: int = pydantic.Field(default=1, ge=0, le=32)
@@ -109,13 +107,33 @@ class ConditionSettings(Model):
 
     Attributes:
         conditioner: name of the conditioner.
-        version: of the definition, of which `timbresep.condition.vector.LAYOUTS` is the list.
-        file: the vector; a JSON file of the same name says where it comes from.
+        file: the vector; a JSON file of the same name says how it was measured
+            (`MeasuredCondition`).
     """
 
     conditioner: Literal["harmonic_distribution"] = "harmonic_distribution"
-    version: int = 1
     file: FileName = "condition.npy"
+
+    @property
+    def measured_file(self) -> str:
+        """The JSON file beside the vector."""
+        return str(Path(self.file).with_suffix(".json"))
+
+
+class MeasuredCondition(Model):
+    """What the JSON file beside a condition says of how it was measured; `condition build` does.
+
+    Attributes:
+        ddsp_sha256: hash of the DDSP model; a condition is only valid for the model it came from.
+        version: of the vector's definition, see `timbresep.condition.vector.LAYOUTS`.
+        notes: the notes that it was measured on, as MIDI numbers; none for an unpitched instrument.
+    """
+
+    model_config = pydantic.ConfigDict(extra="ignore", frozen=True)
+
+    ddsp_sha256: str = pydantic.Field(pattern=r"^[0-9a-f]{64}$")
+    version: int = pydantic.Field(ge=1)
+    notes: list[Annotated[float, pydantic.Field(ge=0, le=127)]]
 
 
 class Licences(Model):
@@ -135,7 +153,7 @@ class InstrumentConfig(Model):
     aliases: list[Alias] = []
     f0_range: tuple[Hertz, Hertz] | None
     sample_rate: Literal[16000] = 16000
-    ddsp: DdspSettings
+    ddsp: DdspSettings = DdspSettings()
     condition: ConditionSettings = ConditionSettings()
     recipe: FileName = "recipe.yaml"
     licences: Licences
@@ -170,7 +188,8 @@ class Instrument:
             PluginError: a file it names is missing or outside the folder.
         """
         instrument = cls(load_yaml(folder / "instrument.yaml", InstrumentConfig), folder, owner)
-        for path in (instrument.ddsp_file, instrument.condition_file, instrument.recipe_file):
+        measured = (instrument.condition_file, instrument.measured_file)
+        for path in (instrument.ddsp_file, *measured, instrument.recipe_file):
             if not path.is_file():
                 raise PluginError(
                     f"{path} is missing",
@@ -205,6 +224,11 @@ class Instrument:
         return own_file(self.folder, self.config.condition.file)
 
     @property
+    def measured_file(self) -> Path:
+        """How its condition was measured, as JSON."""
+        return own_file(self.folder, self.config.condition.measured_file)
+
+    @property
     def recipe_file(self) -> Path:
         """Its data recipe."""
         return own_file(self.folder, self.config.recipe)
@@ -214,12 +238,13 @@ class Instrument:
         self._vector()
 
     def verify_ddsp(self) -> None:
-        """Check the DDSP file against the hash in `instrument.yaml`.
+        """Check the DDSP file against the hash of the model that the condition was measured on.
 
         Raises:
             PluginError: it cannot be read; or it was cut or replaced, so the stored condition is
                 not its own.
         """
+        expected = self.measured().ddsp_sha256
         try:
             if self.ddsp_file.stat().st_size > LARGEST_DDSP:
                 raise PluginError(
@@ -231,12 +256,25 @@ class Instrument:
             raise PluginError(
                 f"plugin '{self.name}': cannot read {self.ddsp_file}: {error.strerror}"
             ) from error
-        if found != self.config.ddsp.sha256:
+        if found != expected:
             raise PluginError(
                 f"plugin '{self.name}': {self.ddsp_file} does not match its sha256 in "
-                f"instrument.yaml (file {found[:12]}…, expected {self.config.ddsp.sha256[:12]}…)",
+                f"{self.measured_file.name} (file {found[:12]}…, expected {expected[:12]}…)",
                 f"restore the file, or run `condition build {self.name}` to measure it again",
             )
+
+    def measured(self) -> MeasuredCondition:
+        """How its condition was measured.
+
+        Raises:
+            PluginError: the file that says so cannot be read, or does not say it.
+        """
+        try:
+            return load_json(self.measured_file, MeasuredCondition)
+        except ConfigError as error:
+            raise PluginError(
+                f"plugin '{self.name}': {error}", f"rebuild it with `condition build {self.name}`"
+            ) from error
 
     def condition(self) -> NDArray[np.float32]:
         """The instrument's condition vector, shape ``(dim,)``.

@@ -112,8 +112,7 @@ def test_torch_training_does_not_import_tensorflow(ready: Path, tmp_path: Path) 
     plugin = tmp_path / "horn"
     plugin.mkdir()
     (plugin / "instrument.yaml").write_text(
-        "name: horn\nf0_range: [150.0, 700.0]\nddsp: {sha256: '" + "0" * 64 + "'}\n"
-        "licences: {weights: MIT, data: [CC0]}\n"
+        "name: horn\nf0_range: [150.0, 700.0]\nlicences: {weights: MIT, data: [CC0]}\n"
     )
     command = ["ddsp", "train", "--plugin", plugin, "--solos", ready.parent, "--steps", "2"]
     command += ["--size", "tiny", "--batch", "2", "--seconds", "0.5", "--out", tmp_path / "run"]

@@ -49,15 +49,6 @@ def compress(shares: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
     return values
 
 
-def mean(table: ToneTable) -> npt.NDArray[np.floating]:
-    """One distribution: the mean of all tones' harmonics, compressed (40,)."""
-    values = np.zeros(HARMONICS)
-    if table.pitched:
-        shares = table.distributions.mean(axis=(0, 1))[:HARMONICS]
-        values[: len(shares)] = compress(shares)
-    return values
-
-
 def registers(table: ToneTable) -> npt.NDArray[np.floating]:
     """For each register: the mean of its tones' harmonics, compressed, then its share of the tones.
 
@@ -102,7 +93,6 @@ def noise(table: ToneTable) -> npt.NDArray[np.floating]:
 
 
 PARTS = {
-    "mean": Part(HARMONICS, mean),
     "registers": Part(REGISTERS * (HARMONICS + 1), registers),
     "spread": Part(REGISTERS * HARMONICS, spread),
     "noise": Part(BANDS + 1, noise),

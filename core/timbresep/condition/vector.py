@@ -10,7 +10,6 @@ numpy only, until a model has to be asked: workers that mix training data import
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -20,9 +19,8 @@ import numpy as np
 from timbresep import __version__
 from timbresep.condition.parts import PARTS, vary
 from timbresep.condition.tone_table import Array, ToneTable, build
-from timbresep.errors import ConfigError, DataError
+from timbresep.errors import DataError
 from timbresep.files import sha256_of
-from timbresep.formats.notation import parse_json
 
 __all__ = [
     "CONDITION_VERSION",
@@ -32,11 +30,8 @@ __all__ = [
     "as_version",
     "build",
     "condition",
-    "condition_from_audio",
     "draw",
     "length",
-    "measured_notes",
-    "notes_in",
     "provenance",
     "split",
     "version_of",
@@ -53,9 +48,6 @@ that a separator of an earlier version is served with the beginning of the vecto
 
 CONDITION_VERSION = 2
 """Version that conditions are measured in."""
-
-NOTE_SHARE = 0.1
-"""A pitch counts as a note when it is held this share of the time of the one held longest."""
 
 
 def length(version: int) -> int:
@@ -126,7 +118,6 @@ def split(vector: Array) -> Mapping[str, Array]:
 def condition(
     table: ToneTable,
     pitches: Sequence[float] | None = None,
-    level: float | None = None,
     version: int = CONDITION_VERSION,
 ) -> Array:
     """The condition vector of an instrument.
@@ -135,7 +126,6 @@ def condition(
         table: from `ToneTable.from_model` or `build`.
         pitches: notes as MIDI numbers; each counts as the nearest semitone of the table; every
             semitone of the table by default.
-        level: loudness in dB, interpolated between the table's levels; all of them by default.
         version: of the vector's definition.
 
     Returns:
@@ -147,57 +137,7 @@ def condition(
     """
     if pitches is not None:
         table = table.only(table.nearest(pitches))
-    return _join(table if level is None else table.at_level(level), version)
-
-
-def condition_from_audio(
-    table: ToneTable, audio: Array, sample_rate: int, f0_range: tuple[float, float]
-) -> Array:
-    """The condition vector for the notes that a recording holds.
-
-    Args:
-        table: the instrument's tones.
-        audio: (samples,) at 16 kHz.
-        sample_rate: Hz.
-        f0_range: lowest and highest fundamental to look for, Hz.
-
-    Raises:
-        AudioError: another sample rate, or audio that is empty, non-finite or not mono.
-        DataError: no steady pitch in it.
-    """
-    return condition(table, notes_in(audio, sample_rate, f0_range))
-
-
-def notes_in(audio: Array, sample_rate: int, f0_range: tuple[float, float]) -> list[float]:
-    """The semitones that are held, at a sure pitch, a tenth as long as the longest or longer.
-
-    Args:
-        audio: (samples,) at 16 kHz; its gain does not matter.
-        sample_rate: Hz.
-        f0_range: lowest and highest fundamental to look for, Hz.
-
-    Returns:
-        MIDI numbers, ascending.
-
-    Raises:
-        AudioError: another sample rate, or audio that is empty, non-finite or not mono.
-        DataError: no steady pitch in it.
-    """
-    from timbresep.ddsp.features import VOICED, check_rate, extract
-
-    check_rate(sample_rate)
-    peak = float(np.abs(audio).max(initial=0.0))
-    level = np.float32(0.5 / peak) if 0 < peak < math.inf else np.float32(1)
-    found = extract(audio * level, sample_rate, f0_range)
-    sounding = found.loudness_db > max(float(found.loudness_db.max()) - 40.0, -75.0)
-    voiced = found.f0_hz[sounding & (found.f0_confidence >= VOICED)]
-    if voiced.size == 0:
-        raise DataError(
-            f"no note between {f0_range[0]:.0f} and {f0_range[1]:.0f} Hz in the audio",
-            "give solo notes of this instrument, one at a time",
-        )
-    semitones, counts = np.unique(np.rint(69 + 12 * np.log2(voiced / 440)), return_counts=True)
-    return [float(note) for note in semitones[counts >= NOTE_SHARE * counts.max()]]
+    return _join(table, version)
 
 
 def draw(table: ToneTable, rng: np.random.Generator, version: int = CONDITION_VERSION) -> Array:
@@ -257,23 +197,6 @@ def provenance(
         "sample_rate": 16_000,
         "code_version": __version__,
     }
-
-
-def measured_notes(condition_file: Path) -> list[float] | None:
-    """The notes that a stored vector was measured on, as MIDI numbers.
-
-    Args:
-        condition_file: the vector; the JSON file of the same name says where it comes from.
-
-    Returns:
-        None when nothing is said.
-    """
-    try:
-        path = condition_file.with_suffix(".json")
-        notes = parse_json(path.read_text(encoding="utf-8"), str(path))["notes"]
-        return [float(note) for note in notes if math.isfinite(note)] or None
-    except (OSError, ConfigError, ValueError, KeyError, TypeError, OverflowError):
-        return None
 
 
 def _join(table: ToneTable, version: int) -> Array:

@@ -142,7 +142,7 @@ def _condition(asked: str, loaded: Checkpoint, registry: Registry) -> tuple[str,
             hint=f"it knows {', '.join(loaded.conditions)}; a new instrument needs a separator "
             "trained with harmonic conditions",
         )
-    version, expected = instrument.config.condition.version, loaded.metadata.condition_version
+    version, expected = instrument.measured().version, loaded.metadata.condition_version
     if version < expected:
         raise CheckpointError(
             f"'{instrument.name}' has a condition of version {version}, "

@@ -60,7 +60,7 @@ class TrainingConditions:
     @staticmethod
     def _table(instrument: Instrument) -> conditioner.ToneTable:
         table = conditioner.build(instrument.ddsp_file, instrument.f0_range)
-        notes = conditioner.measured_notes(instrument.condition_file)
+        notes = instrument.measured().notes
         return table.only(table.nearest(notes)) if notes and table.pitched else table
 
     def __call__(self, index: int, rng: np.random.Generator) -> NDArray[np.float32]:

@@ -185,7 +185,7 @@ def make_task(settings: RunSettings) -> Task:
         return _adaptation(settings, parent)
     instruments = settings.instruments
     first = parent.checkpoint.metadata.condition_version if parent else 1
-    version = max(min(item.config.condition.version for item in instruments), first)
+    version = max(min(item.measured().version for item in instruments), first)
     harmonic = {item.name: as_version(item.condition(), version) for item in instruments}
     vectors = harmonic
     if settings.conditioning != "harmonic":

@@ -266,6 +266,5 @@ def _follow(report: Report, seconds: float) -> Callable[[int, int, float], None]
 
 _BLANK = {
     "f0_range": [100, 200],
-    "ddsp": {"sha256": "0" * 64},
     "licences": {"weights": "", "data": []},
 }

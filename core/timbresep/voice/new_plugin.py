@@ -9,7 +9,6 @@ from pathlib import Path
 import yaml
 
 from timbresep.condition.note_detection import SoloNotes, name_notes
-from timbresep.condition.vector import CONDITION_VERSION
 from timbresep.ddsp.model import DdspModel
 from timbresep.ddsp.training import TrainReport
 from timbresep.instrument import Instrument
@@ -54,7 +53,6 @@ def describe(
         "f0_range": [low, high],
         "ddsp": {
             "file": "ddsp.safetensors",
-            "sha256": "0" * 64,  # `build_condition` fills it in
             "rnn_channels": size.rnn_channels,
             "channels": size.channels,
             "layers_per_stack": size.layers_per_stack,
@@ -62,7 +60,7 @@ def describe(
             "n_noise": size.n_noise,
             "reverb_length": size.reverb_length,
         },
-        "condition": {"version": CONDITION_VERSION, "file": "condition.npy"},
+        "condition": {"file": "condition.npy"},
         "licences": {
             "weights": f"as the recordings ({licence}) and the voice of {start.name} "
             f"({start.config.licences.weights})",

@@ -1,12 +1,12 @@
-"""Do conditions heard from a soundfont's notes mean the same as those of DDSP models?
+"""Do conditions measured on recorded notes mean the same as those of DDSP models?
 
-    python research/heard_conditions.py
+    python research/recorded_conditions.py
 
-A plugin's condition comes from its DDSP model, one of a guest from its notes themselves
-(`rendering.font_tones`). For the first program that each recipe's solos name, both are measured;
-the distance between them is set beside those to the other plugins' conditions. Distances are root
-mean squares over the values, each in standard deviations over the plugins (at least 0.1, as in
-`timbresep.film.ConditionEncoder`).
+A plugin's condition comes from its DDSP model, one of a soundfont's program from its notes
+(`timbresep.condition.tone_analysis`). For the first program that each recipe's solos name, both are
+measured; the distance between them is set beside those to the other plugins' conditions. Distances
+are root mean squares over the values, each in standard deviations over the plugins (at least 0.1,
+as in `timbresep.film.ConditionEncoder`).
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def main() -> None:
     vectors = np.stack([item.condition() for item in instruments])  # (instruments, dim)
     names = [item.name for item in instruments]
     scale = np.maximum(vectors.std(axis=0), 0.1)
-    view = Table("heard", "to its own", "to the others, mean", "nearest is")
+    view = Table("measured on", "to its own", "to the others, mean", "nearest is")
     own, hits = [], 0
     for k, item in enumerate(instruments):
         recipe = recipes.load(item.recipe_file)
@@ -37,8 +37,8 @@ def main() -> None:
         font = recipe.solos.soundfonts[0]
         notes = font.range or recipe.solos.range or recipe.voice.range
         table = tones_of(font.file, font.programs[0], font.bank, notes, default_cache())
-        heard = conditioner.condition(table)
-        distance = np.sqrt(np.square((heard - vectors) / scale).mean(axis=1))
+        found = conditioner.condition(table)
+        distance = np.sqrt(np.square((found - vectors) / scale).mean(axis=1))
         own.append(float(distance[k]))
         hits += int(distance.argmin()) == k
         others = float(np.delete(distance, k).mean())
