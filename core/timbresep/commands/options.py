@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from timbresep.commands.numbers import LARGEST_SEED, MANY, MOST_PROCESSES, number, span, whole
+from timbresep.commands.numbers import LARGEST_SEED, MANY, MOST_PROCESSES, number, whole
 from timbresep.errors import ConfigError, InterruptedRunError
 from timbresep.formats.notation import parse_yaml
+from timbresep.instrument import Instrument
 from timbresep.registry.registry import Registry
 from timbresep.separation.options import MOST_TTA
 
@@ -119,11 +120,6 @@ LearningRate = Annotated[float | None, number(help="At the peak.", least=1e-9, m
 ValidateEvery = Annotated[int | None, whole(help="Steps.", least=1, most=MANY)]
 Workers = Annotated[int | None, whole(help="Mixing processes.", least=0, most=MOST_PROCESSES)]
 Limit = Annotated[int | None, whole(help="Only the first tracks.", least=1, most=MANY)]
-TrackCount = Annotated[int, whole(help="Tracks.", least=1, most=100_000)]
-TrackSeconds = Annotated[
-    tuple[float, float], span(help="Shortest and longest track.", least=1, most=3600)
-]
-RenderWorkers = Annotated[int | None, whole(help="Tracks at a time.", least=1, most=MOST_PROCESSES)]
 Resume = Annotated[
     bool,
     typer.Option(
@@ -137,6 +133,12 @@ Resume = Annotated[
 def split_names(given: list[str]) -> list[str]:
     """Names given with commas between, or one by one."""
     return [name.strip() for item in given for name in item.split(",") if name.strip()]
+
+
+def named_instruments(registry: Registry, given: list[str] | None) -> list[Instrument]:
+    """The instruments that an option names, all of them by default."""
+    names = split_names(given or ["all"])
+    return registry.instruments(None if names == ["all"] else names)
 
 
 def split_numbers(text: str) -> list[float]:
