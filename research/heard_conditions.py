@@ -2,7 +2,7 @@
 
     python research/heard_conditions.py
 
-A plugin's condition comes from its DDSP model, one of a guest from its notes themselves
+A plugin's condition comes from its DDSP model, one of an extra instrument from its notes themselves
 (`rendering.font_tones`). For the first program that each recipe's solos name, both are measured;
 the distance between them is set beside those to the other plugins' conditions. Distances are root
 mean squares over the values, each in standard deviations over the plugins (at least 0.1, as in
