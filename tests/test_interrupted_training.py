@@ -26,7 +26,7 @@ from timbresep.training import data as training_data
 from timbresep.training.data import TrainingData
 from timbresep.training.loop import fit
 from timbresep.training.run import TrainingRun
-from timbresep.training.state import KEY
+from timbresep.training.state import KEY, load_run
 from tiny_runs import TINY, request, silent, write_tones
 
 SMALL = {**TINY, "bands": 8, "width": 4, "hidden": 4}
@@ -135,10 +135,10 @@ def test_whenever_a_run_is_killed_one_of_the_two_commands_goes_on(
     out, place = tmp_path / "run", files._place
     left: list[Path] = []
 
-    def placed(temporary: Path, path: Path, replace: bool) -> None:
+    def placed(temporary: Path, path: Path, *, replace: bool) -> None:
         left.append(tmp_path / f"{len(left)} before {path.name}")
         shutil.copytree(out, left[-1])
-        place(temporary, path, replace)
+        place(temporary, path, replace=replace)
 
     with monkeypatch.context() as patch:
         patch.setattr(files, "_place", placed)
@@ -216,6 +216,19 @@ def test_settings_that_make_a_run_what_it_is_do_not_change(
     with pytest.raises(TrainingError, match=f"started with {named}.*--start-from"):
         fit(registry, request(tones, out, resume=True, **{**settings, **changed}), silent)
     assert same(kept(out), before)
+
+
+def test_a_run_of_a_version_with_other_settings_does_not_go_on(
+    started: tuple[Path, dict[str, object]],
+) -> None:
+    model = torch.nn.Linear(1, 1)
+    optimizer = torch.optim.SGD(model.parameters())
+    path = started[0] / "resume.safetensors"
+    known = read_json(path, KEY)["identity"]
+    assert isinstance(known, dict)
+    now = {name: value for name, value in known.items() if name != "coherent_share"}
+    with pytest.raises(TrainingError, match=r"earlier version.*'coherent_share'.*--start-from"):
+        load_run(path, model, model, optimizer, now)
 
 
 def test_neither_do_the_tracks_wherever_they_are(

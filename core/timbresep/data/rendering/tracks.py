@@ -11,7 +11,6 @@ import yaml
 
 from timbresep import audio
 from timbresep.condition import tone_store
-from timbresep.config import atomic_write
 from timbresep.data.extra_stems import TABLES
 from timbresep.data.rendering.band import Member, Seating
 from timbresep.data.rendering.casting import arrange
@@ -19,6 +18,7 @@ from timbresep.data.rendering.plan import Plan
 from timbresep.data.rendering.renderer import check
 from timbresep.data.rendering.waveform import RATE
 from timbresep.data.stem_tones import write_tones
+from timbresep.files import atomic_write
 
 ABOUT = "track.yaml"
 
