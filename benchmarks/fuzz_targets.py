@@ -31,7 +31,7 @@ from timbresep.condition import vector as conditioner
 from timbresep.condition.tone_table import ToneTable
 from timbresep.config import load_json, load_yaml
 from timbresep.data import recipe as recipes
-from timbresep.data.extras.guests import GuestList
+from timbresep.data.extras.listed import BUNDLED, ExtraList
 from timbresep.data.sources.adapter import Location
 from timbresep.data.sources.kinds import KINDS
 from timbresep.data.sources.listing import list_tracks
@@ -87,8 +87,8 @@ def targets(scratch: Path) -> dict[str, Target]:
         "state of a voice": _voice_state(scratch),
         "instrument.yaml": _plugin(scratch, "instrument.yaml"),
         "recipe.yaml": _plugin(scratch, "recipe.yaml"),
-        "guests.yaml": _file(scratch / "guests.yaml", [(ROOT / "plugins/guests.yaml").read_bytes()],
-                             mutations.yaml_text, lambda path: load_yaml(path, GuestList)),
+        "extras.yaml": _file(scratch / "extras.yaml", [BUNDLED.read_bytes()],
+                             mutations.yaml_text, lambda path: load_yaml(path, ExtraList)),
         "registry.yaml": _registry(scratch),
         "track.yaml": _dataset(scratch, "stems", "bad/track.yaml"),
         "MedleyDB": _dataset(scratch, "medleydb", "A_Bad/A_Bad_METADATA.yaml"),
@@ -201,7 +201,7 @@ def _solos(scratch: Path) -> Target:
 
 def _tones(scratch: Path) -> Target:
     """Tables of tones: read, and conditions drawn from them."""
-    path = scratch / "virtual.safetensors"
+    path = scratch / "extras.safetensors"
     rng = np.random.default_rng(0)
     noise = np.full((3, 4, 16), 0.01, np.float32)
     shares = rng.dirichlet(np.ones(8), (3, 4)).astype(np.float32)

@@ -1,24 +1,22 @@
 """How well does a network separate instruments that it was never trained on?
 
     python research/zero_shot.py --data train=TRAIN --data valid=VALID --test TEST --out FOLDER \\
-        --hold-out cello clarinet --strangers NAME=SHARE:FOLDER[,FOLDER…] [--strangers …] \\
+        --hold-out cello clarinet --extras NAME=SHARE:FOLDER[,FOLDER…] [--extras …] \\
         [--steps 1500] [--seeds 0 1] [--only LABEL …] [--write research/zero-shot.md]
 
-TRAIN, VALID and TEST hold tracks, each a folder of stems named by instrument. Strangers are tracks
-of instruments that no plugin is for and that are not blended of those held out (`data virtual -i
-THE_OTHERS`, `data guests`). The same network is trained on the same data for the same number of
-steps:
+TRAIN, VALID and TEST hold tracks, each a folder of stems named by instrument. FOLDER holds tracks
+of extra instruments (`data extras`). The same network is trained on the same data for the same
+number of steps:
 
     trained             on all instruments
     held out            those held out only accompany
-    …, NAME             and a SHARE of the targets are strangers of FOLDER
+    …, NAME             and a SHARE of the targets are the extra instruments of FOLDER
 
 and scored on TEST in dB of SI-SDR improvement: on the instruments held out, by their plugins'
 conditions alone, and on the others. *share* is what is left of the improvement of the network
-trained on them, with the same strangers if that one is there; *at once* is the score where all
-stems of a track are asked for with `separate --mixture-consistency`, each stem
-being estimated by itself otherwise; *swapped* is the score with the conditions of the other
-instruments.
+trained on them, with the same extra instruments if that one is there; *at once* is the score where
+all stems of a track are asked for with `separate --mixture-consistency`, each stem being estimated
+by itself otherwise; *swapped* is the score with the conditions of the other instruments.
 
 One JSON file for each training goes to FOLDER; those that are there are not made again, and an
 interrupted training goes on.
@@ -56,18 +54,26 @@ Given = argparse.Namespace
 
 
 @dataclass(frozen=True)
-class Strangers:
-    """A share of the targets, and the tracks that they play in."""
+class Extras:
+    """Extra instruments: a share of the targets, and the tracks that they play in."""
 
     share: float = 0.0
     folders: tuple[Path, ...] = ()
 
 
-def _strangers(text: str) -> tuple[str, Strangers]:
+@dataclass(frozen=True)
+class Candidate:
+    """One way to train: with all instruments or without some, with extra ones or without."""
+
+    held_out: bool
+    extras: Extras
+
+
+def _extras(text: str) -> tuple[str, Extras]:
     """``NAME=SHARE:FOLDER,…``"""
     name, _, rest = text.partition("=")
     share, _, folders = rest.partition(":")
-    return name, Strangers(float(share), tuple(map(Path, folders.split(","))))
+    return name, Extras(float(share), tuple(map(Path, folders.split(","))))
 
 
 def main() -> None:
@@ -75,16 +81,16 @@ def main() -> None:
     given = _arguments()
     torch.set_num_threads(given.threads)
     given.out.mkdir(parents=True, exist_ok=True)
-    strangers = {"": Strangers(), **dict(map(_strangers, given.strangers))}
+    extras = {"": Extras(), **dict(map(_extras, given.extras))}
     candidates = {
-        f"{kind}, {name}" if name else kind: (kind == HELD_OUT, one)
-        for name, one in strangers.items()
+        f"{kind}, {name}" if name else kind: Candidate(kind == HELD_OUT, one)
+        for name, one in extras.items()
         for kind in (TRAINED, HELD_OUT)
     }
     records: dict[str, list[dict]] = {}
     for label in given.only or candidates:
         for seed in given.seeds:
-            record = _run(label, *candidates[label], seed, given)
+            record = _run(label, candidates[label], seed, given)
             records.setdefault(label, []).append(record)
             print(json.dumps({"training": label, "seed": seed, **record["scores"]}), flush=True)
     if TRAINED not in records:
@@ -101,7 +107,7 @@ def main() -> None:
 def _arguments() -> Given:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--data", action="append", required=True, help="NAME=FOLDER of tracks")
-    parser.add_argument("--strangers", action="append", default=[], help="NAME=SHARE:FOLDER,…")
+    parser.add_argument("--extras", action="append", default=[], help="NAME=SHARE:FOLDER,…")
     parser.add_argument("--test", type=Path, required=True, help="folder of held-out tracks")
     parser.add_argument("--out", type=Path, required=True, help="folder of results and runs")
     parser.add_argument("--hold-out", nargs="+", required=True, help="instruments")
@@ -113,41 +119,39 @@ def _arguments() -> Given:
     return parser.parse_args()
 
 
-def _run(label: str, held_out: bool, strangers: Strangers, seed: int, given: Given) -> dict:
+def _run(label: str, candidate: Candidate, seed: int, given: Given) -> dict:
     """Train and score one candidate, or read what was found before."""
     name = f"{label.replace(', ', '-').replace(' ', '-')}-{seed}"
     settings = {
-        "hold_out": given.hold_out if held_out else [],
-        "share": strangers.share,
-        "strangers": [folder.name for folder in strangers.folders],
+        "hold_out": given.hold_out if candidate.held_out else [],
+        "share": candidate.extras.share,
+        "extras": [folder.name for folder in candidate.extras.folders],
         "steps": given.steps,
         "seed": seed,
     }
     return recorded(
         given.out / f"{name}.json",
         settings,
-        lambda: _train_and_score(name, held_out, strangers, seed, given),
+        lambda: _train_and_score(name, candidate, seed, given),
     )
 
 
-def _train_and_score(
-    name: str, held_out: bool, strangers: Strangers, seed: int, given: Given
-) -> dict:
+def _train_and_score(name: str, candidate: Candidate, seed: int, given: Given) -> dict:
     """What a record says of one training."""
     registry = Registry.load()
     instruments = registry.instruments()
     tracks = tracks_in(given.test, instruments)
     played = {stem for track in tracks for stem in track.stems}
     roots = roots_of(given.data)
-    roots |= {f"strangers{k}": folder for k, folder in enumerate(strangers.folders)}
+    roots |= {f"extras{k}": folder for k, folder in enumerate(candidate.extras.folders)}
     run = given.out / name
     request = TrainRequest(
         tuple(item.name for item in instruments if item.name in played),
         run,
-        hold_out=tuple(given.hold_out) if held_out else (),
+        hold_out=tuple(given.hold_out) if candidate.held_out else (),
         arguments=ARGUMENTS,
         roots=roots,
-        mix={"extra_share": strangers.share},
+        mix={"extra_share": candidate.extras.share},
         max_steps=given.steps,
         batch_size=BATCH,
         targets=TARGETS,
@@ -200,7 +204,7 @@ def _lines(records: Mapping[str, Sequence[dict]]) -> list[list[str]]:
         cells = []
         for column in ("held out", "at once"):
             held = mean(label, column)
-            same = label.replace(HELD_OUT, TRAINED)  # with the same strangers, if they were
+            same = label.replace(HELD_OUT, TRAINED)  # with the same extra instruments, if they were
             best = mean(same if same in records else TRAINED, column)
             left = f"{held / best:.0%}" if label.startswith(HELD_OUT) else ""
             cells += [f"{held:.1f}", left]

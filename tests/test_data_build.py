@@ -12,7 +12,9 @@ import pytest
 from tests import dataset_trees as trees
 from timbresep import audio
 from timbresep.data import recipe as recipes
-from timbresep.data.build import build_tracks, list_sources, on_one_side, render_set
+from timbresep.data.build import build_tracks, list_sources, on_one_side
+from timbresep.data.rendering.plan import TrackSet
+from timbresep.data.rendering.sets import render_set
 from timbresep.data.track import Track
 from timbresep.errors import ConfigError, DataError, UnknownNameError
 from timbresep.registry.registry import Registry
@@ -94,9 +96,9 @@ def test_rendered_source_needs_company_and_a_known_name(tmp_path: Path) -> None:
     )
     alone = stub(tmp_path, "violin", text=text)
     with pytest.raises(DataError, match="only one instrument"):
-        render_set([alone], "home", "test", 1, tmp_path / "out")
+        render_set([alone], "home", TrackSet("test", 1), tmp_path / "out")
     with pytest.raises(UnknownNameError, match="'home'"):
-        render_set([alone], "hme", "test", 1, tmp_path / "out")
+        render_set([alone], "hme", TrackSet("test", 1), tmp_path / "out")
 
 
 @pytest.mark.parametrize(

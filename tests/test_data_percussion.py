@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +12,15 @@ import pytest
 from test_data_rendered import FONT, can_render, library
 from timbresep.data.recipe import Percussion, Recipe, Soundfont, Voice
 from timbresep.data.rendering import percussion
+from timbresep.data.rendering.band import seat
 from timbresep.data.rendering.casting import Player, arrange
 from timbresep.data.rendering.midi import PERCUSSION_CHANNEL, Event, midi_file
 from timbresep.data.rendering.percussion import GROOVES, KEYS, KICK, SNARE, pattern, solo, strike
+from timbresep.data.rendering.plan import Plan
 from timbresep.data.rendering.renderer import find_soundfont, render
 from timbresep.data.rendering.scores import Note, Score
 from timbresep.data.rendering.solos import render_solos
-from timbresep.data.rendering.tracks import Plan, render_track
+from timbresep.data.rendering.tracks import render_track
 from timbresep.data.rendering.waveform import RATE
 from timbresep.data.sources.stems import read_stems
 
@@ -117,7 +120,7 @@ def test_in_a_cast_it_plays_in_the_bars_of_the_score_and_the_others_keep_their_p
 
 
 def test_kits_are_on_channel_ten() -> None:
-    data = midi_file([Event(0.0, 0.5, KICK, 99)], [], 8, 0, 1.0, PERCUSSION_CHANNEL)
+    data = midi_file([Event(0.0, 0.5, KICK, 99)], [], 8, 0, 1.0, channel=PERCUSSION_CHANNEL)
     assert bytes([0xC9, 8]) in data
     assert bytes([0x99, KICK, 99]) in data
 
@@ -125,7 +128,7 @@ def test_kits_are_on_channel_ten() -> None:
 @can_render
 def test_kick_is_low_and_hi_hat_is_high() -> None:
     def centre(key: int) -> float:
-        data = midi_file([Event(0.0, 0.4, key, 100)], [], 0, 0, 0.6, PERCUSSION_CHANNEL)
+        data = midi_file([Event(0.0, 0.4, key, 100)], [], 0, 0, 0.6, channel=PERCUSSION_CHANNEL)
         wave = render(data, find_soundfont(FONT), reverb=False)
         power = np.abs(np.fft.rfft(wave)) ** 2
         return float((np.fft.rfftfreq(len(wave), 1 / RATE) * power).sum() / power.sum())
@@ -140,7 +143,8 @@ def test_rendered_tracks_have_a_percussion_stem(tmp_path: Path) -> None:
     fonts = (Soundfont(file=FONT, programs=[73], licence="MIT"),)
     cast = {"flute": Player("flute", Voice(range=(60, 84)), fonts)}
     cast["kit"] = Player("kit", Percussion(percussion=True), KIT)
-    assert render_track(Plan("one", library()[0], ("kit", "flute"), 8.0, "test", 3), cast, tmp_path)
+    plan = Plan("one", library()[0], ("kit", "flute"), 8.0, "test", 3)
+    assert render_track(plan, partial(seat, players=cast), tmp_path)
     (track,) = read_stems(tmp_path)
     assert set(track.stems) == {"kit", "flute"}
 
@@ -156,6 +160,8 @@ def test_percussion_solos_need_no_scores(tmp_path: Path) -> None:
         }
     )
     assert recipe.solos is not None
-    files = render_solos(recipe.solos, recipe.voice, tmp_path, tmp_path / "cache", 0, 6.0)
+    files = render_solos(
+        recipe.solos, recipe.voice, tmp_path, tmp_path / "cache", piece_seconds=6.0
+    )
     assert len(files) == 2
     assert not (tmp_path / "cache").exists()

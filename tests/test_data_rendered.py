@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 from collections import Counter
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,12 +13,15 @@ import pytest
 
 from timbresep import audio
 from timbresep.data.recipe import Soundfont, Voice
+from timbresep.data.rendering.band import seat
 from timbresep.data.rendering.casting import Player, arrange, balanced_casts
 from timbresep.data.rendering.midi import Control, Event, midi_file, tuning
 from timbresep.data.rendering.performance import chords, fit_octave
+from timbresep.data.rendering.plan import TrackSet, plan_tracks
 from timbresep.data.rendering.renderer import find_soundfont, render
 from timbresep.data.rendering.scores import Note, Score, family_of, parse
-from timbresep.data.rendering.tracks import plan_tracks, render_tracks
+from timbresep.data.rendering.sets import soundfonts_of
+from timbresep.data.rendering.tracks import render_tracks
 from timbresep.data.rendering.waveform import RATE, normalise
 from timbresep.data.sources.stems import read_stems
 from timbresep.errors import DataError, MissingToolError
@@ -55,7 +59,10 @@ def players(*names: str) -> dict[str, Player]:
 def test_split_by_melody_is_disjoint() -> None:
     scores = library()
     sides = {
-        side: {plan.score.family for plan in plan_tracks(scores, ["a", "b"], side, 90, (5, 6))}
+        side: {
+            plan.score.family
+            for plan in plan_tracks(scores, ["a", "b"], 4, TrackSet(side, 90, (5, 6)))
+        }
         for side in ("train", "valid", "test")
     }
     assert all(sides.values())
@@ -65,7 +72,9 @@ def test_split_by_melody_is_disjoint() -> None:
 
 
 def test_more_tracks_keep_the_first_ones() -> None:
-    few, many = (plan_tracks(library(), list("abcdef"), "train", n, (5, 9)) for n in (4, 20))
+    few, many = (
+        plan_tracks(library(), list("abcdef"), 4, TrackSet("train", n, (5, 9))) for n in (4, 20)
+    )
     assert [(p.name, p.cast, p.seconds, p.seed) for p in few] == [
         (p.name, p.cast, p.seconds, p.seed) for p in many[:4]
     ]
@@ -135,7 +144,7 @@ def test_a_soundfont_may_have_a_range_of_its_own(tmp_path: Path) -> None:
 
 def test_notes_of_a_seed_are_those_that_models_were_trained_on() -> None:
     cast = players("a", "b", "c", "d")
-    (plan,) = plan_tracks(library(), list(cast), "train", 1, (9.0, 10.0), seed=7)
+    (plan,) = plan_tracks(library(), list(cast), 4, TrackSet("train", 1, (9.0, 10.0), seed=7))
     rng = np.random.default_rng([plan.seed, 0])
     performances, seconds = arrange(plan.score, plan.cast, cast, plan.seconds, rng)
     digest = hashlib.sha256()
@@ -182,9 +191,11 @@ def test_missing_fluidsynth_names_the_way_out(
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     cast = players("a", "b")
-    plans = plan_tracks(library(), list(cast), "train", 1, (4.0, 5.0))
+    plans = plan_tracks(library(), list(cast), 4, TrackSet("train", 1, (4.0, 5.0)))
     with pytest.raises(MissingToolError, match="apt install fluidsynth"):
-        render_tracks(plans, cast, tmp_path / "out")
+        render_tracks(
+            plans, partial(seat, players=cast), tmp_path / "out", soundfonts=soundfonts_of(cast)
+        )
     assert not (tmp_path / "out").exists()
 
 
@@ -230,14 +241,15 @@ def test_a_player_out_of_tune_is_so_by_those_cents(cents: float) -> None:
 @can_render
 def test_rendered_tracks_are_stems_and_are_rendered_once(tmp_path: Path) -> None:
     cast = players("a", "b", "c")
-    plans = plan_tracks(library(), list(cast), "test", 1, (4.0, 5.0), parts=3)
-    (folder,) = render_tracks(plans, cast, tmp_path)
+    plans = plan_tracks(library(), list(cast), 3, TrackSet("test", 1, (4.0, 5.0)))
+    band = partial(seat, players=cast)
+    (folder,) = render_tracks(plans, band, tmp_path)
     (track,) = read_stems(tmp_path)
     assert set(track.stems) == set("abc")
     assert track.split == "test"
     assert track.sound_source == FONT
     stamps = [path.stat().st_mtime_ns for path in folder.iterdir()]
-    render_tracks(plans, cast, tmp_path)
+    render_tracks(plans, band, tmp_path)
     assert [path.stat().st_mtime_ns for path in folder.iterdir()] == stamps
     wave, rate = audio.read(track.stems["a"])
     assert rate == RATE

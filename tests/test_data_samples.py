@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +15,12 @@ from timbresep import audio
 from timbresep.condition import tone_store as table_file
 from timbresep.data.recipe import Samples, SolosSpec, Soundfont, Voice
 from timbresep.data.rendering import sampler as samples
+from timbresep.data.rendering.band import seat
 from timbresep.data.rendering.midi import Event
+from timbresep.data.rendering.plan import TrackSet, plan_tracks
 from timbresep.data.rendering.recorded_tones import recorded_tones
 from timbresep.data.rendering.solos import render_solos
-from timbresep.data.rendering.tracks import plan_tracks, render_tracks
+from timbresep.data.rendering.tracks import render_tracks
 from timbresep.data.rendering.waveform import RATE
 from timbresep.data.sources.stems import read_stems
 from timbresep.data.stem_tones import TONES
@@ -145,10 +148,9 @@ def test_tracks_play_recorded_notes_at_the_pitch_of_the_score(tmp_path: Path) ->
                 tmp_path / "notes" / name / f"{note}.wav", np.float32(wave)[None], RATE, "PCM_16"
             )
     recordings = samples.find_recordings(tmp_path / "notes", ["harp", "oboe"], None)
-    plans = plan_tracks(library(), ["harp", "oboe"], "test", 2, (5.0, 6.0), parts=2)
-    folders = render_tracks(
-        plans, players("harp", "oboe"), tmp_path / "out", recordings=recordings, workers=1
-    )
+    plans = plan_tracks(library(), ["harp", "oboe"], 2, TrackSet("test", 2, (5.0, 6.0)))
+    band = partial(seat, players=players("harp", "oboe"), recordings=recordings)
+    folders = render_tracks(plans, band, tmp_path / "out", workers=1)
     tracks = read_stems(tmp_path / "out")
     assert len(folders) == len(tracks) == 2
     for track in tracks:
@@ -237,8 +239,9 @@ def test_tracks_of_recorded_notes_tell_their_tones(tmp_path: Path) -> None:
             record_tone(tmp_path / "notes" / name / f"{note}.flac", hz, [1.0, 0.5])
     known = players("flute", "bass")
     recordings = samples.find_recordings(tmp_path / "notes", list(known), "CC0")
-    plans = plan_tracks(library(), list(known), "train", 1, (4.0, 5.0), 2)
-    (folder,) = render_tracks(plans, known, tmp_path / "made", recordings=recordings)
+    plans = plan_tracks(library(), list(known), 2, TrackSet("train", 1, (4.0, 5.0)))
+    band = partial(seat, players=known, recordings=recordings)
+    (folder,) = render_tracks(plans, band, tmp_path / "made")
     assert sorted(table_file.names(folder / TONES)) == ["bass", "flute"]
     heard = table_file.read(folder / TONES, "flute")
     assert heard.distributions[..., :2].sum(axis=-1).min() > 0.99

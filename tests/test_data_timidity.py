@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import stat
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,11 +13,14 @@ import pytest
 from test_data_rendered import FONT, library, players
 from timbresep.data.recipe import Soundfont, Voice
 from timbresep.data.rendering import timidity
+from timbresep.data.rendering.band import instead, seat
 from timbresep.data.rendering.casting import Player
 from timbresep.data.rendering.midi import EXPRESSION, PERCUSSION_CHANNEL, Control, Event, midi_file
 from timbresep.data.rendering.percussion import KEYS, KICK
+from timbresep.data.rendering.plan import TrackSet, plan_tracks
 from timbresep.data.rendering.renderer import check, find_soundfont, render
-from timbresep.data.rendering.tracks import instead, plan_tracks, render_tracks
+from timbresep.data.rendering.sets import soundfonts_of
+from timbresep.data.rendering.tracks import render_tracks
 from timbresep.data.rendering.waveform import RATE
 from timbresep.errors import DataError, MissingToolError
 
@@ -31,8 +35,8 @@ A4 = [Event(1.0, 1.5, 69, 100)]
 def play(
     events: list[Event], program: int, *controls: Control, channel: int = 0, reverb: bool = False
 ) -> np.ndarray:
-    midi = midi_file(events, controls, program, 0, 4.0, channel)
-    return render(midi, find_soundfont(PATCHES), reverb)
+    midi = midi_file(events, controls, program, 0, 4.0, channel=channel)
+    return render(midi, find_soundfont(PATCHES), reverb=reverb)
 
 
 def level_db(wave: np.ndarray, first: float, last: float) -> float:
@@ -46,9 +50,11 @@ def test_missing_timidity_names_the_way_out(
     monkeypatch.setenv("PATH", str(tmp_path))
     fonts = (Soundfont(file="any.cfg", programs=[73], licence="?"),)
     cast = {name: Player(name, Voice(range=(48, 72)), fonts) for name in "ab"}
-    plans = plan_tracks(library(), list(cast), "train", 1, (4.0, 5.0))
+    plans = plan_tracks(library(), list(cast), 4, TrackSet("train", 1, (4.0, 5.0)))
     with pytest.raises(MissingToolError, match="apt install timidity"):
-        render_tracks(plans, cast, tmp_path / "out")
+        render_tracks(
+            plans, partial(seat, players=cast), tmp_path / "out", soundfonts=soundfonts_of(cast)
+        )
     assert not (tmp_path / "out").exists()
 
 
@@ -162,8 +168,9 @@ def test_loud_chords_do_not_clip() -> None:
 @can_render
 def test_tracks_can_be_played_with_patches_alone(tmp_path: Path) -> None:
     cast = players("a", "b")
-    plans = plan_tracks(library(), list(cast), "test", 1, (4.0, 5.0), parts=2)
-    (folder,) = render_tracks(plans, cast, tmp_path, soundfont=PATCHES)
+    plans = plan_tracks(library(), list(cast), 2, TrackSet("test", 1, (4.0, 5.0)))
+    band = partial(seat, players=cast, soundfont=PATCHES)
+    (folder,) = render_tracks(plans, band, tmp_path)
     about = (folder / "track.yaml").read_text()
     assert f"a: {PATCHES} program 73" in about
     assert FONT not in about

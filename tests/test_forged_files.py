@@ -157,7 +157,7 @@ def test_forged_solos_are_refused(tmp_path: Path, change: Change) -> None:
     ],
 )
 def test_forged_tones_are_refused(tmp_path: Path, change: Change) -> None:
-    path = tmp_path / "virtual.safetensors"
+    path = tmp_path / "extras.safetensors"
     shares = np.full((2, 2, 5), 0.2, np.float32)
     notes, levels = np.array([60, 62], np.float32), np.array([-30, -20], np.float32)
     table = ToneTable(notes, levels, shares, np.zeros((2, 2, 16), np.float32))

@@ -27,6 +27,7 @@ from timbresep.training import data as training_data
 from timbresep.training.data import TrainingData
 from timbresep.training.loop import fit
 from timbresep.training.run import TrainingRun
+from timbresep.training.state import RunState
 from tiny_runs import TINY, request, silent, write_tones
 
 SMALL = {**TINY, "bands": 8, "width": 4, "hidden": 4}
@@ -216,6 +217,19 @@ def test_settings_that_make_a_run_what_it_is_do_not_change(
     with pytest.raises(TrainingError, match=f"started with {named}.*--start-from"):
         fit(registry, request(tones, out, resume=True, **{**settings, **changed}), silent)
     assert same(kept(out), before)
+
+
+def test_a_run_of_a_version_with_other_settings_does_not_go_on(
+    started: tuple[Path, dict[str, object]],
+) -> None:
+    model = torch.nn.Linear(1, 1)
+    optimizer = torch.optim.SGD(model.parameters())
+    path = started[0] / "resume.safetensors"
+    known = read_json(path, KEY)["identity"]
+    assert isinstance(known, dict)
+    now = {name: value for name, value in known.items() if name != "coherent_share"}
+    with pytest.raises(TrainingError, match=r"earlier version.*'coherent_share'.*--start-from"):
+        RunState(model, model, optimizer, now).load(path)
 
 
 def test_neither_do_the_tracks_wherever_they_are(

@@ -31,7 +31,7 @@ REFUSED = [
     "data render -o out --seconds 20 10",
     "data render -o out --seconds nan 10",
     "data render -o out --detune nan",
-    "data guests -o out --parts 1000000",
+    "data extras -o out --parts 1000000",
     "data solos violin -o out --minutes inf",
     "ddsp train --plugin violin --steps 0",
     "ddsp train --plugin violin --reverb nan",

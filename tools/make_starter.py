@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import tempfile
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -22,13 +23,15 @@ from timbresep.data import recipe as recipes
 from timbresep.data.mixing.augmentation import pan_gains
 from timbresep.data.recipe import Recipe, SolosSpec, Soundfont
 from timbresep.data.rendering import scores
+from timbresep.data.rendering.band import seat
 from timbresep.data.rendering.casting import Player
 from timbresep.data.rendering.midi import midi_file
 from timbresep.data.rendering.performance import chords, fit_octave, perform
+from timbresep.data.rendering.plan import TrackSet, plan_tracks
 from timbresep.data.rendering.renderer import find_soundfont, render
 from timbresep.data.rendering.scores import Note, Score
 from timbresep.data.rendering.solos import render_solos
-from timbresep.data.rendering.tracks import plan_tracks, render_tracks
+from timbresep.data.rendering.tracks import render_tracks
 from timbresep.data.rendering.waveform import RATE, normalise
 from timbresep.data.track import split_of
 from timbresep.data.user_cache import default_cache
@@ -84,7 +87,7 @@ def make(out: Path, cache: Path, seed: int) -> None:
             font = fonts(recipe)[0]
             single = font.model_copy(update={"programs": font.programs[:1]})
             spec = SolosSpec(soundfonts=[single], minutes=0.7)
-            render_solos(spec, recipe.voice, rendered / name, cache, seed, piece_seconds=21.0)
+            render_solos(spec, recipe.voice, rendered / name, cache, seed=seed, piece_seconds=21.0)
             copy_as_vorbis(rendered / name, out / "solos" / name)
     make_demo(ours, library, out / "demo" / "chorale", seed)
 
@@ -99,9 +102,12 @@ def fonts(recipe: Recipe) -> list[Soundfont]:
 def make_tracks(ours: dict[str, Recipe], library: list[Score], root: Path, seed: int) -> None:
     """Render a few short tracks of training and validation pieces."""
     players = {n: Player(n, r.voice, tuple(fonts(r))) for n, r in ours.items()}
-    plans = plan_tracks(library, list(ours), "train", 6, (19.0, 21.0), seed=seed + 100)
-    plans += plan_tracks(library, list(ours), "valid", 3, (12.0, 13.0), seed=seed + 100)
-    render_tracks(plans, players, root / "tracks")
+    sides = (
+        TrackSet("train", 6, (19.0, 21.0), seed + 100),
+        TrackSet("valid", 3, (12.0, 13.0), seed + 100),
+    )
+    plans = [plan for side in sides for plan in plan_tracks(library, list(ours), 4, side)]
+    render_tracks(plans, partial(seat, players=players), root / "tracks")
 
 
 def make_demo(ours: dict[str, Recipe], library: list[Score], folder: Path, seed: int) -> None:

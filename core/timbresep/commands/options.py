@@ -12,9 +12,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from timbresep.commands.numbers import LARGEST_SEED, MANY, MOST_PROCESSES, number, span, whole
+from timbresep.commands.numbers import LARGEST_SEED, MANY, number, whole
 from timbresep.errors import ConfigError, InterruptedRunError
 from timbresep.formats.notation import parse_yaml
+from timbresep.instrument import Instrument
 from timbresep.registry.registry import Registry
 from timbresep.separation.options import MOST_TTA
 
@@ -131,11 +132,6 @@ MaxMinutes = Annotated[
     ),
 ]
 Limit = Annotated[int | None, whole(help="Only the first tracks.", least=1, most=MANY)]
-TrackCount = Annotated[int, whole(help="Tracks.", least=1, most=100_000)]
-TrackSeconds = Annotated[
-    tuple[float, float], span(help="Shortest and longest track.", least=1, most=3600)
-]
-RenderWorkers = Annotated[int | None, whole(help="Tracks at a time.", least=1, most=MOST_PROCESSES)]
 Resume = Annotated[
     bool,
     typer.Option(
@@ -149,6 +145,12 @@ Resume = Annotated[
 def split_names(given: list[str]) -> list[str]:
     """Names given with commas between, or one by one."""
     return [name.strip() for item in given for name in item.split(",") if name.strip()]
+
+
+def named_instruments(registry: Registry, given: list[str] | None) -> list[Instrument]:
+    """The instruments that an option names, all of them by default."""
+    names = split_names(given or ["all"])
+    return registry.instruments(None if names == ["all"] else names)
 
 
 def split_numbers(text: str) -> list[float]:

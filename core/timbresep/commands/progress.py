@@ -58,6 +58,13 @@ def progress(title: str) -> Iterator[Update]:
         yield update
 
 
+@contextmanager
+def counting(title: str, things: str = "") -> Iterator[Callable[[int, int], None]]:
+    """As `progress`, for an operation that tells how many of how many things are done."""
+    with progress(title) as update:
+        yield lambda done, total: update(done / total, f"{done} of {total} {things}".strip())
+
+
 def _lines(title: str) -> Update:
     last = time.monotonic()
     pace = _Pace()

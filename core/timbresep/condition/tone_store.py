@@ -1,4 +1,4 @@
-"""A file of tone tables by name: what the conditions of a track's virtual stems are drawn from."""
+"""A file of tone tables by name: what the conditions of a track's stems are drawn from."""
 
 from __future__ import annotations
 

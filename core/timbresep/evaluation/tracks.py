@@ -8,7 +8,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import get_args
 
-from timbresep.data.build import workers
 from timbresep.data.recipe import DatasetSpec
 from timbresep.data.sources import stem_folders
 from timbresep.data.sources.adapter import Location
@@ -19,6 +18,7 @@ from timbresep.data.sources.naming import Naming
 from timbresep.data.sources.prepared import prepare
 from timbresep.data.sources.raw_track import Problem
 from timbresep.data.sources.stem_folders import NOT_STEMS
+from timbresep.data.threads import workers
 from timbresep.data.track import SUFFIXES, Split, Track
 from timbresep.data.user_cache import default_cache
 from timbresep.errors import DataError, TimbresepError

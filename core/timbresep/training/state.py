@@ -70,6 +70,12 @@ class RunState:
         position, begun = _position(path, header), header.get("identity")
         if not isinstance(begun, dict):
             raise CheckpointError(f"{path}: does not tell what it is the state of")
+        if gone := sorted(set(begun) - set(self.identity)):
+            raise TrainingError(
+                f"{path}: an earlier version wrote it, whose setting '{gone[0]}' is no more, or "
+                "has another name",
+                "start another run from its weights (train --start-from, another --out)",
+            )
         for key, value in self.identity.items():
             # A state that an earlier version wrote may not tell everything.
             before = begun.get(key, value)

@@ -73,7 +73,7 @@ def render_voice_solos(
     if recipe.solos is None:
         raise DataError(f"{recipe_file} has no 'solos' section", "add one, or record solos")
     spec = recipe.solos if minutes is None else recipe.solos.model_copy(update={"minutes": minutes})
-    return render_solos(spec, recipe.voice, out, default_cache(), seed)
+    return render_solos(spec, recipe.voice, out, default_cache(), seed=seed)
 
 
 def _rendered(recipe_file: Path, name: str) -> Sequence[Path]:

@@ -20,39 +20,36 @@ class MixConfig(Model):
     2019: stems of one track at one time, where the others combine stems of any tracks and times.
 
     Attributes:
-        seconds: Length of a mixture in seconds (default 4.0).
-        rate: Sample rate of a mixture in Hz; a track at another rate is resampled (default 44100).
-        channels: Channels of a mixture, 1 or 2 (default 2).
-        targets: Instruments asked of a mixture; fewer when fewer are known (default 2).
-        coherent_share: Share of mixtures that are coherent; a track of one stem serves only the
-            others (default 0.5).
-        absent_share: Share of targets that are absent from the mixture, so that silence is asked
-            for (default 0.15).
-        extra_share: Share of targets, and of the stems beside them, that are extra instruments,
-            where tracks have any (default 0.25).
-        matched_condition_share: Share of targets whose condition is measured on the very sound that
-            plays them, where it is known, instead of the plugin's own (default 0.0).
-        stems: Fewest and most stems of a mixture (default 2, 5).
-        stem_dropout_share: Share of coherent mixtures that leave out some stems of the track
-            (default 0.3).
-        gain_db: Lowest and highest random gain of a stem in dB (default -8.0, 4.0).
-        pan: Farthest random position of a stem from the middle, 0 to 1 (default 0.8).
-        centred_share: Share of mixtures with every stem in the middle (default 0.3).
-        pitch_semitones: Largest random pitch shift in semitones; the stems of a coherent mixture
-            move together (default 2.0).
-        pitch_share: Share of mixtures, or of stems where they are not coherent, with a pitch shift
-            (default 0.4).
-        detune_cents: Largest random detuning of each stem by itself in cents (default 0.0).
-        eq_db: Largest gain of the random equaliser in dB (default 6.0).
-        eq_share: Share of stems with a random equaliser (default 0.5).
-        formant_semitones: Largest random shift of a stem's formants in semitones, which makes it
-            another specimen of the instrument (default 5.0).
-        formant_share: Share of stems with a formant shift (default 0.0).
-        reverb_share: Share of stems with a short random reverb (default 0.15).
-        level_db: Mean power of a mixture in dBFS, by default the level at which music is separated;
-            `null` leaves mixtures as loud as their stems sum (default -16.0).
-        active_db: RMS in dBFS above which a target counts as present (default -50.0).
-        memory_mb: Decoded audio that each mixing process keeps, in MB (default 512.0).
+        seconds: length of a mixture in seconds.
+        rate: sample rate of a mixture in Hz; a track at another rate is resampled.
+        channels: channels of a mixture: 1 is mono, 2 is stereo.
+        targets: instruments asked of a mixture; fewer when fewer are known.
+        coherent_share: share of mixtures that are coherent; a track of one stem serves only the
+            others.
+        absent_share: share of targets that are absent from the mixture: silence is asked for.
+        extra_share: share of targets, and of the stems beside them, that are extra instruments,
+            where tracks have any.
+        matched_condition_share: share of targets whose condition is measured on the very sound
+            that plays them, where it is known, instead of the plugin's own.
+        stems: fewest and most stems of a mixture.
+        stem_dropout_share: share of coherent mixtures that leave out some stems of the track.
+        gain_db: lowest and highest random gain of a stem in dB.
+        pan: farthest random position of a stem from the middle (0) towards a side (1).
+        centred_share: share of mixtures with every stem in the middle.
+        pitch_semitones: largest random pitch shift in semitones; the stems of a coherent mixture
+            move together.
+        pitch_share: share of coherent mixtures, and of stems in other ones, with a pitch shift.
+        detune_cents: largest random detuning of each stem by itself in cents.
+        eq_db: largest gain of the random equaliser in dB.
+        eq_share: share of stems with a random equaliser.
+        formant_semitones: largest random shift of a stem's formants in semitones; it makes another
+            specimen of the instrument.
+        formant_share: share of stems with a formant shift.
+        reverb_share: share of stems with a short random reverb.
+        level_db: mean power of a mixture in dBFS; the default is the level at which music is
+            separated, and `null` leaves mixtures as loud as their stems sum.
+        active_db: RMS in dBFS above which a target counts as present.
+        memory_mb: decoded audio that each mixing process keeps, in MB.
     """
 
     model_config = pydantic.ConfigDict(allow_inf_nan=False)

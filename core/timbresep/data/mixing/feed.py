@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, default_collate
@@ -80,5 +79,5 @@ def feed(
         return map(opened, loader)  # no generator, which an interrupt would end
 
 
-def _as_it_is(fed: Any) -> Any:
+def _as_it_is(fed: object) -> object:
     return fed

@@ -1,5 +1,7 @@
-"""Music from scores: who plays what, how, and with which sound.
+"""Tracks from scores: who plays what, how, and with which sound.
 
-`scores` are read; `casting` gives their parts to players; `performance` and `percussion` play;
-`midi` notes it down; a `renderer` (FluidSynth, TiMidity) or the `sampler` makes sound of it.
+`plan` chooses a piece (`scores`) and a cast for each track; `band` gives the cast sounds; `casting`
+gives it parts, which `performance` and `percussion` play. `sound` plays the notes (`midi`) with a
+`renderer` (FluidSynth, TiMidity) or the `sampler`; `tracks` writes the stems. `sets` does all that
+for recipes; `solos` are what a voice learns from.
 """

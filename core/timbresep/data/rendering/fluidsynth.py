@@ -15,7 +15,7 @@ from timbresep.errors import DataError
 _COMPLAINT = re.compile(r"error|fail|not found", re.IGNORECASE)  # it exits with 0 all the same
 
 
-def render(midi: bytes, soundfont: Path, reverb: bool) -> np.ndarray:
+def render(midi: bytes, soundfont: Path, *, reverb: bool) -> np.ndarray:
     """Play a MIDI file.
 
     Args:

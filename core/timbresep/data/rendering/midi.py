@@ -58,6 +58,7 @@ def midi_file(
     program: int,
     bank: int,
     length: float,
+    *,
     channel: int = 0,
 ) -> bytes:
     """A type-0 Standard MIDI File of one channel.

@@ -36,7 +36,7 @@ def _fold(midi: int, voice: Voice) -> int:
     return midi
 
 
-def chords(own: Part, others: Sequence[Part], voice: Voice, broken: bool) -> Part:
+def chords(own: Part, others: Sequence[Part], voice: Voice, *, broken: bool) -> Part:
     """Add the notes of other parts below or above `own` notes that begin with them.
 
     Args:

@@ -53,7 +53,7 @@ def find_soundfont(name: str) -> Path:
     )
 
 
-def render(midi: bytes, soundfont: Path, reverb: bool) -> np.ndarray:
+def render(midi: bytes, soundfont: Path, *, reverb: bool) -> np.ndarray:
     """Play a MIDI file.
 
     Args:
@@ -67,7 +67,7 @@ def render(midi: bytes, soundfont: Path, reverb: bool) -> np.ndarray:
         DataError: it failed, or has no such instrument; its own message is included.
     """
     play = timidity.render if _is_patches(soundfont) else fluidsynth.render
-    return play(midi, soundfont, reverb)
+    return play(midi, soundfont, reverb=reverb)
 
 
 def _is_patches(soundfont: str | Path) -> bool:

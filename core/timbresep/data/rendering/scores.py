@@ -7,16 +7,20 @@ import itertools
 import json
 import logging
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from timbresep.config import atomic_write
 from timbresep.errors import ConfigError, MissingToolError
+from timbresep.files import atomic_write
 from timbresep.formats.notation import parse_json
+
+if TYPE_CHECKING:
+    from music21 import stream as music21
 
 log = logging.getLogger(__name__)
 
@@ -99,20 +103,20 @@ def tunes(cache: Path, limit: int = 150, seed: int = 0) -> list[Score]:
     return _cached(cache / name, lambda: _parse_tunes(limit, seed))
 
 
-def _cached(path: Path, parse: Any) -> list[Score]:
+def _cached(path: Path, parse: Callable[[], Iterable[Score]]) -> list[Score]:
     if path.is_file():
         try:
             rows = parse_json(path.read_text(encoding="utf-8"), str(path))
             return [_from_json(row) for row in rows]
         except (ConfigError, OSError, ValueError, KeyError, TypeError):
             log.warning("%s is damaged: its scores are parsed again", path)
-    scores: list[Score] = list(parse())
+    scores = list(parse())
     with atomic_write(path) as temporary:
         temporary.write_text(json.dumps([_to_json(score) for score in scores]), encoding="utf-8")
     return scores
 
 
-def _to_json(score: Score) -> dict[str, Any]:
+def _to_json(score: Score) -> dict[str, object]:
     parts = [[[n.start, n.duration, n.midi] for n in part] for part in score.parts]
     about = {"piece": score.piece, "family": score.family, "parts": parts}
     return {**about, "bar": score.bar, "upbeat": score.upbeat}
@@ -123,7 +127,7 @@ def _from_json(row: dict[str, Any]) -> Score:
     return Score(row["piece"], row["family"], parts, row["bar"], row["upbeat"])
 
 
-def _corpus() -> Any:
+def _corpus() -> ModuleType:
     try:
         from music21 import corpus
     except ImportError as missing:
@@ -150,7 +154,7 @@ def _parse_tunes(limit: int, seed: int) -> Iterator[Score]:
         yield from parse(corpus, path, f"ryan/{path.name.removesuffix('.abc')}", n_parts=1)
 
 
-def parse(corpus: Any, path: Path, piece: str, n_parts: int) -> list[Score]:
+def parse(corpus: ModuleType, path: Path, piece: str, n_parts: int) -> list[Score]:
     """Read one file of the corpus.
 
     Args:
@@ -180,7 +184,7 @@ def parse(corpus: Any, path: Path, piece: str, n_parts: int) -> list[Score]:
     return [Score(piece, family_of(parts[0]), parts, bar, upbeat)]
 
 
-def _bars(stream: Any) -> tuple[float, float]:
+def _bars(stream: music21.Part) -> tuple[float, float]:
     """Length of the first bar by its time signature, and of the upbeat, in quarter notes."""
     first = next(iter(stream.getElementsByClass("Measure")), None)
     if first is None or first.timeSignature is None:
@@ -189,7 +193,7 @@ def _bars(stream: Any) -> tuple[float, float]:
     return bar, (bar - float(first.paddingLeft)) % bar
 
 
-def _part(stream: Any) -> Part:
+def _part(stream: music21.Part) -> Part:
     """The notes of one music21 part, tied notes joined, the top note of a chord."""
     notes = []
     for element in stream.stripTies().flatten().notes:

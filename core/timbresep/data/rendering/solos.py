@@ -5,14 +5,13 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
 
 from timbresep import audio
 from timbresep.data.recipe import AnyVoice, Percussion, SolosSpec, Voice
-from timbresep.data.rendering import sampler as samples
+from timbresep.data.rendering import sampler
 from timbresep.data.rendering import scores as score_library
 from timbresep.data.rendering.casting import Player
 from timbresep.data.rendering.midi import Control, Event, midi_file
@@ -33,6 +32,7 @@ def render_solos(
     voice: AnyVoice,
     out_dir: Path,
     cache: Path,
+    *,
     seed: int = 0,
     piece_seconds: float = 45.0,
 ) -> list[Path]:
@@ -71,7 +71,9 @@ def render_solos(
             if not path.is_file():
                 rng = np.random.default_rng([seed, index])
                 loudness = LOUDNESS[index % 3]
-                events, controls = _play(sound.voice, kind, tunes, piece_seconds, loudness, rng)
+                events, controls = _play(
+                    sound.voice, kind, tunes, piece_seconds, velocity=loudness, rng=rng
+                )
                 length = max(event.end for event in events) + 1.0
                 wave = normalise(sound.render(events, controls, length)[: round(length * RATE)])
                 if wave is None:
@@ -82,6 +84,10 @@ def render_solos(
     return paths
 
 
+Render = Callable[[Sequence[Event], Sequence[Control], float], np.ndarray]
+"""Events, controls and a length in seconds → waveform (samples,)."""
+
+
 @dataclass(frozen=True)
 class _Sound:
     """One way to make the instrument sound: a soundfont's program, or recorded notes.
@@ -89,12 +95,12 @@ class _Sound:
     Attributes:
         label: its part of the files' names: source and program.
         voice: how the instrument plays with it.
-        render: events, controls and a length in seconds → waveform (samples,).
+        render: how it is played.
     """
 
     label: str
     voice: AnyVoice
-    render: Callable[[Sequence[Event], Sequence[Control], float], np.ndarray]
+    render: Render
 
 
 def _soundfonts(spec: SolosSpec, voice: AnyVoice) -> list[_Sound]:
@@ -103,21 +109,19 @@ def _soundfonts(spec: SolosSpec, voice: AnyVoice) -> list[_Sound]:
         path = check(font.file)
         player = Player("solo", voice, (font,)).on(font)
         for program in font.programs:
-            how = partial(_synthesise, path, program, font.bank, player.channel)
+            how = _program(path, program, font.bank, player.channel)
             sounds.append(_Sound(f"{Path(font.file).stem}-{program}", player.voice, how))
     return sounds
 
 
-def _synthesise(
-    font: Path,
-    program: int,
-    bank: int,
-    channel: int,
-    events: Sequence[Event],
-    controls: Sequence[Control],
-    length: float,
-) -> np.ndarray:
-    return render(midi_file(events, controls, program, bank, length, channel), font, reverb=False)
+def _program(font: Path, program: int, bank: int, channel: int) -> Render:
+    """Plays with a soundfont's program."""
+
+    def play(events: Sequence[Event], controls: Sequence[Control], length: float) -> np.ndarray:
+        midi = midi_file(events, controls, program, bank, length, channel=channel)
+        return render(midi, font, reverb=False)
+
+    return play
 
 
 def _samples(spec: SolosSpec, voice: AnyVoice, root: Path) -> list[_Sound]:
@@ -125,17 +129,16 @@ def _samples(spec: SolosSpec, voice: AnyVoice, root: Path) -> list[_Sound]:
     for recordings in spec.samples:
         folder = root / recordings.name
         if folder.is_dir():
-            how = partial(_play_samples, samples.find_notes(folder))
+            how = _recorded(sampler.find_notes(folder))
             sounds.append(_Sound(f"{recordings.name}-0", voice, how))
         else:
             log.info("no recordings in %s: soundfonts alone", folder)
     return sounds
 
 
-def _play_samples(
-    notes: samples.Layers, events: Sequence[Event], controls: Sequence[Control], length: float
-) -> np.ndarray:
-    return samples.play(events, notes, length)
+def _recorded(notes: sampler.Layers) -> Render:
+    """Plays with recorded notes, which controls do not change."""
+    return lambda events, controls, length: sampler.play(events, notes, length)
 
 
 def _kind(voice: AnyVoice, turn: int) -> str:
@@ -150,6 +153,7 @@ def _play(
     kind: str,
     tunes: list[Score],
     seconds: float,
+    *,
     velocity: tuple[int, int],
     rng: np.random.Generator,
 ) -> tuple[list[Event], list[Control]]:

@@ -49,7 +49,7 @@ _COMPLAINT = re.compile(  # it exits with 0 all the same, and leaves silence
 _SOUNDFONT = re.compile(r"^Trying to open (.*\.sf[23])$", re.IGNORECASE)
 
 
-def render(midi: bytes, config: Path, reverb: bool) -> np.ndarray:
+def render(midi: bytes, config: Path, *, reverb: bool) -> np.ndarray:
     """Play a MIDI file.
 
     Args:

@@ -19,12 +19,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from timbresep.audio_writer import AudioWriter
-from timbresep.config import atomic_write
 from timbresep.data.sources.listing import Listing, MeasuredTrack
 from timbresep.data.sources.raw_track import Problem
 from timbresep.data.sources.recording import Recording, read_recording, read_sum, recording_info
 from timbresep.data.track import Track
 from timbresep.errors import AudioError
+from timbresep.files import atomic_write
 
 log = logging.getLogger(__name__)
 

@@ -1,33 +1,22 @@
-"""Tracks of virtual instruments: rendered from a seed, and targets with their own conditions."""
+"""Extra instruments as targets: in their share, with the conditions of their own tables."""
 
 from __future__ import annotations
 
-import hashlib
-import itertools
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
-from fakes import library
 from timbresep import audio
 from timbresep.condition import tone_store as table_file
 from timbresep.condition import vector as conditioner
 from timbresep.condition.tone_table import BANDS, ToneTable
 from timbresep.data.extra_stems import TABLES, ExtraStems, tables_of
-from timbresep.data.extras.stranger_sets import render_virtual_set
-from timbresep.data.extras.strangers import render_tracks
-from timbresep.data.extras.virtual import Donor, blends
 from timbresep.data.mixing.config import MixConfig
 from timbresep.data.mixing.mixer import MixtureDataset
-from timbresep.data.rendering.midi import EXPRESSION, Control, Event
-from timbresep.data.rendering.strands import SILENT_DB, Touch, course, strands
-from timbresep.data.rendering.tracks import plan_tracks
 from timbresep.data.sources.stems import read_stems
 from timbresep.data.track import Track
-from timbresep.ddsp.decoder import DecoderConfig
-from timbresep.ddsp.model import DdspModel, Heard
 from timbresep.errors import DataError
 from timbresep.registry.registry import Registry
 from timbresep.training.data import TrainingData
@@ -35,55 +24,6 @@ from timbresep.training.request import TrainRequest
 
 RATE = 16_000
 LEVELS = (-30.0, -20.0, -10.0)
-HELD = Touch(True, False, attack_s=0.02, decay_db=0.0, release_db=400.0, legato_db=10.0)
-
-
-def donors() -> list[Donor]:
-    made = []
-    for seed in range(3):
-        torch.manual_seed(seed)
-        model = DdspModel(DecoderConfig(rnn_channels=16, channels=16), Heard(LEVELS, (150, 420)))
-        torch.nn.init.normal_(model.decoder.dense_out.weight, std=0.5)
-        made.append(Donor(f"d{seed}", model.eval(), seed % 2 == 0, ("CC0",)))
-    return made
-
-
-def rendered(root: Path, seed: int = 0, workers: int = 1) -> list[Path]:
-    plans = plan_tracks(library(), [], "train", 2, (2.0, 2.5), 0, seed)
-    return render_tracks(plans, 2, blends(donors()), {}, root, workers)
-
-
-def digests(root: Path) -> dict[str, str]:
-    return {
-        str(path.relative_to(root)): hashlib.sha256(path.read_bytes()).hexdigest()
-        for path in sorted(root.rglob("*"))
-        if path.is_file()
-    }
-
-
-def test_tracks_follow_from_the_seed_whatever_the_workers(tmp_path: Path) -> None:
-    threads = torch.get_num_threads()
-    assert len(rendered(tmp_path / "one", workers=1)) == 2
-    rendered(tmp_path / "two", workers=2)
-    rendered(tmp_path / "other", seed=1)
-    assert digests(tmp_path / "one") == digests(tmp_path / "two")
-    assert not set(digests(tmp_path / "one").values()) & set(digests(tmp_path / "other").values())
-    assert torch.get_num_threads() == threads
-
-
-def test_a_track_has_a_table_for_each_stem(tmp_path: Path) -> None:
-    rendered(tmp_path)
-    tracks = read_stems(tmp_path)
-    names = [name for track in tracks for name in track.stems]
-    assert len(names) == len(set(names)) == 4
-    for track in tracks:
-        assert (track.rate, track.split, track.licence) == (44_100, "train", "CC0")
-        file = tables_of(track)
-        assert file is not None
-        assert sorted(track.stems) == sorted(table_file.names(file))
-        for stem in track.stems.values():
-            wave, _ = audio.read(stem)
-            assert 0.01 < float(np.sqrt(np.mean(np.square(wave)))) < 0.3
 
 
 def test_tables_come_back_whole_and_a_cut_file_is_told(tmp_path: Path) -> None:
@@ -100,42 +40,6 @@ def test_tables_come_back_whole_and_a_cut_file_is_told(tmp_path: Path) -> None:
             table_file.names(tmp_path / name)
 
 
-def test_virtual_instruments_need_two_with_pitch(registry: Registry, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match="two pitched"):
-        render_virtual_set(registry.instruments(["flute", "drums"]), 1, tmp_path)
-    with pytest.raises(DataError, match="no other is"):
-        render_virtual_set(registry.instruments(["flute", "bass"]), 1, tmp_path, parts=3, real=3)
-
-
-def test_notes_of_a_strand_follow_one_another() -> None:
-    chord = [Event(0.0, 1.0, midi, 80) for midi in (60, 64, 67)] + [Event(0.9, 1.0, 72, 80)]
-    (alone,) = strands(chord, False)
-    assert alone[-1].midi == 72
-    several = strands(chord, True)
-    assert len(several) == 4
-    for strand in [*several, *strands(chord, False)]:
-        assert all(a.end <= b.start + 1e-9 for a, b in itertools.pairwise(strand))
-    assert sorted(e.midi for strand in several for e in strand) == [60, 64, 67, 72]
-
-
-def test_a_course_has_the_notes_pitch_level_and_rests() -> None:
-    notes = [Event(0.2, 0.4, 57, 80), Event(1.0, 0.4, 69, 115)]
-    f0, loudness = course(notes, [], HELD, LEVELS, 500, 250, np.random.default_rng(0))
-    np.testing.assert_allclose(f0[60:140], 220.0, rtol=1e-5)
-    np.testing.assert_allclose(f0[260:340], 440.0, rtol=1e-5)
-    assert loudness[100] == pytest.approx(LEVELS[1], abs=4)
-    assert loudness[300] - loudness[100] > 4  # the harder stroke
-    assert loudness[:49].max() == SILENT_DB
-    assert loudness[240] < LEVELS[1] - 80  # 0.36 s after it was let go, at 400 dB a second
-    assert (f0 > 0).all()
-    plucked = Touch(False, False, attack_s=0.004, decay_db=30.0, release_db=400.0)
-    _, falling = course(notes[1:], [], plucked, LEVELS, 500, 250, np.random.default_rng(0))
-    assert falling[275] - falling[325] == pytest.approx(30 * 0.2 * 2**0.375, abs=0.1)
-    quiet = [Control(0.0, EXPRESSION, 64)]
-    _, softer = course(notes, quiet, HELD, LEVELS, 500, 250, np.random.default_rng(0))
-    assert loudness[100] - softer[100] == pytest.approx(-40 * np.log10(64 / 127), abs=0.01)
-
-
 def some_table(seed: int) -> ToneTable:
     rng = np.random.default_rng(seed)
     shares = rng.dirichlet(np.full(60, 0.3), (3, 20)).astype(np.float32)
@@ -145,14 +49,14 @@ def some_table(seed: int) -> ToneTable:
 
 
 def sine_tracks(root: Path) -> tuple[list[Track], dict[str, float], dict[str, ToneTable]]:
-    """Two tracks of real stems, two of virtual ones; each stem a sine at a frequency of its own."""
+    """Two tracks of plugins, two with extra instruments; each stem a sine at its own frequency."""
     hertz: dict[str, float] = {}
     tables: dict[str, ToneTable] = {}
     layout = [
         ["bass", "flute"],
         ["bass", "flute"],
-        ["virtual_a", "virtual_b"],
-        ["virtual_c", "virtual_d", "flute"],
+        ["extra_a", "extra_b"],
+        ["extra_c", "extra_d", "flute"],
     ]
     for k, names in enumerate(layout):
         (root / f"t{k}").mkdir(parents=True)
@@ -162,10 +66,10 @@ def sine_tracks(root: Path) -> tuple[list[Track], dict[str, float], dict[str, To
             wave = 0.1 * np.sin(2 * np.pi * hertz[name] * time)[None].astype(np.float32)
             audio.write(root / f"t{k}" / f"{name}.wav", wave, RATE, "FLOAT")
         (root / f"t{k}" / "track.yaml").write_text("split: train\n")
-        virtual = {name: some_table(ord(name[-1])) for name in names if "virtual" in name}
-        if virtual:
-            table_file.write(root / f"t{k}" / TABLES, virtual, {})
-        tables |= virtual
+        extras = {name: some_table(ord(name[-1])) for name in names if "extra_" in name}
+        if extras:
+            table_file.write(root / f"t{k}" / TABLES, extras, {})
+        tables |= extras
     return read_stems(root), hertz, tables
 
 
@@ -174,23 +78,21 @@ def own(index: int, rng: np.random.Generator) -> np.ndarray:
 
 
 def mixtures(
-    tracks: list[Track], virtual: ExtraStems | None, size: int = 120, **options: object
+    tracks: list[Track], extras: ExtraStems | None, size: int = 120, **options: object
 ) -> MixtureDataset:
     bare = {"eq_share": 0.0, "reverb_share": 0.0, "pitch_share": 0.0, "centred_share": 1.0}
     given = {"seconds": 0.5, "rate": RATE, "stems": (2, 3), **bare, **options}
     config = MixConfig.model_validate(given)
     return MixtureDataset(
-        tracks, ["bass", "flute"], config, size=size, seed=0, conditions=own, extras=virtual
+        tracks, ["bass", "flute"], config, size=size, seed=0, conditions=own, extras=extras
     )
 
 
 @pytest.mark.parametrize("coherent", [0.0, 1.0])
-def test_a_virtual_target_has_the_condition_of_its_own_table(
-    tmp_path: Path, coherent: float
-) -> None:
+def test_a_extra_target_has_the_condition_of_its_own_table(tmp_path: Path, coherent: float) -> None:
     tracks, hertz, tables = sine_tracks(tmp_path)
-    virtual = ExtraStems(tracks, conditioner.CONDITION_VERSION, share=1.0)
-    data = mixtures(tracks, virtual, coherent_share=coherent, extra_share=0.5)
+    extras = ExtraStems(tracks, conditioner.CONDITION_VERSION, share=1.0)
+    data = mixtures(tracks, extras, coherent_share=coherent, extra_share=0.5)
     vectors = {name: conditioner.condition(table) for name, table in tables.items()}
     vectors |= {name: own(k, np.random.default_rng(0)) for k, name in enumerate(data.names)}
     asked = []
@@ -215,17 +117,17 @@ def test_a_virtual_target_has_the_condition_of_its_own_table(
     assert 0.3 < np.mean([name in tables for name in asked]) < 0.7
 
 
-def test_conditions_of_virtual_stems_are_drawn_as_those_of_real_ones(tmp_path: Path) -> None:
+def test_conditions_of_extra_stems_are_drawn_as_those_of_real_ones(tmp_path: Path) -> None:
     tracks, _, tables = sine_tracks(tmp_path)
-    virtual = ExtraStems(tracks, 1, share=0.0)
-    drawn = virtual.condition("virtual_a", np.random.default_rng(5))
+    extras = ExtraStems(tracks, 1, share=0.0)
+    drawn = extras.condition("extra_a", np.random.default_rng(5))
     rng = np.random.default_rng(5)
     rng.random()
-    np.testing.assert_array_equal(drawn, conditioner.draw(tables["virtual_a"], rng, 1))
+    np.testing.assert_array_equal(drawn, conditioner.draw(tables["extra_a"], rng, 1))
     assert len(drawn) == conditioner.length(1)
 
 
-def test_without_virtual_stems_their_share_changes_nothing(tmp_path: Path) -> None:
+def test_without_extra_stems_their_share_changes_nothing(tmp_path: Path) -> None:
     real = [t for t in sine_tracks(tmp_path)[0] if tables_of(t) is None]
     assert len(real) == 2
     none = ExtraStems(real, 1, share=0.5)
@@ -237,8 +139,8 @@ def test_without_virtual_stems_their_share_changes_nothing(tmp_path: Path) -> No
 
 def test_a_share_of_none_asks_for_none_and_adds_none(tmp_path: Path) -> None:
     tracks, _, tables = sine_tracks(tmp_path)
-    virtual = ExtraStems(tracks, conditioner.CONDITION_VERSION, share=1.0)
-    data = mixtures(tracks, virtual, coherent_share=0.0, extra_share=0.0)
+    extras = ExtraStems(tracks, conditioner.CONDITION_VERSION, share=1.0)
+    data = mixtures(tracks, extras, coherent_share=0.0, extra_share=0.0)
     assert all((data[k]["instruments"] >= 0).all() for k in range(40))
     rng = np.random.default_rng(0)
     assert not {
@@ -246,9 +148,7 @@ def test_a_share_of_none_asks_for_none_and_adds_none(tmp_path: Path) -> None:
     } & set(tables)
 
 
-def test_training_has_virtual_targets_and_validation_none(
-    registry: Registry, tmp_path: Path
-) -> None:
+def test_training_has_extra_targets_and_validation_none(registry: Registry, tmp_path: Path) -> None:
     sine_tracks(tmp_path)
     (tmp_path / "t1" / "track.yaml").write_text("split: valid\n")
     (tmp_path / "t3" / "track.yaml").write_text("split: valid\n")
@@ -272,9 +172,9 @@ def test_training_has_virtual_targets_and_validation_none(
     assert (batch["instruments"] == -1).any()
     assert (batch["instruments"] >= 0).any()
     assert batch["conditions"].shape == (16, 2, len(instruments[0].condition()))
-    assert data.extras.names == ["virtual_a", "virtual_b"], "those of validation stay out"
+    assert data.extras.names == ["extra_a", "extra_b"], "those of validation stay out"
     assert [track.name for track in data.valid] == ["t1"]
-    labelled = fed(None)  # vectors that do not vary: no virtual instrument has such a one
+    labelled = fed(None)  # vectors that do not vary: no extra instrument has such a one
     assert labelled.extras is None
     assert (next(labelled.batches(0, 1))["instruments"] >= 0).all()
-    assert not any("virtual" in name for track in labelled.train for name in track.stems)
+    assert not any("extra_" in name for track in labelled.train for name in track.stems)

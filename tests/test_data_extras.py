@@ -1,4 +1,4 @@
-"""Guests: tones are heard as they are, and conditions are those of the sound that plays."""
+"""Extra instruments: rendered with their tones, drawn in their share, asked for by them."""
 
 from __future__ import annotations
 
@@ -22,14 +22,16 @@ from timbresep.condition.tone_analysis import RATE
 from timbresep.condition.tone_table import BANDS, ToneTable
 from timbresep.config import load_yaml
 from timbresep.data import recipe as recipes
-from timbresep.data.build import players_of
-from timbresep.data.extra_stems import TABLES, tables_of
-from timbresep.data.extras.guests import GuestList, among
-from timbresep.data.extras.stranger_sets import GUESTS
+from timbresep.data.extra_stems import TABLES, extras_in, tables_of
+from timbresep.data.extras.listed import BUNDLED, ExtraList
+from timbresep.data.extras.sets import seat_with_extras
 from timbresep.data.mixing.config import MixConfig
 from timbresep.data.mixing.mixer import MixtureDataset
+from timbresep.data.recipe import Soundfont, Voice
 from timbresep.data.rendering.casting import Player
 from timbresep.data.rendering.font_tones import tones_of
+from timbresep.data.rendering.plan import TrackSet, plan_tracks
+from timbresep.data.rendering.sets import players_of
 from timbresep.data.sources.stems import read_stems
 from timbresep.data.stem_tones import TONES, StemTones, write_tones
 from timbresep.data.track import Track
@@ -44,36 +46,33 @@ can_render = pytest.mark.skipif(
 )
 
 
-def guests_file(root: Path, programs: str = "[80, 79]", extra: str = "") -> Path:
-    path = root / "guests.yaml"
+def list_file(root: Path, programs: str = "[80, 79]", extra: str = "") -> Path:
+    path = root / "extras.yaml"
     path.write_text(
         f"soundfonts:\n- {{file: {FONT}, licence: MIT}}\n"
-        f"guests:\n- {{programs: {programs}, range: [60, 76], sustained: true{extra}}}\n"
+        f"instruments:\n- {{programs: {programs}, range: [60, 76], sustained: true{extra}}}\n"
     )
     return path
 
 
-def test_guests_are_what_no_plugin_plays(tmp_path: Path) -> None:
-    listed = load_yaml(guests_file(tmp_path), GuestList)
-    assert {guest.program for guest in listed.invite(set(), 2, tmp_path)} == {80, 79}
-    assert [guest.program for guest in listed.invite({80}, 1, tmp_path)] == [79]
-    with pytest.raises(DataError, match="2 guests play in a track, and only 1"):
-        listed.invite({80}, 2, tmp_path)
-    drawn = among(listed.invite(set(), 2, tmp_path))(2, np.random.default_rng(0))
-    assert len({guest.name for guest in drawn}) == 2
+def test_extra_instruments_are_what_no_plugin_plays(tmp_path: Path) -> None:
+    listed = load_yaml(list_file(tmp_path), ExtraList)
+    assert {extra.name for extra in listed.without(set())} == {
+        "extra_fluidr3_gm_79",
+        "extra_fluidr3_gm_80",
+    }
+    assert [extra.program for extra in listed.without({80})] == [79]
 
 
-def test_a_mistyped_list_of_guests_is_told(tmp_path: Path) -> None:
+def test_a_mistyped_list_is_told(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="polyphnic"):
-        load_yaml(guests_file(tmp_path, extra=", polyphnic: true"), GuestList)
+        load_yaml(list_file(tmp_path, extra=", polyphnic: true"), ExtraList)
 
 
-def test_the_guests_that_come_along_are_no_plugins_instruments(
-    registry: Registry, tmp_path: Path
-) -> None:
+def test_the_list_that_comes_along_has_no_plugins_instruments(registry: Registry) -> None:
     known = [recipes.load(item.recipe_file) for item in registry.instruments()]
     taken = {program for recipe in known for program in recipe.programs}
-    listed = {p for row in load_yaml(GUESTS, GuestList).guests for p in row.programs}
+    listed = {p for row in load_yaml(BUNDLED, ExtraList).instruments for p in row.programs}
     assert len(listed) > 40
     assert not listed & taken
     # Percussion's programs are kits, which are no General MIDI programs of notes.
@@ -107,91 +106,65 @@ def with_the_one_soundfont(source: str, known: Mapping[str, recipes.Recipe]) -> 
 
 @pytest.fixture
 def render_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Render:
-    """`data guests` for one short track in `made`, with a list of guests and more options."""
+    """`data extras` for one short track in `made`, with a list of them and more options."""
     monkeypatch.setenv("TIMBRESEP_CACHE", str(tmp_path / "cache"))
     monkeypatch.setattr("timbresep.data.rendering.scores.chorales", lambda cache: library())
-    monkeypatch.setattr("timbresep.data.extras.stranger_sets.players_of", with_the_one_soundfont)
+    monkeypatch.setattr("timbresep.data.extras.sets.players_of", with_the_one_soundfont)
 
-    def render(guests: Path, *options: str) -> Result:
-        words = ["data", "guests", "-i", "flute,violin", "--count", "1", "--seconds", "5", "6"]
-        words += ["--guests", str(guests), "-o", str(tmp_path / "made"), *options]
+    def render(listed: Path, *options: str) -> Result:
+        words = ["data", "extras", "-i", "flute,violin", "--count", "1", "--seconds", "5", "6"]
+        words += ["--list", str(listed), "-o", str(tmp_path / "made"), *options]
         return CliRunner().invoke(assemble(), words)
 
     return render
 
 
 @can_render
-def test_tracks_of_guests_and_plugins_tell_the_tones_of_both(
+def test_tracks_of_extra_instruments_and_plugins_tell_the_tones_of_both(
     tmp_path: Path, render_one: Render
 ) -> None:
-    result = render_one(guests_file(tmp_path), "--parts", "3", "--real", "1")
+    result = render_one(list_file(tmp_path), "--parts", "3", "--real", "1")
     assert result.exit_code == 0, result.output
     (track,) = read_stems(tmp_path / "made")
-    strange = {name for name in track.stems if name.startswith("guest_")}
-    assert len(strange) == 2
-    (own,) = set(track.stems) - strange
+    extras = set(extras_in(track.stems))
+    assert extras == {"extra_fluidr3_gm_79", "extra_fluidr3_gm_80"}
+    (own,) = set(track.stems) - extras
     assert own in ("flute", "violin")
     tables = tables_of(track)
     assert tables is not None
-    assert set(table_file.names(tables)) == strange
+    assert set(table_file.names(tables)) == extras
     assert table_file.names(tables.with_name(TONES)) == [own]
     assert "MIT" in track.licence
 
 
-def recorded_guests(root: Path, seconds: float = 1.0) -> Path:
-    for name, harmonic in (("oboe", 3), ("viola", 2)):
-        for note, hz in (("A3", 220.0), ("A4", 440.0), ("E5", 659.26)):
-            time = np.arange(round(seconds * RATE)) / RATE
-            wave = np.sin(2 * np.pi * hz * time) + np.sin(2 * np.pi * harmonic * hz * time)
-            path = root / "notes" / name / f"{note}.wav"
-            audio.write(path, (0.2 * wave)[None].astype(np.float32), RATE, overwrite=True)
-    path = root / "recorded.yaml"
-    path.write_text(
-        f"recordings:\n- root: {root / 'notes'}\n  licence: CC0\n  players:\n"
-        "    oboe: {range: [57, 76], sustained: true}\n"
-        "    viola: {range: [57, 76], sustained: true}\n"
-    )
-    return path
-
-
-def test_recorded_players_are_guests_with_the_tones_of_their_notes(
-    tmp_path: Path, render_one: Render
-) -> None:
-    result = render_one(recorded_guests(tmp_path), "--parts", "2")
-    assert result.exit_code == 0, result.output
-    (track,) = read_stems(tmp_path / "made")
-    assert set(track.stems) == {"guest_notes_oboe", "guest_notes_viola"}
-    assert track.licence == "CC0"
-    tables = tables_of(track)
-    assert tables is not None
-    for name, harmonic in (("guest_notes_oboe", 3), ("guest_notes_viola", 2)):
-        tones = table_file.read(tables, name).distributions
-        assert tones[..., [0, harmonic - 1]].sum(-1).min() > 0.95
-
-
 @pytest.mark.parametrize(
-    ("harm", "message"),
+    ("options", "reason"),
     [
-        (lambda root: shutil.rmtree(root / "notes" / "viola"), "no folder of notes for viola"),
-        (lambda root: recorded_guests(root, seconds=0.1), "too short to be heard"),
+        (["--parts", "3"], "3 extra instruments play in a track, and only 2"),
+        (["--parts", "3", "--real", "3"], "no other is"),
     ],
 )
-def test_recorded_players_that_cannot_be_heard_are_told(
-    tmp_path: Path, render_one: Render, harm: Callable[[Path], object], message: str
+def test_more_players_than_there_are_is_told(
+    tmp_path: Path, render_one: Render, options: list[str], reason: str
 ) -> None:
-    listed = recorded_guests(tmp_path)
-    harm(tmp_path)
-    result = render_one(listed, "--parts", "2")
-    assert result.exit_code != 0
+    result = render_one(list_file(tmp_path), *options)
     assert isinstance(result.exception, DataError)
-    assert message in str(result.exception)
+    assert reason in str(result.exception)
 
 
-def test_a_recorded_players_name_cannot_leave_its_folder(tmp_path: Path) -> None:
-    listed = recorded_guests(tmp_path)
-    listed.write_text(listed.read_text().replace("viola:", "../viola:"))
-    with pytest.raises(ConfigError, match="viola"):
-        load_yaml(listed, GuestList)
+def test_a_band_is_the_cast_and_extra_instruments_in_random_order(tmp_path: Path) -> None:
+    extras = load_yaml(list_file(tmp_path), ExtraList).without(set())
+    font = Soundfont(file=FONT, programs=[73], licence="MIT")
+    players = {"flute": Player("flute", Voice(range=(60, 84)), (font,))}
+    tracks = TrackSet("train", 12, (4.0, 5.0))
+    orders = set()
+    for plan in plan_tracks(library(), list(players), 1, tracks):
+        band = seat_with_extras(plan, players, extras, parts=3)
+        assert seat_with_extras(plan, players, extras, parts=3) == band
+        assert [member.player.name for member in band if not member.extra] == ["flute"]
+        assert len({member.player.name for member in band}) == 3
+        orders.add(tuple(member.player.name for member in band))
+    assert len(orders) > 2
 
 
 def some_table() -> ToneTable:
@@ -217,7 +190,7 @@ def test_conditions_are_of_the_sound_that_plays_in_their_share(
         return np.full(conditioner.DIM, 2.0 + index, dtype=np.float32)
 
     tracks: list[Track] = read_stems(tmp_path)
-    assert all(tables_of(track) is None for track in tracks), "no stranger is among them"
+    assert all(tables_of(track) is None for track in tracks), "no extra instrument is among them"
     config = MixConfig(seconds=0.5, rate=RATE, absent_share=0.0, matched_condition_share=matched)
     tones = StemTones(conditioner.CONDITION_VERSION)
     data = MixtureDataset(
@@ -240,15 +213,15 @@ def test_a_cut_file_of_tones_is_told(tmp_path: Path) -> None:
     assert TABLES != TONES
 
 
-def test_check_tells_strangers_from_what_only_accompanies(
+def test_check_tells_extra_instruments_from_what_only_accompanies(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("TIMBRESEP_CACHE", str(tmp_path / "cache"))
     folder = tmp_path / "set" / "t"
-    for name in ("flute", "guest_a_80", "kazoo"):
+    for name in ("flute", "extra_a_80", "kazoo"):
         audio.write(folder / f"{name}.wav", np.full((1, RATE), 0.1, np.float32), RATE, "FLOAT")
     (folder / "track.yaml").write_text("split: train\nlicence: MIT\n")
-    table_file.write(folder / TABLES, {"guest_a_80": some_table()}, {})
+    table_file.write(folder / TABLES, {"extra_a_80": some_table()}, {})
     assert main(["data", "check", "-p", "flute", "--data", f"mine={tmp_path / 'set'}"]) == 0
     said = " ".join(capsys.readouterr().out.split())
     assert "extra instruments, which no plugin is for: 1 (0.0 min)" in said
