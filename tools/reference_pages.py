@@ -25,7 +25,7 @@ from typing import Any, Literal
 import pydantic
 import typer
 
-from timbresep import __version__
+from timbresep import __version__, audio
 from timbresep.backbone import Backbone
 from timbresep.checkpoint import Metadata
 from timbresep.commands import numbers
@@ -35,6 +35,9 @@ from timbresep.data.recipe import Recipe
 from timbresep.hookspecs import BackboneSpec
 from timbresep.instrument import InstrumentConfig
 from timbresep.registry.config import RegistryConfig
+from timbresep.separation.load import open_separator
+from timbresep.separation.options import SeparationOptions
+from timbresep.separation.separator import Separator
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "reference"
 NOTE = "<!-- Written by tools/reference_pages.py from the code: change that, then run it. -->\n"
@@ -57,6 +60,7 @@ def pages() -> dict[str, str]:
         "mixing.md": page("Mixing settings: `train --mix NAME=VALUE`", MixConfig),
         "checkpoint.md": page("Checkpoints", Metadata, CHECKPOINT),
         "hooks.md": hooks(),
+        "python.md": python(),
     }
     return {name: f"{NOTE}\n{text.strip()}\n" for name, text in texts.items()}
 
@@ -309,6 +313,36 @@ def hooks() -> str:
         + inspect.cleandoc(Backbone.forward.__doc__ or "")
         + "\n```"
     )
+    return "\n\n".join(parts)
+
+
+PYTHON = """\
+The whole way from a file to stems. The defaults are those of the command line.
+
+```python
+from timbresep import audio
+from timbresep.separation.load import open_separator
+
+wave, rate = audio.read("song.wav")
+stems = open_separator(["violin", "flute"]).separate(wave, rate)
+```
+"""
+
+
+def python() -> str:
+    """The page of the Python API."""
+    parts = [f"# Python\n\n{PYTHON.strip()}"]
+    shown: dict[str, Callable[..., Any]] = {
+        "open_separator": open_separator,
+        "Separator.separate": Separator.separate,
+        "SeparationOptions": SeparationOptions,
+        "audio.read": audio.read,
+    }
+    for name, found in shown.items():
+        names = [n for n in inspect.signature(found).parameters if n != "self"]
+        told = inspect.cleandoc(found.__doc__ or "")
+        call = f"`{found.__module__}`: `{name}({', '.join(names)})`"
+        parts.append(f"## {name}\n\n{call}\n\n```text\n{told}\n```")
     return "\n\n".join(parts)
 
 
