@@ -263,7 +263,10 @@ def _scalar(value: object) -> str:
 
 
 def attributes(model: type) -> dict[str, str]:
-    """Name → sentence, of the "Attributes:" in a docstring; names in one entry share it."""
+    """Name → sentence, of the "Attributes:" in a docstring; names in one entry share it.
+
+    A default that the sentence tells is left out: it has a column of its own.
+    """
     _, _, block = inspect.cleandoc(model.__doc__ or "").partition("\nAttributes:\n")
     told: dict[str, str] = {}
     names: list[str] = []
@@ -276,7 +279,7 @@ def attributes(model: type) -> dict[str, str]:
             told.update({name: f"{told[name]} {line.strip()}" for name in names})
         elif line.strip():
             break
-    return {name: _line(text) for name, text in told.items()}
+    return {name: re.sub(r" ?\(default [^)]*\)", "", _line(text)) for name, text in told.items()}
 
 
 def _about(model: Callable[..., object]) -> str:
