@@ -35,6 +35,7 @@ from timbresep.data.recipe import Recipe
 from timbresep.hookspecs import BackboneSpec
 from timbresep.instrument import InstrumentConfig
 from timbresep.registry.config import RegistryConfig
+from timbresep.registry.registry import Registry
 from timbresep.separation.load import open_separator
 from timbresep.separation.options import SeparationOptions
 from timbresep.separation.separator import Separator
@@ -61,6 +62,7 @@ def pages() -> dict[str, str]:
         "checkpoint.md": page("Checkpoints", Metadata, CHECKPOINT),
         "hooks.md": hooks(),
         "python.md": python(),
+        "backbones.md": backbones(),
     }
     return {name: f"{NOTE}\n{text.strip()}\n" for name, text in texts.items()}
 
@@ -316,6 +318,24 @@ def hooks() -> str:
         + inspect.cleandoc(Backbone.forward.__doc__ or "")
         + "\n```"
     )
+    return "\n\n".join(parts)
+
+
+BACKBONES = """\
+`train --backbone NAME --set ARGUMENT=VALUE` trains a network with other arguments than its
+defaults. A checkpoint keeps them.
+"""
+
+
+def backbones() -> str:
+    """The page of the bundled networks' arguments."""
+    parts = [f"# Backbones\n\n{BACKBONES.strip()}"]
+    registry = Registry.load()
+    for spec in map(registry.backbone, registry.config.backbones.enabled):
+        told = attributes(vars(sys.modules[spec.build.__module__])["Arguments"])
+        rows = [(f"`{name}`", _yaml(value), told[name]) for name, value in spec.defaults.items()]
+        table = _table(("argument", "default", "meaning"), rows)
+        parts.append(f"## {spec.name}\n\n{spec.summary}\n\n{table}")
     return "\n\n".join(parts)
 
 
