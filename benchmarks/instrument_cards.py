@@ -1,7 +1,7 @@
 """Resynthesise solos that no voice has heard, with the voice of every registered instrument.
 
     python cli.py data solos NAME --seed 1 --minutes 1.5 -o HELD_OUT/NAME    (for each instrument)
-    python benchmarks/instrument_cards.py HELD_OUT
+    python benchmarks/instrument_cards.py HELD_OUT [--json FILE]
 
 HELD_OUT holds a folder of solos for each instrument; instruments without one are left out. Prints
 spectral loss, median pitch error and mean loudness error. A voice's own card, which `ddsp train`
@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 
 import torch
@@ -19,6 +20,7 @@ import torch
 from timbresep.ddsp import prepared
 from timbresep.ddsp.model import DdspModel
 from timbresep.ddsp.resynthesis import Likeness, measure
+from timbresep.files import write_json
 from timbresep.instrument import Instrument
 from timbresep.registry.registry import Registry
 from timbresep.voice.solos import recordings
@@ -36,18 +38,24 @@ def main() -> None:
     """Measure all, print a table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("held_out", type=Path)
-    held_out = parser.parse_args().held_out
+    parser.add_argument("--json", type=Path, help="also write the figures to this file")
+    arguments = parser.parse_args()
+    held_out: Path = arguments.held_out
+    figures = {}
     torch.set_num_threads(1)
     print("| | solos, s | spectral loss | pitch, cents | loudness, dB |\n|---|---|---|---|---|")
     for instrument in Registry.load().instruments():
         if not (held_out / instrument.name).is_dir():
             continue
         found = likeness(instrument, recordings(held_out / instrument.name))
+        figures[instrument.name] = asdict(found)
         cents = "—" if found.f0_cents is None else f"{found.f0_cents:.1f}"
         print(
             f"| {instrument.name} | {found.seconds:.0f} | {found.loss:.2f} | {cents} "
             f"| {found.loudness_db:.1f} |"
         )
+    if arguments.json:
+        write_json(arguments.json, figures)
 
 
 if __name__ == "__main__":

@@ -88,7 +88,8 @@ def section(title: str, result: Evaluation) -> str:
         lines.append([name, str(tracks), *map(_text, values)])
     for method in methods_in(result):
         mean = overall(result, method)
-        lines.append([f"mean, {TITLES[method]}", "", *(_text(mean[key]) for key in KEYS)])
+        cells = ["", *(_text(mean[key]) for key in KEYS), *[""] * 5]
+        lines.append([f"mean, {TITLES[method]}", *cells])
     return f"### {title}\n\n{_table(COLUMNS, lines)}"
 
 
@@ -160,7 +161,10 @@ def main() -> None:
     for item in arguments.sets:
         title, _, place = item.partition("=")
         source, folder = named_folder(place)
-        kept = arguments.parts and arguments.parts / f"{key}-{arguments.limit}-{folder.name}.json"
+        kept = (
+            arguments.parts
+            and arguments.parts / f"{key}-{arguments.limit or 'all'}-{folder.name}.json"
+        )
         if kept and kept.is_file():
             sets.append(json.loads(kept.read_text(encoding="utf-8")))
             continue

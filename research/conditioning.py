@@ -15,10 +15,10 @@ conditioning gets the same network, data, steps and seeds:
 and is scored in dB of SI-SDR improvement, mean over instruments and seeds, ± the standard
 deviation over seeds:
 
-    in domain     TEST with the conditions of training
-    other source  the same, but TEST-OTHER
-    swap loss     what is lost on TEST with the conditions of the other instruments
-    absent leak   level of the stems of absent instruments, dB relative to the mixture, on TEST
+    in-domain      TEST with the conditions of training
+    out-of-domain  the same, but TEST-OTHER
+    swap loss      what is lost on TEST with the conditions of the other instruments
+    absent leak    level of the stems of absent instruments, dB relative to the mixture, on TEST
 
 One JSON file for each conditioning and seed goes to FOLDER; those that are there are not made
 again, and an interrupted training goes on. Several processes may share FOLDER if each is given
@@ -58,11 +58,11 @@ CANDIDATES: dict[str, tuple[Conditioning, float]] = {
 }
 """Label → conditioning, and the share of training targets that get the stored vector as it is."""
 
-ARGUMENTS: dict[str, int | float | bool | str] = {"hidden": 128, "width": 192}
+ARGUMENTS: dict[str, int | float | bool | str] = {"hidden": 128, "width": 192, "embedding": 128}
 UNLIKE: dict[str, dict[str, int]] = {"harmonic, linear": {"embedding": 0}}
 """Label → arguments of the backbone that only this candidate has."""
 
-COLUMNS = ("in domain", "other source", "swap loss", "absent leak")
+COLUMNS = ("in-domain", "out-of-domain", "swap loss", "absent leak")
 BATCH, TARGETS, SECONDS = 6, 3, 2.0
 
 Scores = dict[str, dict[str, float]]
@@ -154,7 +154,7 @@ def _train_and_score(name: str, label: str, seed: int, arguments: argparse.Names
     separator = Separator(loaded, options=replace(NETWORK, device=arguments.device))
     found = evaluate(separator, tracks)
     scores = {
-        "in domain": _gains(found),
+        "in-domain": _gains(found),
         "oracle": _gains(found, "oracle"),
         "swap loss": dict(swap_losses(found)),
         "absent leak": dict(leak_means(found)),
@@ -162,8 +162,8 @@ def _train_and_score(name: str, label: str, seed: int, arguments: argparse.Names
     if arguments.other:
         others = tracks_in(arguments.other, instruments)[: arguments.tracks]
         heard = evaluate(separator, others)
-        scores["other source"] = _gains(heard)
-        scores["oracle, other source"] = _gains(heard, "oracle")
+        scores["out-of-domain"] = _gains(heard)
+        scores["oracle, out-of-domain"] = _gains(heard, "oracle")
     return {
         "parameters": sum(parameter.numel() for parameter in loaded.model.parameters()),
         "minutes": loaded.metadata.training["minutes"],
@@ -187,7 +187,7 @@ def _cells(records: Mapping[str, Sequence[dict]]) -> list[list[str]]:
         means = [_means(record["scores"]) for record in found]
         lines.append([label, *(_cell([one[c] for one in means if c in one]) for c in COLUMNS)])
     ideal = _means(next(iter(records.values()))[0]["scores"])
-    bounds = {"in domain": ideal["oracle"], "other source": ideal.get("oracle, other source")}
+    bounds = {"in-domain": ideal["oracle"], "out-of-domain": ideal.get("oracle, out-of-domain")}
     shown = ["" if (value := bounds.get(c)) is None else f"{value:.1f}" for c in COLUMNS]
     return [*lines, ["oracle ratio mask", *shown]]
 
@@ -206,7 +206,7 @@ def _caption(records: Mapping[str, Sequence[dict]]) -> str:
     seeds = sorted({record["settings"]["seed"] for record in found})
     minutes = [float(record["minutes"]) for record in found]
     sizes = [record["parameters"] / 1e6 for record in found]
-    count = len(first["scores"]["in domain"])
+    count = len(first["scores"]["in-domain"])
     return (
         f"dB; {count} instruments, rnn_mask of {min(sizes):.2f} to {max(sizes):.2f} M parameters, "
         f"{first['settings']['steps']} steps of {BATCH} mixtures × {TARGETS} targets × "

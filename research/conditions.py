@@ -8,13 +8,13 @@ TRAIN, VALID, TEST and TEST-OTHER hold tracks, each a folder of stems named by i
 candidate gets the same data, seed and number of steps. Its network is trained with conditions of
 every second semitone of each instrument, and scored on TEST (SI-SDR improvement in dB):
 
-    in domain       pitched instruments, with the conditions of training
+    in-domain       pitched instruments, with the conditions of training
     other notes     with conditions measured on the semitones in between
     other register  with those of the lower half of them, and of the upper half: the mean
     zero-shot       one instrument that was never a target, with its condition
     swap loss       what is lost with the conditions of the other instruments
-    other source    in domain, but TEST-OTHER
-    without pitch   in domain, instruments without pitch
+    out-of-domain   in-domain, but TEST-OTHER
+    without pitch   in-domain, instruments without pitch
 
 One JSON file for each candidate and seed goes to FOLDER; those that are there are not made again,
 and an interrupted training goes on.
@@ -62,12 +62,12 @@ STUDY = 1000
 
 ARGUMENTS: dict[str, int | float | bool | str] = {"hidden": 128, "width": 192}
 COLUMNS = (
-    "in domain",
+    "in-domain",
     "other notes",
     "other register",
     "zero-shot",
     "swap loss",
-    "other source",
+    "out-of-domain",
     "without pitch",
 )
 
@@ -172,7 +172,7 @@ def _train_and_score(name: str, seed: int, arguments: argparse.Namespace) -> dic
     if arguments.other:
         others = tracks_in(arguments.other, instruments)[: arguments.tracks]
         found = _scores(evaluate(Separator(loaded, options=NETWORK), others, trained), trained)
-        scores["other source"] = found["in domain"]
+        scores["out-of-domain"] = found["in-domain"]
     return {
         "values": len(next(iter(loaded.conditions.values()))),
         "parameters": sum(parameter.numel() for parameter in loaded.model.parameters()),
@@ -242,7 +242,7 @@ def _scores(result: Evaluation, trained: Sequence[str]) -> Scores:
     pitched = [name for name in names if any(s.condition == f"{name}.other" for s in result.swaps)]
     others = {name: [other for other in trained if other != name] for name in names}
     return {
-        "in domain": {name: own(name) for name in names},
+        "in-domain": {name: own(name) for name in names},
         "oracle": {name: own(name, "oracle") for name in names},
         "other notes": {name: given(name, [f"{name}.other"]) for name in pitched},
         "other register": {name: given(name, [f"{name}.low", f"{name}.high"]) for name in pitched},
@@ -270,7 +270,7 @@ def _by_pitch(scores: Scores) -> Scores:
         column: {name: value for name, value in row.items() if name in pitched}
         for column, row in scores.items()
     }
-    apart = {name: x for name, x in scores["in domain"].items() if name not in pitched}
+    apart = {name: x for name, x in scores["in-domain"].items() if name not in pitched}
     return {**parted, "without pitch": apart}
 
 
@@ -283,7 +283,7 @@ def _cells(rows: Mapping[str, Sequence[Scores]], records: Sequence[dict]) -> lis
         shown = [f"{means[c]:.1f}" if c in means else "" for c in COLUMNS]
         cells.append([label, str(values[CANDIDATES[label]]), *shown])
     oracle = _means(next(iter(rows.values())))
-    ideal = {"in domain": oracle["oracle"], "zero-shot": oracle.get("zero-shot oracle")}
+    ideal = {"in-domain": oracle["oracle"], "zero-shot": oracle.get("zero-shot oracle")}
     shown = [f"{value:.1f}" if (value := ideal.get(c)) is not None else "" for c in COLUMNS]
     return [*cells, ["oracle ratio mask", "", *shown]]
 

@@ -25,7 +25,7 @@ from typing import Any, Literal
 import pydantic
 import typer
 
-from timbresep import __version__
+from timbresep import __version__, audio
 from timbresep.backbone import Backbone
 from timbresep.checkpoint import Metadata
 from timbresep.commands import numbers
@@ -35,6 +35,10 @@ from timbresep.data.recipe import Recipe
 from timbresep.hookspecs import BackboneSpec
 from timbresep.instrument import InstrumentConfig
 from timbresep.registry.config import RegistryConfig
+from timbresep.registry.registry import Registry
+from timbresep.separation.load import open_separator
+from timbresep.separation.options import SeparationOptions
+from timbresep.separation.separator import Separator
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "reference"
 NOTE = "<!-- Written by tools/reference_pages.py from the code: change that, then run it. -->\n"
@@ -57,6 +61,8 @@ def pages() -> dict[str, str]:
         "mixing.md": page("Mixing settings: `train --mix NAME=VALUE`", MixConfig),
         "checkpoint.md": page("Checkpoints", Metadata, CHECKPOINT),
         "hooks.md": hooks(),
+        "python.md": python(),
+        "backbones.md": backbones(),
     }
     return {name: f"{NOTE}\n{text.strip()}\n" for name, text in texts.items()}
 
@@ -259,7 +265,10 @@ def _scalar(value: object) -> str:
 
 
 def attributes(model: type) -> dict[str, str]:
-    """Name → sentence, of the "Attributes:" in a docstring; names in one entry share it."""
+    """Name → sentence, of the "Attributes:" in a docstring; names in one entry share it.
+
+    A default that the sentence tells is left out: it has a column of its own.
+    """
     _, _, block = inspect.cleandoc(model.__doc__ or "").partition("\nAttributes:\n")
     told: dict[str, str] = {}
     names: list[str] = []
@@ -272,7 +281,7 @@ def attributes(model: type) -> dict[str, str]:
             told.update({name: f"{told[name]} {line.strip()}" for name in names})
         elif line.strip():
             break
-    return {name: _line(text) for name, text in told.items()}
+    return {name: re.sub(r" ?\(default [^)]*\)", "", _line(text)) for name, text in told.items()}
 
 
 def _about(model: Callable[..., object]) -> str:
@@ -309,6 +318,54 @@ def hooks() -> str:
         + inspect.cleandoc(Backbone.forward.__doc__ or "")
         + "\n```"
     )
+    return "\n\n".join(parts)
+
+
+BACKBONES = """\
+`train --backbone NAME --set ARGUMENT=VALUE` trains a network with other arguments than its
+defaults. A checkpoint keeps them.
+"""
+
+
+def backbones() -> str:
+    """The page of the bundled networks' arguments."""
+    parts = [f"# Backbones\n\n{BACKBONES.strip()}"]
+    registry = Registry.load()
+    for spec in map(registry.backbone, registry.config.backbones.enabled):
+        told = attributes(vars(sys.modules[spec.build.__module__])["Arguments"])
+        rows = [(f"`{name}`", _yaml(value), told[name]) for name, value in spec.defaults.items()]
+        table = _table(("argument", "default", "meaning"), rows)
+        parts.append(f"## {spec.name}\n\n{spec.summary}\n\n{table}")
+    return "\n\n".join(parts)
+
+
+PYTHON = """\
+The whole way from a file to stems. The defaults are those of the command line.
+
+```python
+from timbresep import audio
+from timbresep.separation.load import open_separator
+
+wave, rate = audio.read("song.wav")
+stems = open_separator(["violin", "flute"]).separate(wave, rate)
+```
+"""
+
+
+def python() -> str:
+    """The page of the Python API."""
+    parts = [f"# Python\n\n{PYTHON.strip()}"]
+    shown: dict[str, Callable[..., Any]] = {
+        "open_separator": open_separator,
+        "Separator.separate": Separator.separate,
+        "SeparationOptions": SeparationOptions,
+        "audio.read": audio.read,
+    }
+    for name, found in shown.items():
+        names = [n for n in inspect.signature(found).parameters if n != "self"]
+        told = inspect.cleandoc(found.__doc__ or "")
+        call = f"`{found.__module__}`: `{name}({', '.join(names)})`"
+        parts.append(f"## {name}\n\n{call}\n\n```text\n{told}\n```")
     return "\n\n".join(parts)
 
 

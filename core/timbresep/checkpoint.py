@@ -43,7 +43,8 @@ class Metadata(Model):
     Attributes:
         format: version of this file's layout.
         code_version: version of timbresep that wrote it.
-        backbone: plugin name; `arguments` rebuild the network exactly.
+        backbone: name of the network's plugin.
+        arguments: what rebuilds the network exactly.
         instruments: names, in the order of the stored conditions.
         condition_version: definition of the condition vectors.
         conditioning: what they are; only a `harmonic` one can be given an instrument that it was
@@ -52,7 +53,8 @@ class Metadata(Model):
         adapted: instruments with FiLM modulations of their own, in the order of these.
         rivals: instruments that take part in joint masking (`timbresep.joint_mask`); None: all.
             Adaptation leaves them as they are.
-        sample_rate: in Hz; channels: of the network.
+        sample_rate: of the network, in Hz.
+        channels: of the network.
         ledger: each data source with its licence and how much of it was used.
         training: command, seed, steps, minutes, hardware.
         scores: validation or test scores in dB, by instrument.

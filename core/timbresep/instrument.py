@@ -137,16 +137,29 @@ class MeasuredCondition(Model):
 
 
 class Licences(Model):
-    """Under what terms the plugin's weights and the audio behind them are used."""
+    """Under what terms the plugin's weights and the audio behind them are used.
+
+    Attributes:
+        weights: terms of the voice and the condition.
+        data: terms of the recordings that they were made from.
+    """
 
     weights: str
     data: list[str]
 
 
 class InstrumentConfig(Model):
-    """`instrument.yaml`, validated. Frequencies are in Hz.
+    """`instrument.yaml`, validated.
 
-    `f0_range` must be there; `null` says that the instrument is unpitched.
+    Attributes:
+        name: what it is asked for by; lower-case letters, digits and underscores.
+        aliases: other names for it, also of its stems in datasets.
+        f0_range: lowest and highest fundamental in Hz; `null` says that it is unpitched.
+        sample_rate: of its voice, in Hz.
+        ddsp: its voice.
+        condition: its condition vector.
+        recipe: file that says where its training audio comes from.
+        licences: terms of what the plugin holds.
     """
 
     name: InstrumentName

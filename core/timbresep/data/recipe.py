@@ -82,6 +82,7 @@ class FolderSpec(Model):
     `kind: solos`: recordings of this recipe's instrument alone.
 
     Attributes:
+        kind: how the recordings lie, as above.
         root: the folder, relative to the recipe's own or to the repository.
         licence: terms of the audio.
         names: stem → instrument, where this collection calls it something else than everybody.
@@ -97,6 +98,7 @@ class DatasetSpec(Model):
     """A published dataset, by its name in `timbresep.data.sources.kinds`.
 
     Attributes:
+        kind: which dataset it is.
         root: its folder; empty when only `--data NAME=FOLDER` tells it.
         licence: terms of the audio; the dataset's own unless given.
         names: the dataset's label → instrument; those of all recipes count together.
@@ -114,6 +116,7 @@ class RenderedSpec(Model):
     """Source `kind: rendered`: chorales performed by casts of the instruments being trained.
 
     Attributes:
+        kind: says that scores are rendered.
         soundfonts: each with this instrument's programs.
         tracks: how many tracks to render in all.
         seconds: longest track.
@@ -159,7 +162,14 @@ Spec = Annotated[FolderSpec | DatasetSpec | RenderedSpec, pydantic.Field(discrim
 
 
 class Recipe(Model):
-    """`recipe.yaml`, validated. `use` names the sources that training takes by default."""
+    """`recipe.yaml`, validated.
+
+    Attributes:
+        use: names of the sources that training takes by default.
+        voice: how the instrument performs a part of a score.
+        sources: where training audio comes from, each by a name of its own.
+        solos: how solo recordings for the instrument's voice are rendered.
+    """
 
     use: list[str] = pydantic.Field(min_length=1)
     voice: AnyVoice

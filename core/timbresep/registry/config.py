@@ -12,7 +12,12 @@ from timbresep.files import sha256_of
 
 
 class Shelf(Model):
-    """Bundled plugins of one kind: the folder they live in and which of them are enabled."""
+    """Bundled plugins of one kind.
+
+    Attributes:
+        folder: where they lie.
+        enabled: names of those that are on.
+    """
 
     folder: Path
     enabled: list[str]
