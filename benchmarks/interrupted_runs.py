@@ -44,7 +44,7 @@ def command(out: Path, steps: int, workers: int) -> list[str]:
     return [sys.executable, str(ROOT / "cli.py"), *words, *resume]
 
 
-def stopped(given: list[str], name: str, group: bool, after: float) -> dict[str, object]:
+def stopped(given: list[str], name: str, *, group: bool, after: float) -> dict[str, object]:
     """Run a command and stop it after some seconds; how it ended."""
     process = subprocess.Popen(given, stderr=subprocess.PIPE, text=True, start_new_session=True)
     try:
@@ -76,7 +76,7 @@ def one_run(out: Path, steps: int, workers: int, longest: float, rng: random.Ran
     for _ in range(2):
         name, group = rng.choice(SIGNALS), rng.random() < 0.5
         given = command(out, steps, workers)
-        stops.append(stopped(given, name, group, rng.uniform(0.3, 1) * longest))
+        stops.append(stopped(given, name, group=group, after=rng.uniform(0.3, 1) * longest))
     end = subprocess.run(command(out, steps, workers), capture_output=True, text=True, check=False)
     hidden = [str(path) for path in out.rglob(".*")]
     return {"stops": stops, "code": end.returncode, "said": end.stderr[-300:], "hidden": hidden}

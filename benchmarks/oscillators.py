@@ -1,6 +1,6 @@
 """The oscillator bank beside its equation written down: seconds of sound a second, and agreement.
 
-    python benchmarks/oscillators.py [--seconds 8] [--threads 1]
+    python benchmarks/oscillators.py [--seconds 8] [--threads 1] [--json FILE]
 
 *plain*: every harmonic at every sample, its phase and amplitude interpolated by itself, as in
 ddsp's ``oscillator_bank`` (but with phases summed in float64, or it would drift). *bank*:
@@ -15,11 +15,16 @@ import math
 import time
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 
 import torch
+from rich.console import Console
+from rich.table import Table
 from torch import Tensor
 
 from timbresep.ddsp import synthesis
+from timbresep.files import write_json
+from timbresep.provenance import hardware
 
 RATE, FRAME_RATE, HARMONICS = 16_000, 250, 60
 Bank = Callable[[Tensor, Tensor, Tensor, int], Tensor]
@@ -66,6 +71,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seconds", type=int, default=8)
     parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
     torch.manual_seed(0)
@@ -77,8 +83,8 @@ def main() -> None:
         "880 Hz, vibrato": 880 * 2 ** (torch.sin(35 * time_s) / 24),
         "100 Hz to 3 kHz": 100 * 30 ** (time_s / time_s[-1]),
     }
-    print("| | plain, ×RT | bank, ×RT | times | with gradient | largest difference |")
-    print("|---|---|---|---|---|---|")
+    view = Table("", "plain", "bank", "times", "with gradient: plain", "bank", "times", "gap")
+    rows = {}
     for name, tune in tunes.items():
         f0 = tune[None, :, None]
         amplitude = torch.rand(1, frames, 1, requires_grad=True)
@@ -93,10 +99,15 @@ def main() -> None:
             for way in (plain, bank)
         ]
         gap = float((played[plain] - played[bank]).abs().max())
-        print(
-            f"| {name} | {speeds[0]:.0f} | {speeds[1]:.0f} | {speeds[1] / speeds[0]:.1f} "
-            f"| {speeds[2]:.0f} → {speeds[3]:.0f} ({speeds[3] / speeds[2]:.1f} times) | {gap:.0e} |"
-        )
+        ratios = [f"{speeds[1] / speeds[0]:.1f}", f"{speeds[3] / speeds[2]:.1f}"]
+        cells = [f"{speed:.0f}" for speed in speeds]
+        view.add_row(name, *cells[:2], ratios[0], *cells[2:], ratios[1], f"{gap:.0e}")
+        rows[name] = {"played": speeds[:2], "with_gradient": speeds[2:], "largest_difference": gap}
+    view.caption = "seconds of sound a second; largest difference of the two"
+    Console().print(view)
+    if given.json:
+        about = {"threads": given.threads, "seconds": given.seconds, "hardware": hardware()}
+        write_json(given.json, {**about, "rows": rows})
 
 
 if __name__ == "__main__":

@@ -90,7 +90,7 @@ class Metadata(Model):
         if len(set(self.adapted)) < len(self.adapted):
             raise ValueError("an instrument is adapted twice")
         if not set(self.rivals or []) <= set(self.instruments):
-            raise ValueError("an instrument competes that is none of its instruments")
+            raise ValueError("an instrument is masked jointly that is none of its instruments")
         return self
 
 
@@ -136,6 +136,7 @@ def save(
     model: Backbone,
     conditions: Mapping[str, NDArray[np.float32]],
     metadata: Metadata,
+    *,
     half: bool = False,
     replace: bool = True,
 ) -> None:
@@ -146,7 +147,7 @@ def save(
         replace: as for `atomic_write`, whose errors these are.
     """
     weights = plain_network(model).state_dict()
-    tensors = {WEIGHTS + name: _pack(tensor, half) for name, tensor in weights.items()}
+    tensors = {WEIGHTS + name: _pack(tensor, half=half) for name, tensor in weights.items()}
     stacked = np.stack([conditions[name] for name in metadata.instruments])
     tensors[CONDITIONS] = torch.from_numpy(stacked)  # (instruments, dim)
     with atomic_write(path, replace=replace) as temporary:
@@ -171,7 +172,7 @@ def export(source: Path, out: Path, find_backbone: Callable[[str], BackboneSpec]
     return sha256_of(out)
 
 
-def _pack(tensor: Tensor, half: bool) -> Tensor:
+def _pack(tensor: Tensor, *, half: bool) -> Tensor:
     packed = tensor.detach().cpu().contiguous()
     return packed.half() if half and packed.is_floating_point() and packed.dim() > 1 else packed
 

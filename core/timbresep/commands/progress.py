@@ -9,18 +9,16 @@ from contextlib import contextmanager
 
 from timbresep.commands.console import one_terminal, start_logging
 from timbresep.formats.text import shown
+from timbresep.progress import Progress
 
 LINE_EVERY = 5.0
 """Seconds between two log lines of one operation, away from a terminal."""
-
-Update = Callable[[float, str], None]
-"""Takes the share done (0 to 1) and what to show beside it."""
 
 log = logging.getLogger(__name__)
 
 
 @contextmanager
-def progress(title: str) -> Iterator[Update]:
+def progress(title: str) -> Iterator[Progress]:
     """Show how a long operation goes; the block tells by what it is given.
 
     Whatever is printed meanwhile on a console of `commands.console` appears above the bar.
@@ -31,11 +29,11 @@ def progress(title: str) -> Iterator[Update]:
         return
     from rich.progress import (
         BarColumn,
-        Progress,
         TaskProgressColumn,
         TextColumn,
         TimeElapsedColumn,
     )
+    from rich.progress import Progress as Bars
 
     columns = (
         TextColumn("{task.description}", markup=False),
@@ -46,9 +44,7 @@ def progress(title: str) -> Iterator[Update]:
         TextColumn("{task.fields[text]}", markup=False),
     )
     # what libraries print is not for a file that results go to: only a terminal's is caught
-    with Progress(
-        *columns, console=console, transient=True, redirect_stdout=one_terminal()
-    ) as bars:
+    with Bars(*columns, console=console, transient=True, redirect_stdout=one_terminal()) as bars:
         task = bars.add_task(shown(title), total=1.0, left="", text="")
         pace = _Pace()
 
@@ -65,7 +61,7 @@ def counting(title: str, things: str = "") -> Iterator[Callable[[int, int], None
         yield lambda done, total: update(done / total, f"{done} of {total} {things}".strip())
 
 
-def _lines(title: str) -> Update:
+def _lines(title: str) -> Progress:
     last = time.monotonic()
     pace = _Pace()
 

@@ -128,7 +128,7 @@ class Decoder(nn.Module):
         self.out_stack = stack(width + config.rnn_channels)
         self.dense_out = nn.Linear(self.out_stack.n_out, sum(self.splits))
 
-    def raw(self, f0_hz: Tensor, loudness_db: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def raw(self, f0_hz: Tensor, loudness_db: Tensor) -> Controls:
         """The network's outputs before any scaling.
 
         Args:
@@ -136,7 +136,7 @@ class Decoder(nn.Module):
             loudness_db: (batch, frames, 1).
 
         Returns:
-            Amplitude, distribution and noise, shaped as in `Controls`, unbounded.
+            What becomes the controls: shaped like them, unbounded.
         """
         scaled = (loudness_db / LOUDNESS_RANGE + 1.0, hz_to_midi(f0_hz) / 127.0)
         inputs = [
@@ -144,8 +144,7 @@ class Decoder(nn.Module):
         ]  # each (batch, frames, channels)
         hidden, _ = self.rnn(torch.cat(inputs, dim=-1))  # (batch, frames, rnn_channels)
         output = self.out_stack(torch.cat([*inputs, hidden], dim=-1))
-        amplitude, distribution, noise = self.dense_out(output).split(self.splits, dim=-1)
-        return amplitude, distribution, noise
+        return Controls(*self.dense_out(output).split(self.splits, dim=-1))
 
     def forward(self, f0_hz: Tensor, loudness_db: Tensor) -> Controls:
         """Controls for each frame: raw output → exp-sigmoid → above Nyquist zero → normalised.

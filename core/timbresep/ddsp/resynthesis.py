@@ -74,7 +74,7 @@ def play(model: DdspModel, f0_hz: Tensor, loudness_db: Tensor, dry: bool = False
     device = next(model.parameters()).device
     noise = torch.Generator(device).manual_seed(0)
     model.eval()
-    audio: Tensor = model(f0_hz[None].to(device), loudness_db[None].to(device), noise, dry)
+    audio: Tensor = model(f0_hz[None].to(device), loudness_db[None].to(device), noise, dry=dry)
     return audio[0].cpu()
 
 

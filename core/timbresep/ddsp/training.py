@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -16,10 +16,11 @@ from torch.optim import Optimizer
 
 from timbresep.ddsp import prepared as solos_file
 from timbresep.ddsp.decoder import DecoderConfig
-from timbresep.ddsp.features import FRAME_RATE, SAMPLE_RATE, loudness
+from timbresep.ddsp.features import FRAME_RATE
 from timbresep.ddsp.model import DdspModel
 from timbresep.ddsp.passages import Batch, Passages, heard
 from timbresep.ddsp.prepared import Prepared
+from timbresep.ddsp.report import TrainReport, evaluate, mean_loss
 from timbresep.ddsp.spectral_loss import multiscale_spectral_loss
 from timbresep.errors import CheckpointError, TrainingError
 from timbresep.interrupts import held
@@ -97,32 +98,6 @@ class Upkeep:
     every: int = 500
     on_step: OnStep | None = None
     listen: Listen | None = None
-
-
-@dataclass(frozen=True)
-class TrainReport:
-    """How a training run went.
-
-    Attributes:
-        steps: optimiser steps done in all, those before a resume included.
-        seconds: wall-clock time of them.
-        first_loss, last_loss: spectral loss on training passages (mean of 20 steps at each end).
-        valid_loss: spectral loss on passages held out of training.
-        loudness_error_db: mean absolute loudness error of their resynthesis, sounding frames.
-        windows: training passages (overlapping).
-        minutes: length of the solos.
-        held_out: what of them was kept from training, in words.
-    """
-
-    steps: int
-    seconds: float
-    first_loss: float
-    last_loss: float
-    valid_loss: float
-    loudness_error_db: float
-    windows: int
-    minutes: float
-    held_out: str = ""
 
 
 @dataclass
@@ -312,19 +287,6 @@ class _Run:
         return make_step(self.model, self.optimizer, given, noise.manual_seed(number))
 
 
-@torch.no_grad()
-def evaluate(model: DdspModel, passages: Passages, limit: int = 16) -> tuple[float, float]:
-    """Spectral loss and loudness error (dB, over sounding frames) on held-out passages."""
-    picks = torch.linspace(0, len(passages.valid) - 1, min(limit, len(passages.valid))).long()
-    given = passages.batch(passages.valid[picks])
-    noise = torch.Generator(given.audio.device).manual_seed(0)
-    audio = model.eval()(given.f0_hz, given.loudness_db, noise)
-    loss = float(multiscale_spectral_loss(given.audio, audio))
-    level = loudness(audio, SAMPLE_RATE)[:, : given.loudness_db.shape[1]]
-    error = (level - given.loudness_db).abs()[given.sounding]
-    return round(loss, 4), round(float(error.mean()), 3)
-
-
 def make_step(
     model: DdspModel, optimizer: Optimizer, given: Batch, noise: torch.Generator
 ) -> float:
@@ -336,8 +298,3 @@ def make_step(
     torch.nn.utils.clip_grad_norm_(model.parameters(), 3.0)
     optimizer.step()
     return float(loss.detach())
-
-
-def mean_loss(values: Sequence[float]) -> float:
-    """Their mean; of none, no number."""
-    return round(sum(values) / len(values), 4) if values else math.nan

@@ -10,7 +10,7 @@ import yaml
 
 from timbresep.condition.note_detection import SoloNotes, name_notes
 from timbresep.ddsp.model import DdspModel
-from timbresep.ddsp.training import TrainReport
+from timbresep.ddsp.report import TrainReport
 from timbresep.instrument import Instrument
 
 

@@ -9,11 +9,11 @@ from typing import Any
 from timbresep.config import load_yaml
 from timbresep.ddsp import prepared as solos_file
 from timbresep.ddsp.decoder import DecoderConfig
+from timbresep.ddsp.report import TrainReport
 from timbresep.ddsp.resynthesis import Likeness
 from timbresep.ddsp.training import (
     SIZES,
     Position,
-    TrainReport,
     TrainSettings,
     Upkeep,
     train,

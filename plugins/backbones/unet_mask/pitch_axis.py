@@ -32,9 +32,8 @@ class PitchAxis(nn.Module):
         # A triangle as wide as the neighbours are far; between two bins where they lie closer.
         half = (centre * (step - 1)).clamp(min=1.0)
         weight = (1 - (bins - centre[:, None]).abs() / half[:, None]).clamp(min=0)
-        self.register_buffer(
-            "weight", (weight / weight.sum(1, keepdim=True)).float(), persistent=False
-        )
+        weight = weight / weight.sum(1, keepdim=True)
+        self.register_buffer("weight", weight.float(), persistent=False)
         place = (bins * sample_rate / n_fft).clamp(min=LOWEST_HZ) / LOWEST_HZ
         place = (12 * PER_SEMITONE * place.log2()).clamp(max=BANDS - 1)
         below = place.floor().long().clamp(max=BANDS - 2)

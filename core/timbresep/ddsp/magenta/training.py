@@ -19,7 +19,8 @@ from timbresep.ddsp.decoder import DecoderConfig
 from timbresep.ddsp.features import FRAME_RATE
 from timbresep.ddsp.magenta import checkpoint, environment, records
 from timbresep.ddsp.passages import Passages, heard
-from timbresep.ddsp.training import OnStep, TrainReport, evaluate
+from timbresep.ddsp.report import TrainReport, evaluate
+from timbresep.ddsp.training import OnStep
 from timbresep.errors import OutputExistsError, TrainingError
 from timbresep.interrupts import held
 
