@@ -41,7 +41,7 @@ class TrainingRun:
     """
 
     def __init__(self, settings: RunSettings) -> None:
-        self.settings = settings
+        self.settings, self.device = settings, device_of(settings.device)
         torch.manual_seed(settings.seed)
         set_up_processor(settings.workers)
         with of_bounded_size():
@@ -52,7 +52,6 @@ class TrainingRun:
         self.data = TrainingData(settings, self.task.vectors, mix, varied=self.task.varied)
         for warning in licences.warnings(self.ledger()):
             log.warning(warning)
-        self.device = device_of(settings.device)
         self.model.to(self.device)
         average = _moving_average(settings.ema)
         self.average = AveragedModel(self.model, avg_fn=average, use_buffers=True)
