@@ -225,4 +225,4 @@ def test_check_tells_extra_instruments_from_what_only_accompanies(
     assert main(["data", "check", "-p", "flute", "--data", f"mine={tmp_path / 'set'}"]) == 0
     said = " ".join(capsys.readouterr().out.split())
     assert "extra instruments, which no plugin is for: 1 (0.0 min)" in said
-    assert "which accompany: kazoo (0.0 min)" in said
+    assert "which only accompany: kazoo (0.0 min)" in said

@@ -186,6 +186,18 @@ def test_one_side_of_the_split(root: Path) -> None:
         tracks_in(root, [], "valid")
 
 
+def test_sides_of_a_split_may_be_folders_and_a_name_counts_once(tmp_path: Path) -> None:
+    for side, name in (("train", "one"), ("test", "one"), ("test", "two")):
+        audio.write(tmp_path / side / name / "oboe.wav", tone(440), RATE)
+    with pytest.raises(DataError, match="one: another track has this name"):
+        tracks_in(tmp_path, [])
+    skipped: list[str] = []
+    found = tracks_in(tmp_path, [], skip=lambda name, _: skipped.append(name))
+    assert [(track.name, track.split) for track in found] == [("one", "train"), ("two", "test")]
+    assert skipped == ["one"]
+    assert [track.name for track in tracks_in(tmp_path, [], "test")] == ["one", "two"]
+
+
 def test_a_mixture_above_full_scale_is_not_clipped(tmp_path: Path) -> None:
     for name, hz in (("oboe", 440.0), ("harp", 660.0)):
         (tmp_path / "loud").mkdir(exist_ok=True)

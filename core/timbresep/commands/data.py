@@ -30,9 +30,9 @@ if TYPE_CHECKING:
 Folders = Annotated[
     list[str] | None,
     typer.Argument(
-        metavar="[NAME=]FOLDER...",
-        help="Datasets to look into, in place of those that the recipes use. NAME says which "
-        "source of the recipes a folder is.",
+        metavar="[NAME=]FOLDER",
+        help="Look into these datasets, besides those that the recipes use or in their place. NAME "
+        "says which source of the recipes a folder is.",
         show_default=False,
     ),
 ]

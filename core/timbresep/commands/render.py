@@ -27,7 +27,7 @@ Out = Annotated[Path, typer.Option("-o", "--out", help="Write to this folder.")]
 Count = Annotated[int, whole(help="Render so many tracks.", least=1, most=100_000)]
 Seconds = Annotated[
     tuple[float, float],
-    span(help="Render tracks from so many to so many seconds long.", least=1, most=3600),
+    span(help="Render tracks of so many to so many seconds.", least=1, most=3600),
 ]
 
 
@@ -92,7 +92,15 @@ def render_tracks(
 
 def render_extra_instruments(
     out: Out,
-    instruments: Instruments = None,
+    instruments: Annotated[
+        list[str] | None,
+        typer.Option(
+            "-i",
+            "--instruments",
+            help="Leave out the programs of these plugins, and take the players of --real from "
+            "them: names or aliases with commas between, or 'all' (the default).",
+        ),
+    ] = None,
     count: Count = 100,
     seconds: Seconds = (20.0, 30.0),
     parts: Annotated[int, whole(help="Let so many players play in a track.", least=2, most=64)] = 4,
@@ -108,14 +116,14 @@ def render_extra_instruments(
         typer.Option(
             "--list",
             readable=False,
-            help="Take the extra instruments that this YAML file lists; those of the program if "
-            "not given.",
+            help="Take the extra instruments that this YAML file lists; those of the bundled list "
+            "if not given.",
         ),
     ] = None,
     workers: Annotated[
         int | None,
         whole(
-            help="Render so many tracks at a time; as many as there are cores if not given.",
+            help="Render so many tracks at a time; one for each core, eight at most, if not given.",
             least=1,
             most=MOST_PROCESSES,
         ),

@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from timbresep.condition import tone_store as table_file
-from timbresep.condition import vector as conditioner
+from timbresep.condition import tone_store, vector
 from timbresep.data.track import Track
 
 TABLES = "extras.safetensors"
@@ -48,10 +47,10 @@ class ExtraStems:
 
     def condition(self, name: str, rng: np.random.Generator) -> NDArray[np.float32]:
         """A condition ``(dim,)`` for the stem of this name."""
-        table = table_file.read(self._files[name], name)
+        table = tone_store.read(self._files[name], name)
         if rng.random() < self.share:
-            return conditioner.condition(table, version=self.version)
-        return conditioner.draw(table, rng, self.version)
+            return vector.condition(table, version=self.version)
+        return vector.draw(table, rng, self.version)
 
 
 def tables_of(track: Track) -> Path | None:
@@ -69,7 +68,7 @@ def extras_in(stems: Mapping[str, Path]) -> list[str]:
         DataError: the file of their tables cannot be read.
     """
     path = _tables_beside(stems)
-    names = [] if path is None else table_file.names(path)
+    names = [] if path is None else tone_store.names(path)
     return [name for name in names if name in stems]
 
 

@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from timbresep.condition import tone_store as table_file
-from timbresep.condition import vector as conditioner
+from timbresep.condition import tone_store, vector
 from timbresep.condition.tone_table import ToneTable
 from timbresep.data.track import Track
 
@@ -19,7 +18,7 @@ TONES = "tones.safetensors"
 
 def write_tones(folder: Path, tables: Mapping[str, ToneTable]) -> None:
     """Write the tables of a track's stems, by stem."""
-    table_file.write(folder / TONES, tables, {})
+    tone_store.write(folder / TONES, tables, {})
 
 
 class StemTones:
@@ -44,7 +43,7 @@ class StemTones:
         folder = track.stems[name].parent
         if folder not in self._tables:
             path = folder / TONES
-            names = table_file.names(path) if path.is_file() else []
-            self._tables[folder] = {name: table_file.read(path, name) for name in names}
+            names = tone_store.names(path) if path.is_file() else []
+            self._tables[folder] = {name: tone_store.read(path, name) for name in names}
         table = self._tables[folder].get(name)
-        return None if table is None else conditioner.draw(table, rng, self.version)
+        return None if table is None else vector.draw(table, rng, self.version)

@@ -16,13 +16,13 @@ from timbresep.backbone import Backbone
 from timbresep.condition import vector as conditioner
 from timbresep.data.build import build_tracks
 from timbresep.data.extra_stems import ExtraStems, tables_of
-from timbresep.data.held_out import with_both_sides
 from timbresep.data.mixing.config import MixConfig
 from timbresep.data.mixing.feed import feed
 from timbresep.data.mixing.mixer import Conditions, MixtureDataset
 from timbresep.data.skipped import Skipped
 from timbresep.data.sounding import check_sound
 from timbresep.data.stem_tones import StemTones
+from timbresep.data.validation_split import with_both_sides
 from timbresep.errors import DataError
 from timbresep.instrument import Instrument
 from timbresep.metrics import sdr, si_sdr

@@ -58,6 +58,6 @@ class Kind:
 
 
 class LenientModel(Model):
-    """A file of somebody else's: keys that are of no use here may be there too."""
+    """Metadata of a dataset: keys that are of no use here may be there too."""
 
     model_config = pydantic.ConfigDict(extra="ignore", frozen=True)

@@ -151,7 +151,7 @@ def notes(listings: Sequence[Listing], names: Sequence[str]) -> list[str]:
     if others:
         amounts = [f"{n} ({sum(found[n].minutes.values()):.1f} min)" for n in others[:SHOWN]]
         more = f" and {len(others) - SHOWN} more" if len(others) > SHOWN else ""
-        said.append(f"stems of nobody asked for, which accompany: {', '.join(amounts)}{more}")
+        said.append(f"stems of other instruments, which only accompany: {', '.join(amounts)}{more}")
     said += [f"{listing.source}: {listing.pending}" for listing in listings if listing.pending]
     uses: tuple[tuple[Split, str], ...] = (("train", "train"), ("valid", "validate"))
     for side, use in uses:

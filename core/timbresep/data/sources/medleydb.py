@@ -85,7 +85,7 @@ def _track(song: str, folder: Path, about: Metadata, location: Location) -> RawT
 
 
 def _label(instrument: str | list[str]) -> str:
-    """Several instruments in one stem are nobody's stem: their names together are its label."""
+    """A stem of several instruments belongs to none of them: its label is all their names."""
     return instrument if isinstance(instrument, str) else " and ".join(instrument)
 
 

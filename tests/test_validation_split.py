@@ -9,12 +9,12 @@ import numpy as np
 import pytest
 
 from timbresep import audio
-from timbresep.data.held_out import with_both_sides
 from timbresep.data.mixing.config import MixConfig
 from timbresep.data.mixing.mixer import MixtureDataset
 from timbresep.data.skipped import Skipped
 from timbresep.data.sounding import check_sound
 from timbresep.data.track import Split, Track
+from timbresep.data.validation_split import with_both_sides
 from timbresep.errors import DataError
 from timbresep.registry.registry import Registry
 from timbresep.training.loop import fit
