@@ -84,6 +84,7 @@ class DdspModel(nn.Module):
         f0_hz: Tensor,
         loudness_db: Tensor,
         generator: torch.Generator | None = None,
+        *,
         dry: bool = False,
     ) -> Tensor:
         """Play.

@@ -151,7 +151,7 @@ def prepare(
         return out
     parts: list[dict[str, np.ndarray[Any, Any]]] = []
     for number, path in enumerate(solos):
-        mono, found = listen(path, f0_range)
+        mono, found = read_solo(path, f0_range)
         frames = len(mono) // HOP
         parts.append(
             {
@@ -178,7 +178,9 @@ def prepare(
     return out
 
 
-def listen(path: Path, f0_range: Range) -> tuple[np.ndarray[Any, np.dtype[np.float32]], Features]:
+def read_solo(
+    path: Path, f0_range: Range
+) -> tuple[np.ndarray[Any, np.dtype[np.float32]], Features]:
     """Read one recording as 16 kHz mono, with its features.
 
     Args:
