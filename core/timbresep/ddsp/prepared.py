@@ -18,11 +18,10 @@ import torch
 from safetensors.numpy import save as to_bytes
 from torch import Tensor
 
-from timbresep.config import atomic_write
 from timbresep.ddsp.features import FRAME_RATE, HOP, SAMPLE_RATE, VOICED, Features, Range, extract
 from timbresep.ddsp.solo_check import QUIETEST, SOUNDING_RANGE, check_notes, check_recording
 from timbresep.errors import AudioError, CheckpointError, DataError
-from timbresep.files import sha256_of
+from timbresep.files import atomic_write, sha256_of
 from timbresep.formats.tensor_file import read_json, read_tensors
 from timbresep.formats.text import shown
 
