@@ -24,12 +24,11 @@ from typing import Any
 import numpy as np
 
 from timbresep.checkpoint import Metadata, read_metadata
-from timbresep.config import atomic_write
 from timbresep.evaluation import Evaluation, evaluate, named_folder, tracks_in
 from timbresep.evaluation.store import write_json
 from timbresep.evaluation.summary import by_instrument, methods_in, overall, swap_losses, swap_means
 from timbresep.evaluation.table import TITLES
-from timbresep.files import sha256_of
+from timbresep.files import atomic_write, sha256_of
 from timbresep.provenance import hardware, today
 from timbresep.registry.registry import Registry
 from timbresep.separation.load import open_separator

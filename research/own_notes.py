@@ -28,7 +28,7 @@ import yaml
 from rich.console import Console
 from rich.table import Table
 
-from timbresep.condition import reference as heard_notes
+from timbresep.condition import reference
 from timbresep.data import recipe as recipes
 from timbresep.data.rendering.midi import Event, midi_file
 from timbresep.data.rendering.renderer import find_soundfont, render
@@ -136,7 +136,7 @@ def _of_samples(root: Path, count: int) -> Hear:
 
 def _heard(files: Sequence[Path], what: str) -> np.ndarray | None:
     try:
-        return heard_notes.from_files(files)
+        return reference.from_files(files)
     except DataError as error:
         print(f"{what}: {error}")
         return None

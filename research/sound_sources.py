@@ -25,7 +25,7 @@ from timbresep.data.user_cache import default_cache
 from timbresep.errors import TimbresepError
 from timbresep.instrument import Instrument
 from timbresep.registry.registry import Registry
-from timbresep.voice.few_notes import from_notes
+from timbresep.voice.few_notes import NotesSettings, from_notes
 
 SOURCES = ("recipe", "other")
 
@@ -43,7 +43,14 @@ def made_from(item: Instrument, source: str, other: str, out: Path, seconds: flo
         )
         files = render_solos(spec, recipe.voice, out / "notes" / name, default_cache(), seed=7)
         notes = [path for path in files if path.stem.endswith("notes")]
-        from_notes(notes, name, out, Registry.load(), seconds=seconds, report=lambda *_: None)
+        from_notes(
+            notes,
+            name,
+            out,
+            Registry.load(),
+            NotesSettings(seconds=seconds),
+            report=lambda *_: None,
+        )
     return Instrument.from_folder(out / name, "made here")
 
 

@@ -13,7 +13,7 @@ import soundfile
 import cli
 from timbresep import evaluation
 from timbresep.condition import vector as conditioner
-from timbresep.condition.note_detection import listen, name_notes, notes_of
+from timbresep.condition.note_detection import detect_notes, name_notes, notes_of
 from timbresep.condition.reference import from_files, tones
 from timbresep.condition.vector import LAYOUTS
 from timbresep.condition.view import similarity
@@ -65,26 +65,26 @@ def reed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return written(tmp_path_factory.mktemp("reed"), [tone(note) for note in NOTES])[0].parent
 
 
-def test_notes_are_heard_as_what_they_are(reed: Path) -> None:
-    heard = listen(sorted(reed.glob("*.wav")))
-    assert heard.notes == NOTES
-    assert not heard.refused
-    low, high = heard.f0_range
+def test_notes_are_found_as_what_they_are(reed: Path) -> None:
+    found = detect_notes(sorted(reed.glob("*.wav")))
+    assert found.notes == NOTES
+    assert not found.refused
+    low, high = found.f0_range
     assert 190 < low < 196.0 < 493.9 < high < 510
-    assert heard.seconds == pytest.approx(5.4, abs=0.4)
+    assert found.seconds == pytest.approx(5.4, abs=0.4)
     assert name_notes([60, 61, 69]) == "C4, C♯4, A4"
 
 
 def test_a_passage_counts_as_its_notes(tmp_path: Path) -> None:
     passage = np.concatenate([tone(note, 0.4) for note in (57, 62, 65)])
-    assert listen(written(tmp_path, [passage])).notes == [57, 62, 65]
+    assert detect_notes(written(tmp_path, [passage])).notes == [57, 62, 65]
 
 
 def test_a_long_recording_may_hold_any_number_of_notes(tmp_path: Path) -> None:
     scale = list(range(48, 78))
     passage = np.concatenate([tone(note, 0.3 if note % 3 else 0.6) for note in scale])
-    heard = listen(written(tmp_path, [passage])).notes
-    assert heard == scale
+    found = detect_notes(written(tmp_path, [passage])).notes
+    assert found == scale
 
 
 BAD = {
@@ -118,7 +118,7 @@ def test_bad_input_is_one_clear_line(
     waves, rate, message = BAD[case]
     paths = written(tmp_path / "in", waves, rate)
     with pytest.raises(DataError, match=message) as error:
-        listen(paths)
+        detect_notes(paths)
     assert error.value.hint
     out = tmp_path / "out"
     command = ["condition", "from-audio", *map(str, paths), "--name", "reed", "-o", str(out)]
@@ -131,9 +131,9 @@ def test_bad_input_is_one_clear_line(
 
 def test_one_bad_file_is_left_out_and_told(reed: Path, tmp_path: Path) -> None:
     [drum] = written(tmp_path, [hits()])
-    heard = listen([*sorted(reed.glob("*.wav")), drum])
-    assert heard.notes == NOTES
-    assert "no steady pitch" in heard.refused[drum]
+    found = detect_notes([*sorted(reed.glob("*.wav")), drum])
+    assert found.notes == NOTES
+    assert "no steady pitch" in found.refused[drum]
 
 
 def test_a_note_without_much_fundamental_keeps_its_octave() -> None:
@@ -248,7 +248,7 @@ def test_building_a_condition_leaves_the_description_alone(
 
 def test_notes_alone_give_the_condition_of_what_they_are(reed: Path) -> None:
     """The reed's partials are known; so is the share of its breath, some 60 dB below."""
-    table = tones(listen(sorted(reed.glob("*.wav"))))
+    table = tones(detect_notes(sorted(reed.glob("*.wav"))))
     assert table.pitches.tolist() == NOTES
     shares = REED / REED.sum()
     np.testing.assert_allclose(table.distributions[0, 0, : len(REED)], shares, atol=0.01)

@@ -79,11 +79,13 @@ def test_a_harmonic_that_glides_past_nyquist_falls_silent() -> None:
 @pytest.mark.parametrize("smooth", [False, True])
 def test_upsampling_passes_through_the_frames_and_keeps_constants(smooth: bool) -> None:
     frames = torch.rand(2, 5, 3)
-    samples = synthesis.upsample(frames, 40, smooth)
+    samples = synthesis.upsample(frames, 40, smooth=smooth)
     assert torch.allclose(samples[:, ::8], frames)
-    assert torch.equal(synthesis.upsample(torch.ones(1, 4, 1), 32, smooth), torch.ones(1, 32, 1))
+    assert torch.equal(
+        synthesis.upsample(torch.ones(1, 4, 1), 32, smooth=smooth), torch.ones(1, 32, 1)
+    )
     with pytest.raises(ValueError, match="whole number"):
-        synthesis.upsample(frames, 41, smooth)
+        synthesis.upsample(frames, 41, smooth=smooth)
 
 
 def test_noise_has_the_colour_of_its_magnitudes_and_a_seed() -> None:

@@ -16,8 +16,8 @@ import soundfile
 import soxr
 
 from timbresep.audio_writer import BLOCK, AudioWriter, Wave, reason_of, write_errors
-from timbresep.config import atomic_write
 from timbresep.errors import AudioError, OutputExistsError
+from timbresep.files import atomic_write
 from timbresep.reading import mpeg
 from timbresep.reading.sound import Sound
 

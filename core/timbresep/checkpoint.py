@@ -20,9 +20,9 @@ from torch import Tensor
 from timbresep import __version__
 from timbresep.adaptation import adapted_network, addressed, plain_network
 from timbresep.backbone import Backbone
-from timbresep.config import Model, atomic_write, parse
+from timbresep.config import Model, parse
 from timbresep.errors import CheckpointError, ConfigError, OutputExistsError
-from timbresep.files import sha256_of
+from timbresep.files import atomic_write, sha256_of
 from timbresep.formats.rebuild import load_strictly, no_larger_than
 from timbresep.formats.tensor_file import read_json, read_tensors
 from timbresep.hookspecs import BackboneSpec

@@ -10,8 +10,6 @@ from typing import Annotated, TypeVar, get_args
 import pydantic
 
 from timbresep.errors import ConfigError, nearest
-from timbresep.files import atomic_write as atomic_write  # where most of the code looks for it
-from timbresep.files import atomic_writes as atomic_writes
 from timbresep.formats.notation import parse_json, parse_yaml
 
 

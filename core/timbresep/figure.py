@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from timbresep.config import atomic_write
 from timbresep.errors import DataError, OutputExistsError
+from timbresep.files import atomic_write
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

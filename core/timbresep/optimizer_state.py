@@ -12,8 +12,8 @@ from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from timbresep.config import atomic_write
 from timbresep.errors import CheckpointError
+from timbresep.files import atomic_write
 from timbresep.formats.rebuild import load_strictly, moments
 from timbresep.formats.tensor_file import read_json, read_tensors
 

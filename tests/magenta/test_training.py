@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ from timbresep.ddsp import prepared
 from timbresep.ddsp.magenta import checkpoint, records, training
 from timbresep.ddsp.model import DdspModel
 from timbresep.ddsp.passages import Passages
-from timbresep.ddsp.training import SIZES
+from timbresep.ddsp.training import SIZES, TrainSettings
 from timbresep.errors import CheckpointError, OutputExistsError, TrainingError
 
 RANGE = (150.0, 700.0)
@@ -39,9 +40,14 @@ def ready(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_two_steps_then_one_more(ready: Path, tmp_path: Path) -> None:
     out, work = tmp_path / "ddsp.safetensors", tmp_path / "work"
     seen: list[tuple[int, int, float]] = []
-    settings = {"config": SIZES["tiny"], "batch": 2, "seconds": 1, "metadata": {"licence": "CC0"}}
+    settings = TrainSettings(config=SIZES["tiny"], steps=2, batch=2, seconds=1)
     report = training.train(
-        ready, out, work, steps=2, progress=lambda *step: seen.append(step), **settings
+        ready,
+        out,
+        work,
+        settings,
+        metadata={"licence": "CC0"},
+        on_step=lambda *step: seen.append(step),
     )
     assert [step[:2] for step in seen] == [(1, 2), (2, 2)]
     assert report.steps == 2
@@ -63,14 +69,13 @@ def test_two_steps_then_one_more(ready: Path, tmp_path: Path) -> None:
     assert played.abs().max() > 1e-4
 
     with pytest.raises(OutputExistsError, match="--resume"):
-        training.train(ready, out, work, steps=3, **settings)
-    other = settings | {"config": SIZES["small"]}
+        training.train(ready, out, work, replace(settings, steps=3))
+    other = replace(settings, steps=3, config=SIZES["small"])
     with pytest.raises(CheckpointError, match="another size"):
-        training.train(ready, out, work, steps=3, resume=True, **other)
+        training.train(ready, out, work, other, resume=True)
 
-    again = training.train(
-        ready, out, work, steps=9, minutes=1e-6, resume=True, **settings
-    )  # stops after a step, as time is up
+    short = replace(settings, steps=9, minutes=1e-6)  # it stops after a step, as time is up
+    again = training.train(ready, out, work, short, resume=True)
     assert again.steps == 3
     assert checkpoint.latest(work).name == "ckpt-3"
     assert any((work / "summaries" / "train").iterdir())
@@ -94,18 +99,16 @@ def test_ddsp_reads_our_features_back(ready: Path, tmp_path: Path) -> None:
 
 
 def test_only_a_run_that_is_there_can_be_resumed(ready: Path, tmp_path: Path) -> None:
+    settings = TrainSettings(config=SIZES["tiny"], steps=1)
     with pytest.raises(TrainingError, match="no run to go on with"):
-        training.train(
-            ready, tmp_path / "m", tmp_path / "work", config=SIZES["tiny"], steps=1, resume=True
-        )
+        training.train(ready, tmp_path / "m", tmp_path / "work", settings, resume=True)
     assert not (tmp_path / "work").exists()
 
 
 def test_passages_of_broken_seconds_are_refused(ready: Path, tmp_path: Path) -> None:
+    settings = TrainSettings(config=SIZES["tiny"], steps=1, seconds=1.5)
     with pytest.raises(TrainingError, match="whole seconds"):
-        training.train(
-            ready, tmp_path / "m", tmp_path / "work", config=SIZES["tiny"], steps=1, seconds=1.5
-        )
+        training.train(ready, tmp_path / "m", tmp_path / "work", settings)
 
 
 def test_torch_training_does_not_import_tensorflow(ready: Path, tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""`condition`: the vectors that steer the separator."""
+"""`condition`: show, compare and make the vectors that tell a separator which instrument."""
 
 from __future__ import annotations
 
@@ -25,10 +25,14 @@ from timbresep.registry.registry import Registry
 if TYPE_CHECKING:
     from timbresep.condition.view import Vectors
 
-app = typer.Typer(no_args_is_help=True, help="The vectors that steer the separator.")
+app = typer.Typer(
+    no_args_is_help=True, help="Show, compare and make the vectors that steer a separator."
+)
 
-Names = Annotated[list[str], typer.Argument(help="Instruments, or 'all'.")]
-Picture = Annotated[Path | None, typer.Option("--png", help="Also draw it into this file.")]
+Names = Annotated[list[str], typer.Argument(help="Names or aliases of instruments, or 'all'.")]
+Picture = Annotated[
+    Path | None, typer.Option("--png", help="Also draw it as a picture into this PNG file.")
+]
 
 
 @app.command("show")
@@ -39,10 +43,10 @@ def show_conditions(
     plugins_dir: PluginsDir = None,
     trust: Trust = False,
 ) -> None:
-    """Draw instruments' harmonics and tell how alike they are."""
+    """Print the harmonics of instruments as bars, and how alike the instruments are."""
     from timbresep.condition import view
 
-    vectors = _vectors(names, plugins_dir, trust)
+    vectors = _vectors(names, plugins_dir, trust=trust)
     console = make_console()
     console.print(view.harmonics_table(vectors))
     if len(vectors) > 1:
@@ -50,105 +54,122 @@ def show_conditions(
     if png:
         from timbresep.condition.picture import draw_harmonics
 
-        draw_harmonics(vectors, png, overwrite)
+        draw_harmonics(vectors, png, overwrite=overwrite)
         console.print(f"wrote {png}", soft_wrap=True)
 
 
 @app.command("compare")
 def compare_conditions(
-    names: Annotated[list[str] | None, typer.Argument(help="Instruments; all if none.")] = None,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(help="Names or aliases of instruments. The default is all."),
+    ] = None,
     png: Picture = None,
     overwrite: Overwrite = False,
     plugins_dir: PluginsDir = None,
     trust: Trust = False,
 ) -> None:
-    """Tell how near instruments' conditions are to each other."""
+    """Print how similar the conditions of instruments are: the cosine for each pair."""
     from timbresep.condition import view
 
-    vectors = _vectors(names or ["all"], plugins_dir, trust)
+    vectors = _vectors(names or ["all"], plugins_dir, trust=trust)
     console = make_console()
     console.print(view.similarity_table(vectors))
     if png:
         from timbresep.condition.picture import draw_similarities
 
-        draw_similarities(vectors, png, overwrite)
+        draw_similarities(vectors, png, overwrite=overwrite)
         console.print(f"wrote {png}", soft_wrap=True)
 
 
 @app.command("build")
 def build_condition(
-    plugin: Annotated[str, typer.Argument(help="Plugin folder, or an instrument's name.")],
+    plugin: Annotated[
+        str, typer.Argument(help="The instrument: its plugin's folder, or its name.")
+    ],
     notes: Annotated[
-        str | None, typer.Option(help="MIDI numbers with commas between; all semitones if not.")
+        str | None,
+        typer.Option(
+            help="Measure it on these notes: MIDI numbers with commas between. The default is "
+            "every semitone of the instrument's range."
+        ),
     ] = None,
     plugins_dir: PluginsDir = None,
     trust: Trust = False,
 ) -> None:
-    """Measure an instrument's condition on its DDSP model."""
+    """Measure the condition of an instrument on its DDSP model and write it into the plugin."""
     from timbresep.voice.plugin_files import build_condition as build
 
     path = build(plugin_folder(plugin, plugins_dir, trust), split_numbers(notes) if notes else None)
     make_console().print(f"wrote {path}", soft_wrap=True)
 
 
+NoteFiles = Annotated[
+    list[Path],
+    typer.Argument(
+        readable=False,
+        help="Recordings of the instrument alone, one note at a time: eight notes or more from low "
+        "to high make a good condition, three are the least.",
+    ),
+]
+NewName = Annotated[str, typer.Option(help="Call the new instrument so, such as oboe.")]
+MadeIn = Annotated[
+    Path,
+    typer.Option("-o", "--out", help="Make the plugin's folder in this folder: OUT/<name>."),
+]
+TuningSeconds = Annotated[
+    float,
+    number("--seconds", help="Fine-tune the voice for so many seconds.", least=0.1, most=86_400),
+]
+StartVoice = Annotated[
+    str | None,
+    typer.Option(
+        "--plugin",
+        help="Start from the voice of this instrument. The default is the one whose voice fits the "
+        "notes best.",
+    ),
+]
+Licence = Annotated[str, typer.Option(help="Write down these terms of the recordings.")]
+
+
 @app.command("from-audio")
 def condition_from_audio(
-    notes: Annotated[
-        list[Path],
-        typer.Argument(readable=False, help="Recordings of solo notes, one note at a time."),
-    ],
-    name: Annotated[str, typer.Option(help="Of the new instrument, such as oboe.")],
-    out: Annotated[
-        Path, typer.Option("-o", "--out", help="Folder of plugin folders; makes OUT/<name>.")
-    ] = Path("my-plugins"),
-    seconds: Annotated[float, number(help="Of fine-tuning.", least=0.1, most=86_400)] = 90.0,
-    plugin: Annotated[
-        str | None, typer.Option(help="Instrument to start from; the best fitting if not given.")
-    ] = None,
-    licence: Annotated[str, typer.Option(help="Terms of the recordings.")] = "not stated",
+    notes: NoteFiles,
+    name: NewName,
+    out: MadeIn = Path("my-plugins"),
+    seconds: TuningSeconds = 90.0,
+    plugin: StartVoice = None,
+    licence: Licence = "not stated",
     seed: Seed = 0,
     overwrite: Overwrite = False,
     plugins_dir: PluginsDir = None,
     trust: Trust = False,
 ) -> None:
-    """Make an instrument out of a few solo notes: voice, condition and plugin folder."""
-    console = make_console(stderr=True)
+    """Make a plugin for a new instrument from a few solo notes: voice, condition and folder."""
     registry = Registry.load(plugins_dir or (), trust=trust)
-    from timbresep.voice.few_notes import expected_seconds, from_notes
+    from timbresep.voice.few_notes import NotesSettings, expected_seconds, from_notes
 
     wait = expected_seconds(notes, seconds, len(registry.instruments()))
-    console.print(
+    make_console(stderr=True).print(
         f"{len(notes)} files: takes about {clock(wait)}, of which {clock(seconds)} of fine-tuning"
     )
+    settings = NotesSettings(seconds=seconds, start=plugin, licence=licence, seed=seed)
     with progress(name) as update:
-        made = from_notes(
-            notes,
-            name,
-            out,
-            registry,
-            seconds=seconds,
-            start=plugin,
-            licence=licence,
-            seed=seed,
-            overwrite=overwrite,
-            report=update,
-        )
-    shown = make_console()
-    training = made.training
-    shown.print(
-        f"{len(made.heard.notes)} notes heard in {made.heard.seconds:.0f} s; started from the "
+        made = from_notes(notes, name, out, registry, settings, overwrite=overwrite, report=update)
+    solo, training, console = made.solo, made.training, make_console()
+    console.print(
+        f"{len(solo.notes)} notes found in {solo.seconds:.0f} s; started from the "
         f"voice of {made.start} (spectral loss {made.fits[made.start]:.2f}); "
         f"{training.steps} steps: {training.first_loss:.2f} → {training.last_loss:.2f}",
         soft_wrap=True,
     )
-    shown.print(f"wrote {made.folder}", soft_wrap=True)
-    shown.print(
-        f"next: {PROGRAM} separate song.wav -i {name} --plugins-dir {out}",
-        soft_wrap=True,
+    console.print(f"wrote {made.folder}", soft_wrap=True)
+    console.print(
+        f"next: {PROGRAM} separate song.wav -i {name} --plugins-dir {out}", soft_wrap=True
     )
 
 
-def _vectors(names: list[str], plugins_dir: list[Path] | None, trust: bool) -> Vectors:
+def _vectors(names: list[str], plugins_dir: list[Path] | None, *, trust: bool) -> Vectors:
     """Conditions of the instruments named."""
     registry = Registry.load(plugins_dir or (), trust=trust)
     wanted = split_names(names)

@@ -1,10 +1,10 @@
-"""`ddsp`: the models that the condition vectors come from."""
+"""`ddsp`: train, play and exchange the voices that condition vectors are measured on."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -24,9 +24,15 @@ from timbresep.commands.progress import progress
 from timbresep.config import load_yaml
 from timbresep.instrument import InstrumentConfig
 
-app = typer.Typer(no_args_is_help=True, help="The DDSP models that the vectors come from.")
+if TYPE_CHECKING:
+    from timbresep.voice.training import VoiceResult
 
-Plugin = Annotated[str, typer.Option(help="Plugin folder, or an instrument's name.")]
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Train, play and exchange the DDSP voices that conditions are measured on.",
+)
+
+Plugin = Annotated[str, typer.Option(help="The instrument: its plugin's folder, or its name.")]
 
 
 class Size(StrEnum):
@@ -44,37 +50,74 @@ class Engine(StrEnum):
     magenta = "magenta"
 
 
+Solos = Annotated[
+    Path | None,
+    typer.Option(
+        readable=False,
+        help="Train on the recordings in this folder, one note at a time. The default is to render "
+        "the solos of the plugin's recipe.",
+    ),
+]
+ModelSize = Annotated[
+    Size | None,
+    typer.Option(
+        help="Train a model of this size; full is Magenta's solo_instrument. The default is the "
+        "size in instrument.yaml."
+    ),
+]
+Reverb = Annotated[
+    float | None,
+    number(
+        help="Learn a reverb of so many seconds, or none with 0. The default is the size's own.",
+        least=0,
+        most=10,
+    ),
+]
+TrainedBy = Annotated[
+    Engine,
+    typer.Option(
+        "--engine",
+        help="Train with this engine: torch is built in, magenta is ddsp's own trainer on "
+        "TensorFlow (install it with make magenta).",
+    ),
+]
+Steps = Annotated[int, whole(help="Train for so many optimizer steps.", least=1, most=MANY)]
+PassagesInStep = Annotated[
+    int, whole("--batch", help="Take so many passages in a step.", least=1, most=4096)
+]
+PassageSeconds = Annotated[
+    float,
+    number("--seconds", help="Make each passage so many seconds long.", least=0.1, most=600),
+]
+RunFolder = Annotated[
+    Path | None,
+    typer.Option(
+        "--out",
+        help="Keep the run's state and log in this folder. The default is runs/ddsp-<instrument>, "
+        "or runs/ddsp-<instrument>-magenta.",
+    ),
+]
+ResumeRun = Annotated[
+    bool, typer.Option("--resume", help="Go on with the interrupted run in the run folder.")
+]
+TrainingDevice = Annotated[str, typer.Option(help="Compute on cpu or cuda.")]
+
+
 @app.command("train")
 def train_ddsp(
     plugin: Plugin,
-    solos: Annotated[
-        Path | None,
-        typer.Option(
-            readable=False,
-            help="Folder of recordings, one note at a time; the recipe's if not given.",
-        ),
-    ] = None,
-    size: Annotated[
-        Size | None, typer.Option(help="That of instrument.yaml if not given; full is Magenta's.")
-    ] = None,
-    reverb: Annotated[
-        float | None, number(help="Seconds of a learned reverb.", least=0, most=10)
-    ] = None,
-    engine: Annotated[
-        Engine, typer.Option(help="magenta: ddsp's own trainer on TensorFlow (make magenta).")
-    ] = Engine.torch,
-    steps: Annotated[int, whole(help="Optimizer steps.", least=1, most=MANY)] = 3000,
+    solos: Solos = None,
+    size: ModelSize = None,
+    reverb: Reverb = None,
+    engine: TrainedBy = Engine.torch,
+    steps: Steps = 3000,
     minutes: MaxMinutes = None,
-    batch: Annotated[int, whole(help="Passages in a step.", least=1, most=4096)] = 8,
-    seconds: Annotated[float, number(help="Of each passage.", least=0.1, most=600)] = 2.0,
-    out: Annotated[
-        Path | None, typer.Option(help="Run folder; runs/ddsp-<instrument>[-magenta] if not given.")
-    ] = None,
-    resume: Annotated[
-        bool, typer.Option("--resume", help="Go on with the run in the run folder.")
-    ] = False,
+    batch: PassagesInStep = 8,
+    seconds: PassageSeconds = 2.0,
+    out: RunFolder = None,
+    resume: ResumeRun = False,
     seed: Seed = 0,
-    device: Annotated[str, typer.Option(help="cpu or cuda.")] = "cpu",
+    device: TrainingDevice = "cpu",
     overwrite: Overwrite = False,
     plugins_dir: PluginsDir = None,
     trust: Trust = False,
@@ -92,7 +135,7 @@ def train_ddsp(
 
         with resumable(run, "ckpt-*.index"), progress("training") as update:
             result = train_with_magenta(
-                folder, solos, settings, report=update, run=run, overwrite=overwrite, resume=resume
+                folder, solos, settings, run=run, overwrite=overwrite, resume=resume, report=update
             )
     else:
         with resumable(run, STATE), progress("training") as update:
@@ -100,35 +143,47 @@ def train_ddsp(
                 folder,
                 solos,
                 settings,
-                device=device,
-                report=update,
                 run=run,
+                device=device,
                 overwrite=overwrite,
                 resume=resume,
+                report=update,
             )
+    console = make_console()
+    for line in _told(result):
+        console.print(line, soft_wrap=True)
+    console.print(f"next: {PROGRAM} condition build {plugin}", soft_wrap=True)
+
+
+def _told(result: VoiceResult) -> list[str]:
+    """What a training has come to, in lines."""
     report, likeness = result.report, result.likeness
     pitch = "" if likeness.f0_cents is None else f"pitch {likeness.f0_cents:.1f} cents, "
-    console = make_console()
-    console.print(
+    return [
         f"{report.steps} steps on {report.minutes} minutes of solos; "
-        f"spectral loss {report.first_loss:.2f} → {report.last_loss:.2f}"
-    )
-    console.print(
+        f"spectral loss {report.first_loss:.2f} → {report.last_loss:.2f}",
         f"held out ({report.held_out}): spectral loss {likeness.loss:.2f}, {pitch}"
         f"loudness {likeness.loudness_db:.1f} dB off",
-        soft_wrap=True,
-    )
-    console.print(f"listen: tensorboard --logdir {result.run}", soft_wrap=True)
-    console.print(f"next: {PROGRAM} condition build {plugin}", soft_wrap=True)
+        f"listen: tensorboard --logdir {result.run}",
+    ]
 
 
 @app.command("resynth")
 def resynthesise(
-    audio: Annotated[Path, typer.Argument(readable=False, help="A recording, one note at a time.")],
+    audio: Annotated[
+        Path, typer.Argument(readable=False, help="The recording, one note at a time.")
+    ],
     plugin: Plugin,
-    out: Annotated[Path, typer.Option("-o", "--out", help="WAV or FLAC file, mono at 16 kHz.")],
-    transpose: Annotated[float, number(help="Semitones up.", least=-60, most=60)] = 0.0,
-    no_reverb: Annotated[bool, typer.Option("--no-reverb", help="Play dry.")] = False,
+    out: Annotated[
+        Path, typer.Option("-o", "--out", help="Write this WAV or FLAC file, mono at 16 kHz.")
+    ],
+    transpose: Annotated[
+        float, number(help="Play so many semitones higher.", least=-60, most=60)
+    ] = 0.0,
+    no_reverb: Annotated[
+        bool,
+        typer.Option("--no-reverb", help="Play without the reverb that the voice has learned."),
+    ] = False,
     overwrite: Overwrite = False,
     plugins_dir: PluginsDir = None,
     trust: Trust = False,
@@ -152,7 +207,8 @@ def import_ddsp(
     checkpoint: Annotated[
         Path,
         typer.Argument(
-            readable=False, help="Folder that Magenta's ddsp saved to, or one checkpoint in it."
+            readable=False,
+            help="The folder that Magenta's ddsp saved to, or one checkpoint in it.",
         ),
     ],
     plugin: Plugin,
@@ -160,7 +216,8 @@ def import_ddsp(
         Path | None,
         typer.Option(
             readable=False,
-            help="Recordings like those it was trained on, to measure what it has heard.",
+            help="Measure the range of pitch and loudness that it was trained on from recordings "
+            "such as those, in this folder. The default is to assume the usual range.",
         ),
     ] = None,
     overwrite: Overwrite = False,
@@ -181,7 +238,7 @@ def import_ddsp(
     )
     assumed = list(made.source.assumed)
     if not made.measured:
-        assumed.append("loudness and pitch that it has heard (measure them with --solos)")
+        assumed.append("the pitch and loudness of its training (measure them with --solos)")
     for what in assumed:
         console.print(f"note: the checkpoint does not tell, assumed: {what}", soft_wrap=True)
     console.print(f"next: {PROGRAM} condition build {plugin}", soft_wrap=True)
@@ -189,7 +246,9 @@ def import_ddsp(
 
 @app.command("export")
 def export_ddsp(
-    out: Annotated[Path, typer.Argument(help="New folder for the checkpoint and its gin file.")],
+    out: Annotated[
+        Path, typer.Argument(help="The new folder for the checkpoint and its gin file.")
+    ],
     plugin: Plugin,
     plugins_dir: PluginsDir = None,
     trust: Trust = False,

@@ -1,4 +1,4 @@
-"""Listen to recordings that should hold one instrument playing one note at a time.
+"""Find the notes in recordings of one instrument playing one note at a time.
 
 What cannot serve is told by file and reason: silence, noise, chords, percussion, clipped audio,
 recordings without the upper half of the spectrum.
@@ -25,11 +25,11 @@ WIDE_RANGE = (27.5, 4000.0)
 """Where the fundamental of an unknown instrument is looked for, Hz: A0 to B7."""
 
 MOST_SECONDS = 180.0
-"""Seconds of recordings that are listened to; more would cost time and add little."""
+"""Seconds of recordings that are used; more would cost time and add little."""
 
 N_FFT = 4096
-MOST_LOOKS = 1500
-"""Frames of a file whose spectrum is looked at: every fourth (16 ms), or fewer of long ones."""
+MOST_SPECTRA = 1500
+"""Frames of a file whose spectrum is taken: every fourth (16 ms), or fewer of long ones."""
 
 PURE = 0.6
 """Share of a frame's power at multiples of its fundamental from which it is one note."""
@@ -52,11 +52,11 @@ FEWEST = 3
 
 @dataclass(frozen=True)
 class SoloNotes:
-    """What was heard.
+    """Notes found in recordings.
 
     Attributes:
         audio: file → mono audio at 16 kHz (samples,), in the order given.
-        notes: MIDI numbers of the pitches heard, ascending.
+        notes: MIDI numbers of the pitches found, ascending.
         refused: files left out → why.
     """
 
@@ -75,7 +75,26 @@ class SoloNotes:
         return f0_range_of(self.notes)
 
 
-def listen(files: Sequence[Path], progress: Callable[[int, int], None] | None = None) -> SoloNotes:
+@dataclass(frozen=True)
+class Harmonicity:
+    """How much of the power of frames lies at multiples of a fundamental.
+
+    Attributes:
+        f0_hz: the fundamentals (n,).
+        harmonic: share of the power at all multiples (n,).
+        odd: share at the odd ones (n,). Where they have none, the true fundamental is higher.
+        first: share at the fundamental itself (n,).
+    """
+
+    f0_hz: NDArray[np.floating]
+    harmonic: NDArray[np.float64]
+    odd: NDArray[np.float64]
+    first: NDArray[np.float64]
+
+
+def detect_notes(
+    files: Sequence[Path], progress: Callable[[int, int], None] | None = None
+) -> SoloNotes:
     """Read recordings and find their notes.
 
     Args:
@@ -122,17 +141,17 @@ def listen(files: Sequence[Path], progress: Callable[[int, int], None] | None = 
         raise DataError(
             f"{path.name}: {reason}{others}", "give solo notes of one instrument, one at a time"
         )
-    heard = SoloNotes(
+    solo = SoloNotes(
         {path: wave for path, wave in audio.items() if path in notes},
         sorted({note for found in notes.values() for note in found}),
         refused,
     )
-    if len(heard.notes) < FEWEST:
+    if len(solo.notes) < FEWEST:
         raise DataError(
-            f"only {len(heard.notes)} different notes heard ({name_notes(heard.notes)})",
+            f"only {len(solo.notes)} different notes found ({name_notes(solo.notes)})",
             f"give at least {FEWEST}, better 8 or more over the instrument's range",
         )
-    return heard
+    return solo
 
 
 def f0_range_of(notes: Sequence[float]) -> tuple[float, float]:
@@ -151,7 +170,7 @@ def notes_of(wave: Array) -> tuple[list[float], int]:
         wave: (samples,) at 16 kHz.
 
     Returns:
-        MIDI numbers, ascending; and the sample after which no pitch is heard any more.
+        MIDI numbers, ascending; and the sample after which there is no pitch any more.
 
     Raises:
         DataError: no steady pitch, or several pitches at once.
@@ -163,14 +182,14 @@ def notes_of(wave: Array) -> tuple[list[float], int]:
     if voiced.sum() < 0.5 * sounding.sum() or voiced.sum() < NOTE_FRAMES:
         share = voiced.sum() / max(sounding.sum(), 1)
         raise DataError(f"no steady pitch in {1 - share:.0%} of it: noise, percussion or a chord")
-    stride = max(4, int(voiced.sum()) // MOST_LOOKS)
-    looked = np.flatnonzero(voiced)[::stride]
-    f0, harmonic, odd = settle_octave(level, looked, found.f0_hz[looked])
-    sure = float(found.f0_confidence[voiced].mean()) * float(np.median(harmonic))
+    stride = max(4, int(voiced.sum()) // MOST_SPECTRA)
+    frames = np.flatnonzero(voiced)[::stride]
+    settled = settle_octave(level, frames, found.f0_hz[frames])
+    sure = float(found.f0_confidence[voiced].mean()) * float(np.median(settled.harmonic))
     if sure < SURE:
         raise DataError("several notes at once, or a sound without harmonics")
-    single = (harmonic >= PURE) & (odd >= TRACE)
-    semitones, counts = np.unique(np.rint(hz_to_midi(f0[single])), return_counts=True)
+    single = (settled.harmonic >= PURE) & (settled.odd >= TRACE)
+    semitones, counts = np.unique(np.rint(hz_to_midi(settled.f0_hz[single])), return_counts=True)
     least = max(NOTE_FRAMES / stride, NOTE_SHARE * counts.max(initial=0))
     held = [float(note) for note in semitones[counts >= least]]
     if not held:
@@ -178,40 +197,32 @@ def notes_of(wave: Array) -> tuple[list[float], int]:
     return held, (int(np.flatnonzero(voiced)[-1]) + 25) * HOP
 
 
-def settle_octave(
-    wave: Array, frames: NDArray[np.intp], f0_hz: Array
-) -> tuple[NDArray[np.floating], NDArray[np.float64], NDArray[np.float64]]:
+def settle_octave(wave: Array, frames: NDArray[np.intp], f0_hz: Array) -> Harmonicity:
     """Tracked fundamentals, an octave down where the spectrum has a clear one there.
 
     Args:
         wave: (samples,) at 16 kHz.
-        frames: frames to look at (n,), 250 a second.
+        frames: the frames (n,), 250 a second.
         f0_hz: what the tracker says of them (n,).
-
-    Returns:
-        Fundamentals (n,); the share of the power at their multiples (n,); at the odd ones (n,).
     """
     power = _spectra(wave, frames)
-    all_at, odd, _ = harmonicity(power, f0_hz)
-    all_below, odd_below, first_below = harmonicity(power, f0_hz / 2)
-    down = (all_below - all_at > CLEAR) & (first_below > CLEAR / 2)
+    here, below = harmonicity(power, f0_hz), harmonicity(power, f0_hz / 2)
+    down = (below.harmonic - here.harmonic > CLEAR) & (below.first > CLEAR / 2)
     down &= f0_hz >= 2 * WIDE_RANGE[0]
-    f0 = np.where(down, f0_hz / 2, f0_hz)
-    return f0, np.where(down, all_below, all_at), np.where(down, odd_below, odd)
+    return Harmonicity(
+        np.where(down, below.f0_hz, here.f0_hz),
+        np.where(down, below.harmonic, here.harmonic),
+        np.where(down, below.odd, here.odd),
+        np.where(down, below.first, here.first),
+    )
 
 
-def harmonicity(
-    power: NDArray[np.float64], f0_hz: NDArray[np.floating]
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """How much of the power lies at the multiples of a fundamental.
+def harmonicity(power: NDArray[np.float64], f0_hz: NDArray[np.floating]) -> Harmonicity:
+    """How much of the power lies at the multiples of fundamentals.
 
     Args:
         power: spectra (n, 2049).
         f0_hz: their fundamentals (n,).
-
-    Returns:
-        The share of the power at all multiples, at the odd ones, and at the fundamental, each (n,).
-        Where the odd ones have none, the true fundamental is higher.
     """
     hz = np.fft.rfftfreq(N_FFT, 1 / SAMPLE_RATE)
     f0 = f0_hz[:, None].astype(np.float64)
@@ -220,7 +231,7 @@ def harmonicity(
     near = power * ((np.abs(hz - number * f0) <= width) & (number >= 1))
     total = np.maximum(power.sum(axis=1), 1e-20)
     odd, first = (near * (number % 2 == 1)).sum(axis=1), (near * (number == 1)).sum(axis=1)
-    return near.sum(axis=1) / total, odd / total, first / total
+    return Harmonicity(f0_hz, near.sum(axis=1) / total, odd / total, first / total)
 
 
 def _spectra(wave: Array, frames: NDArray[np.intp]) -> NDArray[np.float64]:

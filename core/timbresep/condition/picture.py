@@ -15,7 +15,7 @@ from timbresep.figure import new_figure, save_figure
 LEVELS_DB = np.arange(-80, 1, 20)
 
 
-def draw_harmonics(vectors: Vectors, out: Path, overwrite: bool = False) -> None:
+def draw_harmonics(vectors: Vectors, out: Path, *, overwrite: bool = False) -> None:
     """Draw each instrument's harmonics, a line for each pitch register, and its noise bands.
 
     Args:
@@ -52,7 +52,7 @@ def draw_harmonics(vectors: Vectors, out: Path, overwrite: bool = False) -> None
     save_figure(figure, out, overwrite=overwrite)
 
 
-def draw_similarities(vectors: Vectors, out: Path, overwrite: bool = False) -> None:
+def draw_similarities(vectors: Vectors, out: Path, *, overwrite: bool = False) -> None:
     """Draw the similarity of every pair as a matrix; arguments and errors as `draw_harmonics`."""
     size = 2.5 + 0.55 * len(vectors)
     figure = new_figure(size + 1, size, out, overwrite=overwrite)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from timbresep.condition import tone_analysis
 from timbresep.condition import vector as conditioner
-from timbresep.condition.note_detection import FEWEST, SoloNotes, listen, settle_octave
+from timbresep.condition.note_detection import FEWEST, SoloNotes, detect_notes, settle_octave
 from timbresep.condition.tone_analysis import RATE, RecordedNote
 from timbresep.condition.tone_table import Array, ToneTable
 from timbresep.ddsp.features import HOP, VOICED, extract
@@ -38,14 +38,14 @@ def from_files(files: Sequence[Path], version: int = conditioner.CONDITION_VERSI
         AudioError: a recording that cannot be read.
         MissingToolError: the pitch tracker is not installed.
     """
-    return conditioner.condition(tones(listen(files)), version=version)
+    return conditioner.condition(tones(detect_notes(files)), version=version)
 
 
 def tones(solo: SoloNotes) -> ToneTable:
     """What solo notes sound like: one tone for each pitch found, of whatever loudness.
 
     Args:
-        solo: from `timbresep.condition.note_detection.listen`.
+        solo: from `timbresep.condition.note_detection.detect_notes`.
 
     Raises:
         DataError: fewer than three of the notes are held long enough.
@@ -68,8 +68,8 @@ def _notes(wave: Array, f0_range: tuple[float, float]) -> Iterator[RecordedNote]
     frames = np.flatnonzero(loud & (found.f0_confidence >= VOICED))
     if not frames.size:
         return
-    settled, _, _ = settle_octave(wave, frames, found.f0_hz[frames])
-    midi = np.rint(hz_to_midi(settled)).astype(int)
+    f0_hz = settle_octave(wave, frames, found.f0_hz[frames]).f0_hz
+    midi = np.rint(hz_to_midi(f0_hz)).astype(int)
     for run in _runs(frames, midi):
         first, last = int(frames[run[0]]), int(frames[run[-1]])
         yield RecordedNote(int(midi[run[0]]), wave[first * HOP : (last + 1) * HOP])

@@ -11,8 +11,8 @@ from typing import Any
 from safetensors.numpy import save as to_bytes
 
 from timbresep.condition.tone_table import ToneTable
-from timbresep.config import atomic_write
 from timbresep.errors import CheckpointError, DataError
+from timbresep.files import atomic_write
 from timbresep.formats.tensor_file import opened, read_json, read_one
 
 FORMAT = "timbresep-tones"

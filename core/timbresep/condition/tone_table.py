@@ -249,7 +249,7 @@ def _ask(
         return model.controls(tensor(f0_hz), tensor(loudness_db))
 
 
-def _noise_shares(answer: Controls, pitched: bool = True) -> Array:
+def _noise_shares(answer: Controls, *, pitched: bool = True) -> Array:
     """Share of the whole power in each band of the noise (tones, frames, 16).
 
     Harmonic k has the power ``(a dₖ)² / 2``; noise with the filter gain m has ``m² / 3``, spread

@@ -13,11 +13,11 @@ from safetensors.torch import save as to_bytes
 from torch import Tensor, nn
 
 from timbresep import __version__
-from timbresep.config import atomic_write
 from timbresep.ddsp import synthesis
 from timbresep.ddsp.decoder import Controls, Decoder, DecoderConfig
 from timbresep.ddsp.reverb import Reverb
 from timbresep.errors import CheckpointError
+from timbresep.files import atomic_write
 from timbresep.formats.rebuild import no_larger_than
 from timbresep.formats.tensor_file import FLOATS, read_json, read_tensors
 

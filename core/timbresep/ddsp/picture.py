@@ -10,8 +10,8 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from timbresep.config import atomic_write
 from timbresep.ddsp.spectral_loss import magnitudes
+from timbresep.files import atomic_write
 
 WIDTH, HEIGHT = 480, 128  # pixels of each spectrogram
 N_FFT = 1024

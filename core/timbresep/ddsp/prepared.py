@@ -18,11 +18,10 @@ import torch
 from safetensors.numpy import save as to_bytes
 from torch import Tensor
 
-from timbresep.config import atomic_write
 from timbresep.ddsp.features import FRAME_RATE, HOP, SAMPLE_RATE, VOICED, Features, Range, extract
 from timbresep.ddsp.solo_check import QUIETEST, SOUNDING_RANGE, check_notes, check_recording
 from timbresep.errors import AudioError, CheckpointError, DataError
-from timbresep.files import sha256_of
+from timbresep.files import atomic_write, sha256_of
 from timbresep.formats.tensor_file import read_json, read_tensors
 from timbresep.formats.text import shown
 
@@ -151,7 +150,7 @@ def prepare(
         return out
     parts: list[dict[str, np.ndarray[Any, Any]]] = []
     for number, path in enumerate(solos):
-        mono, found = listen(path, f0_range)
+        mono, found = read_solo(path, f0_range)
         frames = len(mono) // HOP
         parts.append(
             {
@@ -178,7 +177,9 @@ def prepare(
     return out
 
 
-def listen(path: Path, f0_range: Range) -> tuple[np.ndarray[Any, np.dtype[np.float32]], Features]:
+def read_solo(
+    path: Path, f0_range: Range
+) -> tuple[np.ndarray[Any, np.dtype[np.float32]], Features]:
     """Read one recording as 16 kHz mono, with its features.
 
     Args:

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from timbresep.ddsp.features import FRAME_RATE, HOP, SAMPLE_RATE, Range, extract
 from timbresep.ddsp.model import DdspModel
-from timbresep.ddsp.prepared import Prepared, listen
+from timbresep.ddsp.prepared import Prepared, read_solo
 from timbresep.ddsp.spectral_loss import multiscale_spectral_loss
 from timbresep.errors import DataError
 from timbresep.units import pitch_ratio
@@ -42,7 +42,7 @@ class Likeness:
 
 
 def resynthesise(
-    model: DdspModel, path: Path, f0_range: Range, semitones: float = 0.0, dry: bool = False
+    model: DdspModel, path: Path, f0_range: Range, *, semitones: float = 0.0, dry: bool = False
 ) -> Array:
     """Play the pitch and loudness of a recording.
 
@@ -62,14 +62,15 @@ def resynthesise(
         AudioError: it cannot be read, is silent, clipped, too short or at a rate below 16 kHz.
     """
     ratio = pitch_ratio(semitones)
-    mono, found = listen(path, (f0_range[0] / ratio, f0_range[1] / ratio) if f0_range else None)
+    mono, found = read_solo(path, (f0_range[0] / ratio, f0_range[1] / ratio) if f0_range else None)
     frames = len(mono) // HOP
     f0 = torch.from_numpy(found.f0_hz[:frames] * np.float32(ratio))
-    return play(model, f0, torch.from_numpy(found.loudness_db[:frames]), dry).numpy()[None]
+    level = torch.from_numpy(found.loudness_db[:frames])
+    return play(model, f0, level, dry=dry).numpy()[None]
 
 
 @torch.no_grad()
-def play(model: DdspModel, f0_hz: Tensor, loudness_db: Tensor, dry: bool = False) -> Tensor:
+def play(model: DdspModel, f0_hz: Tensor, loudness_db: Tensor, *, dry: bool = False) -> Tensor:
     """Audio (frames · 64,) of features (frames,); the noise is always the same."""
     device = next(model.parameters()).device
     noise = torch.Generator(device).manual_seed(0)

@@ -76,7 +76,7 @@ def normalize_harmonics(amplitudes: Tensor) -> Tensor:
     return amplitudes / torch.where(total == 0, torch.ones_like(total), total)
 
 
-def upsample(frames: Tensor, n_samples: int, smooth: bool = False) -> Tensor:
+def upsample(frames: Tensor, n_samples: int, *, smooth: bool = False) -> Tensor:
     """Interpolate controls from frames to samples; the last frame is held.
 
     Args:
@@ -94,7 +94,7 @@ def upsample(frames: Tensor, n_samples: int, smooth: bool = False) -> Tensor:
     batch, count, channels = frames.shape
     hop = hop_size(count, n_samples)
     following = torch.cat([frames[:, 1:], frames[:, -1:]], dim=1)  # (batch, frames, channels)
-    rise = _ramp(hop, smooth, frames)[:, None]  # (hop, 1)
+    rise = _ramp(hop, frames, smooth=smooth)[:, None]  # (hop, 1)
     blended = frames[:, :, None] * (1 - rise) + following[:, :, None] * rise
     return blended.reshape(batch, n_samples, channels)  # (batch, frames, hop, ...) → samples
 
@@ -154,7 +154,7 @@ def harmonic_oscillators(
             waves = waves * (k * f0[rows, None] < nyquist)
         sums.append(torch.bmm(ends[rows, :, : len(k)], waves))
     both = torch.cat(sums)[torch.argsort(order)]  # (rows, 2, hop)
-    rise = _ramp(hop, True, heights)
+    rise = _ramp(hop, heights, smooth=True)
     return (both[:, 0] * (1 - rise) + both[:, 1] * rise).reshape(batch, n_samples)
 
 
@@ -224,7 +224,7 @@ def hop_size(frames: int, n_samples: int) -> int:
     return n_samples // frames
 
 
-def _ramp(hop: int, smooth: bool, like: Tensor) -> Tensor:
+def _ramp(hop: int, like: Tensor, *, smooth: bool) -> Tensor:
     """Weights (hop,) of the following frame: a line, or the rising half of a Hann window."""
     line = torch.arange(hop, device=like.device, dtype=like.dtype) / hop
     return 0.5 - 0.5 * torch.cos(math.pi * line) if smooth else line

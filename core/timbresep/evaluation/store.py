@@ -21,7 +21,6 @@ from pathlib import Path
 import pydantic
 
 from timbresep import files
-from timbresep.config import atomic_write
 from timbresep.data.track import Track
 from timbresep.errors import ConfigError, OutputExistsError
 from timbresep.evaluation.bsseval import BssScores
@@ -48,6 +47,7 @@ from timbresep.evaluation.summary import (
     tracks_of,
     without_target,
 )
+from timbresep.files import atomic_write
 from timbresep.formats.notation import parse_json
 
 log = logging.getLogger(__name__)

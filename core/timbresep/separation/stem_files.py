@@ -8,8 +8,8 @@ import re
 from collections.abc import Iterator, Sequence, Set
 from pathlib import Path
 
-from timbresep.config import atomic_writes
 from timbresep.errors import OutputExistsError
+from timbresep.files import atomic_writes
 
 DEVICES = re.compile(r"con|prn|aux|nul|(com|lpt)[0-9¹²³]", re.IGNORECASE)
 """Names that Windows keeps for itself, whatever their ending."""

@@ -9,12 +9,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from timbresep.config import atomic_write
 from timbresep.ddsp.features import FRAME_RATE, HOP
 from timbresep.ddsp.model import DdspModel
 from timbresep.ddsp.picture import write_comparison
 from timbresep.ddsp.prepared import Prepared
 from timbresep.ddsp.resynthesis import Likeness, measure, play
+from timbresep.files import atomic_write
 from timbresep.instrument import InstrumentConfig, own_file
 from timbresep.voice.log import passage
 

@@ -11,6 +11,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +19,8 @@ import torch
 
 from timbresep import audio
 from timbresep.audio_writer import write_errors
-from timbresep.condition import reference as heard_notes
-from timbresep.condition.note_detection import MOST_SECONDS, SoloNotes, listen
+from timbresep.condition import reference
+from timbresep.condition.note_detection import MOST_SECONDS, SoloNotes, detect_notes
 from timbresep.condition.tone_table import ToneTable
 from timbresep.config import parse
 from timbresep.ddsp import prepared as solos_file
@@ -31,6 +32,7 @@ from timbresep.ddsp.spectral_loss import multiscale_spectral_loss
 from timbresep.ddsp.training import TrainSettings, Upkeep, train
 from timbresep.errors import DataError, OutputExistsError, PluginError
 from timbresep.instrument import Instrument, InstrumentConfig, plain
+from timbresep.progress import Progress
 from timbresep.provenance import command_line
 from timbresep.registry.registry import Registry
 from timbresep.units import db_to_amplitude
@@ -51,10 +53,25 @@ SOUNDING_RANGE = 30.0
 COMPARED = 8
 """Passages that the voices are compared on."""
 
-LISTENING, COMPARING = 0.15, 0.3
+DETECTING, COMPARING = 0.15, 0.3
 """Seconds that a second of audio, and a voice to compare, take on one core."""
 
-Report = Callable[[float, str], None]
+
+@dataclass(frozen=True)
+class NotesSettings:
+    """How an instrument is made of notes.
+
+    Attributes:
+        seconds: how long to fine-tune.
+        start: the instrument to start from; the one whose voice fits best if None.
+        licence: terms of the recordings.
+        seed: of the order of passages.
+    """
+
+    seconds: float = 90.0
+    start: str | None = None
+    licence: str = "not stated"
+    seed: int = 0
 
 
 def from_notes(
@@ -62,13 +79,10 @@ def from_notes(
     name: str,
     out: Path,
     registry: Registry,
+    settings: NotesSettings,
     *,
-    seconds: float = 90.0,
-    start: str | None = None,
-    licence: str = "not stated",
-    seed: int = 0,
     overwrite: bool = False,
-    report: Report,
+    report: Progress,
 ) -> NewInstrument:
     """Make an instrument plugin from recordings of a few notes.
 
@@ -77,10 +91,7 @@ def from_notes(
         name: of the new instrument.
         out: folder of plugin folders; the new one is ``out/name``.
         registry: the instruments whose voices may be the start.
-        seconds: how long to fine-tune.
-        start: the instrument to start from; the one whose voice fits best if not given.
-        licence: terms of the recordings.
-        seed: of the order of passages.
+        settings: how to make it.
         overwrite: replace a plugin of this name in ``out``.
         report: told the share done and what is going on.
 
@@ -92,57 +103,75 @@ def from_notes(
         AudioError: a recording that cannot be read.
     """
     folder = out / name
-    check_name(name, registry, folder, overwrite)
-    voices = [item for item in registry.instruments([start] if start else None) if item.f0_range]
-    voices = [item for item in voices if item.name != name]
+    check_name(name, registry, folder, overwrite=overwrite)
+    voices = _start_voices(registry, settings.start, name)
+    solo = detect_notes(
+        files,
+        lambda done, total: report(0.05 * done / total, f"finding notes, {done} of {total} files"),
+    )
+    for path, reason in solo.refused.items():
+        log.warning("%s is left out: %s", path, reason)
+    with _scratch_beside(folder) as scratch:
+        made = scratch / name
+        made.mkdir()
+        result = _make(made, solo, voices, settings, report)
+        Instrument.from_folder(made, "new").condition()  # complete, or an error now
+        report(1.0, "done")
+        if folder.exists():  # it may have appeared meanwhile
+            check_name(name, registry, folder, overwrite=overwrite)
+            folder.rename(scratch / "before")
+        _move(made, folder, scratch / "before")
+    return replace(result, folder=folder)
+
+
+def _start_voices(registry: Registry, start: str | None, name: str) -> list[Instrument]:
+    """The pitched instruments whose voices may be the start; PluginError if there is none."""
+    chosen = registry.instruments([start] if start else None)
+    voices = [item for item in chosen if item.f0_range and item.name != name]
     if not voices:
         raise PluginError(
             "there is no voice of a pitched instrument to start from", "enable one in registry.yaml"
         )
-    heard = listen(
-        files,
-        lambda done, total: report(0.05 * done / total, f"listening, {done} of {total} files"),
+    return voices
+
+
+def _make(
+    folder: Path,
+    solo: SoloNotes,
+    voices: Sequence[Instrument],
+    settings: NotesSettings,
+    report: Progress,
+) -> NewInstrument:
+    """Fill a new plugin's folder: voice, description, condition."""
+    models = {voice.name: DdspModel.load(voice.ddsp_file) for voice in voices}
+    prepared = _prepare(solo, _usual_level(list(models.values())), folder.parent / "audio")
+    report(0.06, "comparing voices")
+    fits = compare_voices(models, solos_file.load(prepared))
+    start = next(voice for voice in voices if voice.name == min(fits, key=fits.__getitem__))
+    training = train(
+        prepared,
+        folder / "ddsp.safetensors",
+        TrainSettings(
+            start_from=start.ddsp_file,
+            hold_out=False,  # every note counts
+            steps=ALL_STEPS,
+            minutes=settings.seconds / 60,
+            batch=BATCH,
+            seconds=SECONDS,
+            learning_rate=LEARNING_RATE,
+            seed=settings.seed,
+        ),
+        upkeep=Upkeep(on_step=_follow(report, settings.seconds)),
+        metadata={
+            "instrument": folder.name,
+            "start": start.name,
+            "licences": [*start.config.licences.data, settings.licence],
+            "command": command_line(),
+        },
     )
-    for path, reason in heard.refused.items():
-        log.warning("%s is left out: %s", path, reason)
-    with _scratch_beside(folder) as scratch:
-        models = {voice.name: DdspModel.load(voice.ddsp_file) for voice in voices}
-        prepared = _prepare(heard, _usual_level(list(models.values())), scratch / "audio")
-        report(0.06, "comparing voices")
-        fits = compare_voices(models, solos_file.load(prepared))
-        chosen = next(voice for voice in voices if voice.name == min(fits, key=fits.__getitem__))
-        made = scratch / name
-        made.mkdir()
-        training = train(
-            prepared,
-            made / "ddsp.safetensors",
-            TrainSettings(
-                start_from=chosen.ddsp_file,
-                hold_out=False,  # every note counts
-                steps=ALL_STEPS,
-                minutes=seconds / 60,
-                batch=BATCH,
-                seconds=SECONDS,
-                learning_rate=LEARNING_RATE,
-                seed=seed,
-            ),
-            upkeep=Upkeep(on_step=_follow(report, seconds)),
-            metadata={
-                "instrument": name,
-                "start": chosen.name,
-                "licences": [*chosen.config.licences.data, licence],
-                "command": command_line(),
-            },
-        )
-        result = NewInstrument(folder, heard, fits, chosen.name, training)
-        describe(made, result, chosen, models[chosen.name], licence)
-        build_condition(made, heard.notes, recorded=_recorded_tones(heard))
-        Instrument.from_folder(made, "new").condition()  # complete, or an error now
-        report(1.0, "done")
-        if folder.exists():
-            check_name(name, registry, folder, overwrite)  # it may have appeared meanwhile
-            folder.rename(scratch / "before")
-        _move(made, folder, scratch / "before")
+    result = NewInstrument(folder, solo, fits, start.name, training)
+    describe(result, start, models[start.name], settings.licence)
+    build_condition(folder, solo.notes, recorded=_recorded_tones(solo))
     return result
 
 
@@ -166,7 +195,7 @@ def _move(made: Path, folder: Path, before: Path) -> None:
 
 
 def expected_seconds(files: Sequence[Path], seconds: float, voices: int) -> float:
-    """About how long `from_notes` takes: fine-tuning, and listening twice to the recordings.
+    """About how long `from_notes` takes: fine-tuning, and finding notes in the recordings, twice.
 
     Args:
         files: the recordings.
@@ -177,10 +206,10 @@ def expected_seconds(files: Sequence[Path], seconds: float, voices: int) -> floa
         AudioError: a file that cannot be read.
     """
     long = min(sum(audio.info(path).duration for path in files), MOST_SECONDS)
-    return seconds + LISTENING * long + COMPARING * voices + 2.0
+    return seconds + DETECTING * long + COMPARING * voices + 2.0
 
 
-def check_name(name: str, registry: Registry, folder: Path, overwrite: bool) -> None:
+def check_name(name: str, registry: Registry, folder: Path, *, overwrite: bool) -> None:
     """Refuse a name that cannot be, is taken, or whose folder is there; errors as `from_notes`."""
     parse({"name": name, **_BLANK}, InstrumentConfig, "--name")
     for item in registry.instruments():
@@ -195,7 +224,7 @@ def check_name(name: str, registry: Registry, folder: Path, overwrite: bool) -> 
 
 
 def compare_voices(models: Mapping[str, DdspModel], data: Prepared) -> dict[str, float]:
-    """Multi-scale spectral loss of voices on solos that none of them has heard.
+    """Multi-scale spectral loss of voices on solos that none of them was trained on.
 
     Args:
         models: name → voice.
@@ -219,27 +248,27 @@ def compare_voices(models: Mapping[str, DdspModel], data: Prepared) -> dict[str,
     return losses
 
 
-def _recorded_tones(heard: SoloNotes) -> ToneTable | None:
+def _recorded_tones(solo: SoloNotes) -> ToneTable | None:
     """The notes' own tones; None where they are too short, and only the voice can tell them."""
     try:
-        return heard_notes.tones(heard)
+        return reference.tones(solo)
     except DataError as error:
         log.warning("the condition is measured on the voice alone: %s", error)
         return None
 
 
 def _usual_level(models: Sequence[DdspModel]) -> float:
-    """Loudness in dB that voices are used to: the median of what each has heard most."""
+    """Loudness in dB that voices are used to: the median of what each was trained on."""
     return float(np.median([model.heard.loudness_db[1] for model in models]))
 
 
-def _prepare(heard: SoloNotes, loudness_db: float, folder: Path) -> Path:
+def _prepare(solo: SoloNotes, loudness_db: float, folder: Path) -> Path:
     """Solos ready for training, brought to a loudness; notes keep their levels to each other.
 
     Each file gets silence at its end, so that a short note also fills a passage.
     """
     folder.mkdir()
-    waves = list(heard.audio.values())
+    waves = list(solo.audio.values())
     levels = [loudness(torch.from_numpy(wave)[None], SAMPLE_RATE)[0].numpy() for wave in waves]
     frames = np.concatenate(levels)
     change = loudness_db - float(np.median(frames[frames > frames.max() - SOUNDING_RANGE]))
@@ -250,10 +279,10 @@ def _prepare(heard: SoloNotes, loudness_db: float, folder: Path) -> Path:
     for number, wave in enumerate(waves):
         paths.append(folder / f"{number:03}.wav")
         audio.write(paths[-1], np.concatenate([wave * gain, silence])[None], SAMPLE_RATE)
-    return solos_file.prepare(paths, heard.f0_range, folder / "solos.safetensors")
+    return solos_file.prepare(paths, solo.f0_range, folder / "solos.safetensors")
 
 
-def _follow(report: Report, seconds: float) -> Callable[[int, int, float], None]:
+def _follow(report: Progress, seconds: float) -> Callable[[int, int, float], None]:
     """Progress of the training in terms of its time."""
     began = time.monotonic()
 

@@ -13,8 +13,9 @@ from timbresep.ddsp.passages import heard
 from timbresep.errors import OutputExistsError
 from timbresep.files import claim
 from timbresep.instrument import InstrumentConfig, own_file
-from timbresep.voice.solos import Report, prepare_solos
-from timbresep.voice.training import VoiceResult, VoiceSettings, model_sizes, origin, run_folder
+from timbresep.progress import Progress
+from timbresep.voice.solos import prepare_solos
+from timbresep.voice.training import VoiceResult, VoiceSettings, origin, run_folder
 
 
 @dataclass(frozen=True)
@@ -42,7 +43,7 @@ def train_with_magenta(
     run: Path | None = None,
     overwrite: bool = False,
     resume: bool = False,
-    report: Report,
+    report: Progress,
 ) -> VoiceResult:
     """Train the DDSP model of the plugin in ``folder`` with ddsp's own trainer.
 
@@ -76,15 +77,10 @@ def train_with_magenta(
             ready,
             out,
             run,
-            config=model_sizes(settings, config.ddsp),
-            steps=settings.steps,
-            minutes=settings.minutes,
-            batch=settings.batch,
-            seconds=settings.seconds,
-            seed=settings.seed,
+            settings.for_plugin(config.ddsp),
             resume=resume,
             metadata=origin(config),
-            progress=lambda step, total, loss: report(
+            on_step=lambda step, total, loss: report(
                 0.1 + 0.9 * step / total, f"step {step}  loss {loss:.3f}"
             ),
         )
@@ -92,7 +88,7 @@ def train_with_magenta(
 
 
 def import_voice(
-    source: Path, folder: Path, *, solos: Path | None = None, overwrite: bool, report: Report
+    source: Path, folder: Path, *, solos: Path | None = None, overwrite: bool, report: Progress
 ) -> Imported:
     """Make a checkpoint of ddsp's `solo_instrument` the voice of a plugin, in full precision.
 

@@ -20,34 +20,32 @@ class NewInstrument:
 
     Attributes:
         folder: the plugin.
-        heard: the notes.
+        solo: the notes that were found.
         fits: instrument → spectral loss of its voice on the notes, before any training.
         start: the instrument whose voice was the start.
         training: how the fine-tuning went.
     """
 
     folder: Path
-    heard: SoloNotes
+    solo: SoloNotes
     fits: Mapping[str, float]
     start: str
     training: TrainReport
 
 
-def describe(
-    folder: Path, made: NewInstrument, start: Instrument, voice: DdspModel, licence: str
-) -> None:
-    """Write `instrument.yaml`, `recipe.yaml` and the model card.
+def describe(made: NewInstrument, start: Instrument, voice: DdspModel, licence: str) -> None:
+    """Write `instrument.yaml`, `recipe.yaml` and the model card into the plugin's folder.
 
     Args:
-        folder: to write into; may be another than that of the finished plugin.
-        made: what was heard and trained.
+        made: what was found and trained.
         start: the instrument whose voice was the start.
         voice: the voice.
         licence: terms of the recordings.
     """
-    low, high = made.heard.f0_range
+    folder = made.folder
+    low, high = made.solo.f0_range
     size = voice.config
-    name, notes = made.folder.name, made.heard.notes
+    name, notes = made.folder.name, made.solo.notes
     description = {
         "name": name,
         "f0_range": [low, high],
@@ -67,7 +65,7 @@ def describe(
             "data": [*start.config.licences.data, licence],
         },
     }
-    _write_yaml(folder / "instrument.yaml", description, "f0_range in Hz, from the notes heard.")
+    _write_yaml(folder / "instrument.yaml", description, "f0_range in Hz, from the notes found.")
     middle = (notes[0] + notes[-1]) / 2
     reach = max((notes[-1] - notes[0]) / 2, 6.5)  # a voice spans more than an octave
     recipe = {
@@ -90,18 +88,18 @@ def _write_yaml(path: Path, data: Mapping[str, object], remark: str) -> None:
 
 def _card(made: NewInstrument, licence: str) -> str:
     """The model card as Markdown."""
-    low, high = made.heard.f0_range
+    low, high = made.solo.f0_range
     training = made.training
     fits = "\n".join(f"| {name} | {loss:.2f} |" for name, loss in sorted(made.fits.items()))
     return f"""# {made.folder.name}
 
-Made from a few solo notes: the voice of {made.start}, fine-tuned on them, and the condition vector
-measured on the notes heard.
+Made from a few solo notes. The voice is that of {made.start}, fine-tuned on them; the condition
+vector is measured on that voice and on the notes as they were recorded.
 
 | | |
 |---|---|
-| recordings | {len(made.heard.audio)} files, {made.heard.seconds:.1f} s; {licence} |
-| notes | {name_notes(made.heard.notes)} |
+| recordings | {len(made.solo.audio)} files, {made.solo.seconds:.1f} s; {licence} |
+| notes | {name_notes(made.solo.notes)} |
 | f0 range | {low:g} to {high:g} Hz |
 | training | {training.steps} steps in {training.seconds:.0f} s |
 | spectral loss | {training.first_loss:.2f} at first, {training.last_loss:.2f} at the end |

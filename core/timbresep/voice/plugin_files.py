@@ -10,7 +10,8 @@ import numpy as np
 
 from timbresep.condition import vector as conditioner
 from timbresep.condition.tone_table import Array, ToneTable
-from timbresep.config import atomic_writes, load_yaml
+from timbresep.config import load_yaml
+from timbresep.files import atomic_writes
 from timbresep.instrument import InstrumentConfig, own_file
 
 

@@ -44,6 +44,6 @@ def resynthesise_file(
         raise OutputExistsError(f"{out} exists", "choose another name, or use --overwrite")
     config = load_yaml(folder / "instrument.yaml", InstrumentConfig)
     model = DdspModel.load(own_file(folder, config.ddsp.file))
-    wave = resynthesise(model, audio, config.f0_range, semitones, dry)
+    wave = resynthesise(model, audio, config.f0_range, semitones=semitones, dry=dry)
     write(out, wave, SAMPLE_RATE, overwrite=overwrite)
     return float(wave.shape[1] / SAMPLE_RATE)

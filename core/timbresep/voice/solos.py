@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from timbresep.data import recipe as recipes
@@ -12,14 +12,13 @@ from timbresep.data.user_cache import default_cache
 from timbresep.ddsp import prepared as solos_file
 from timbresep.errors import DataError, MissingToolError
 from timbresep.instrument import InstrumentConfig, own_file
+from timbresep.progress import Progress
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif")
 
-Report = Callable[[float, str], None]
-
 
 def prepare_solos(
-    folder: Path, config: InstrumentConfig, solos: Path | None, report: Report
+    folder: Path, config: InstrumentConfig, solos: Path | None, report: Progress
 ) -> Path:
     """Audio and features of an instrument's solos in one file, in the cache.
 

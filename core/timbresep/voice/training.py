@@ -9,6 +9,7 @@ from typing import Any
 from timbresep.config import load_yaml
 from timbresep.ddsp import prepared as solos_file
 from timbresep.ddsp.decoder import DecoderConfig
+from timbresep.ddsp.prepared import Prepared
 from timbresep.ddsp.report import TrainReport
 from timbresep.ddsp.resynthesis import Likeness
 from timbresep.ddsp.training import (
@@ -22,8 +23,9 @@ from timbresep.errors import ConfigError, OutputExistsError, TrainingError
 from timbresep.files import claim, write_json
 from timbresep.formats.notation import parse_json
 from timbresep.instrument import DdspSettings, InstrumentConfig, own_file
+from timbresep.progress import Progress
 from timbresep.provenance import command_line, hardware, today
-from timbresep.voice.solos import Report, prepare_solos
+from timbresep.voice.solos import prepare_solos
 
 STATE, RECORD = "state.safetensors", "settings.json"
 """Files of a run: what it goes on from, and the settings that it began with."""
@@ -54,6 +56,18 @@ class VoiceSettings:
     size: str | None = None
     reverb: float | None = None
 
+    def for_plugin(self, plugin: DdspSettings, device: str = "cpu") -> TrainSettings:
+        """What the trainer is given, with the sizes that `model_sizes` chooses."""
+        return TrainSettings(
+            config=model_sizes(self, plugin),
+            steps=self.steps,
+            minutes=self.minutes,
+            batch=self.batch,
+            seconds=self.seconds,
+            device=device,
+            seed=self.seed,
+        )
+
 
 @dataclass(frozen=True)
 class VoiceResult:
@@ -73,7 +87,7 @@ def train_voice(
     device: str = "cpu",
     overwrite: bool = False,
     resume: bool = False,
-    report: Report,
+    report: Progress,
 ) -> VoiceResult:
     """Train the DDSP model of the plugin in ``folder``; log the run, write the model card.
 
@@ -101,10 +115,24 @@ def train_voice(
         OutputError: another run writes into the folder, or the disk refuses it.
         KeyboardInterrupt: as it came, once the state to go on from is kept.
     """
+    from timbresep.voice.card import write_card
+
     config = load_yaml(folder / "instrument.yaml", InstrumentConfig)
-    run = run or run_folder(config)
-    with claim(run, [STATE, RECORD]):
-        return _train_voice(folder, config, solos, settings, run, device, overwrite, resume, report)
+    place = _Place(folder, config, run or run_folder(config))
+    with claim(place.run, [STATE, RECORD]):
+        place.check(overwrite=overwrite, resume=resume)
+        ready = prepare_solos(folder, config, solos, report)
+        place.begin(settings, solos_file.load(ready), resume=resume)
+        trained = _train(
+            place,
+            ready,
+            settings.for_plugin(config.ddsp, device),
+            replace=overwrite or resume,
+            report=report,
+        )
+        likeness = write_card(folder, config, solos_file.load(ready))
+        place.state.unlink()
+        return VoiceResult(trained, likeness, place.run)
 
 
 def run_folder(config: InstrumentConfig, engine: str = "torch") -> Path:
@@ -112,67 +140,77 @@ def run_folder(config: InstrumentConfig, engine: str = "torch") -> Path:
     return Path("runs") / (f"ddsp-{config.name}" + ("" if engine == "torch" else f"-{engine}"))
 
 
-def _train_voice(
-    folder: Path,
-    config: InstrumentConfig,
-    solos: Path | None,
-    settings: VoiceSettings,
-    run: Path,
-    device: str,
-    overwrite: bool,
-    resume: bool,
-    report: Report,
-) -> VoiceResult:
-    """`train_voice` in a run folder that nobody else has."""
-    from timbresep.voice.card import write_card
+@dataclass(frozen=True)
+class _Place:
+    """Where a voice is trained.
+
+    Attributes:
+        folder: the plugin's.
+        config: its `instrument.yaml`.
+        run: the run's folder.
+    """
+
+    folder: Path
+    config: InstrumentConfig
+    run: Path
+
+    @property
+    def out(self) -> Path:
+        """The model's file."""
+        return own_file(self.folder, self.config.ddsp.file)
+
+    @property
+    def state(self) -> Path:
+        """What an interrupted run goes on from."""
+        return self.run / STATE
+
+    def check(self, *, overwrite: bool, resume: bool) -> None:
+        """Refuse to replace what is there, or to go on with what is not."""
+        if self.state.exists() and not (overwrite or resume):
+            raise OutputExistsError(
+                f"{self.run} holds an unfinished run",
+                "use --resume to go on, --overwrite to begin anew",
+            )
+        if self.out.exists() and not (overwrite or resume):
+            raise OutputExistsError(f"{self.out} exists", "use --overwrite to train it anew")
+        if resume and not self.state.exists():
+            raise TrainingError(
+                f"{self.run} holds no run to go on with", "leave out --resume, or give --out"
+            )
+
+    def begin(self, settings: VoiceSettings, data: Prepared, *, resume: bool) -> None:
+        """Write down the settings of the run, or refuse to go on with others."""
+        sizes = model_sizes(settings, self.config.ddsp)
+        wanted = {**asdict(settings), "model": asdict(sizes), "solos": data.metadata["key"]}
+        if resume:
+            _same(self.run / RECORD, wanted)
+        else:
+            self.state.unlink(missing_ok=True)
+            write_json(self.run / RECORD, wanted)
+
+
+def _train(
+    place: _Place, ready: Path, settings: TrainSettings, *, replace: bool, report: Progress
+) -> TrainReport:
+    """Train from the state that is there, if there is one, and log the run."""
     from timbresep.voice.log import VoiceLog
 
-    out, state, record = own_file(folder, config.ddsp.file), run / STATE, run / RECORD
-    if state.exists() and not (overwrite or resume):
-        raise OutputExistsError(
-            f"{run} holds an unfinished run", "use --resume to go on, --overwrite to begin anew"
-        )
-    if out.exists() and not (overwrite or resume):
-        raise OutputExistsError(f"{out} exists", "use --overwrite to train it anew")
-    if resume and not state.exists():
-        raise TrainingError(
-            f"{run} holds no run to go on with", "leave out --resume, or give --out"
-        )
-    ready = prepare_solos(folder, config, solos, report)
-    data = solos_file.load(ready)
-    sizes = model_sizes(settings, config.ddsp)
-    wanted = {**asdict(settings), "model": asdict(sizes), "solos": data.metadata["key"]}
-    if resume:
-        _same(record, wanted)
-    else:
-        state.unlink(missing_ok=True)
-        write_json(record, wanted)
+    resume = place.state.exists()
+    done = Position.read(place.state).steps if resume else 0
+    with VoiceLog(place.run, solos_file.load(ready), done) as log:
 
-    with VoiceLog(run, data, Position.read(state).steps if resume else 0) as log:
-
-        def progress(step: int, total: int, loss: float) -> None:
+        def on_step(step: int, total: int, loss: float) -> None:
             log.loss(step, loss)
             report(0.1 + 0.9 * step / total, f"step {step}  loss {loss:.3f}")
 
-        trained = train(
+        return train(
             ready,
-            out,
-            TrainSettings(
-                config=sizes,
-                steps=settings.steps,
-                minutes=settings.minutes,
-                batch=settings.batch,
-                seconds=settings.seconds,
-                device=device,
-                seed=settings.seed,
-            ),
-            upkeep=Upkeep(state, resume, SAVE_EVERY, progress, log.listen),
-            metadata=origin(config, device),
-            replace=overwrite or resume,
+            place.out,
+            settings,
+            upkeep=Upkeep(place.state, resume, SAVE_EVERY, on_step, log.listen),
+            metadata=origin(place.config, settings.device),
+            replace=replace,
         )
-    likeness = write_card(folder, config, data)
-    state.unlink()
-    return VoiceResult(trained, likeness, run)
 
 
 def model_sizes(settings: VoiceSettings, plugin: DdspSettings) -> DecoderConfig:

@@ -7,11 +7,11 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from timbresep.config import atomic_write
 from timbresep.ddsp.features import FRAME_RATE
 from timbresep.ddsp.magenta import environment
 from timbresep.ddsp.passages import Passages
 from timbresep.ddsp.prepared import Prepared
+from timbresep.files import atomic_write
 
 SHARDS = 10
 APART = FRAME_RATE

@@ -7,10 +7,10 @@ import io
 import logging
 import math
 import time
-from collections.abc import Callable
-from dataclasses import asdict
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -19,8 +19,9 @@ from timbresep.ddsp.decoder import DecoderConfig
 from timbresep.ddsp.features import FRAME_RATE
 from timbresep.ddsp.magenta import checkpoint, environment, records
 from timbresep.ddsp.passages import Passages, heard
+from timbresep.ddsp.prepared import Prepared
 from timbresep.ddsp.report import TrainReport, evaluate
-from timbresep.ddsp.training import OnStep
+from timbresep.ddsp.training import OnStep, TrainSettings
 from timbresep.errors import OutputExistsError, TrainingError
 from timbresep.interrupts import held
 
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 DATA = "datasets/tfrecord.gin"
+SAVE_EVERY = 300
+"""Steps between two checkpoints."""
 
 
 class _OutOfTimeError(Exception):
@@ -40,17 +43,11 @@ def train(
     prepared: Path,
     out: Path,
     work: Path,
+    settings: TrainSettings,
     *,
-    config: DecoderConfig,
-    steps: int,
-    minutes: float | None = None,
-    batch: int = 8,
-    seconds: float = 2.0,
-    seed: int = 0,
     resume: bool = False,
-    metadata: dict[str, Any] | None = None,
-    progress: OnStep | None = None,
-    save_every: int = 300,
+    metadata: Mapping[str, object] | None = None,
+    on_step: OnStep | None = None,
 ) -> TrainReport:
     """Fit a decoder to solos through ddsp's `solo_instrument.gin` and its trainer.
 
@@ -62,16 +59,11 @@ def train(
         prepared: file of `timbresep.ddsp.prepared.prepare`.
         out: safetensors file of the model to write, in full precision.
         work: folder of tfrecords and of ddsp's own files.
-        config: sizes.
-        steps: optimiser steps, counted from the start of an interrupted run.
-        minutes: stop after this much time, if before ``steps``.
-        batch: passages a step.
-        seconds: length of a passage, whole seconds.
-        seed: of the weights and the order of passages.
+        settings: sizes, steps, minutes, batch, seed, and passages of whole seconds; the rest is
+            ddsp's.
         resume: go on with the run in ``work``.
         metadata: kept in the model's file: data, licence, command.
-        progress: called after each step.
-        save_every: steps between two checkpoints.
+        on_step: called after each step.
 
     Returns:
         A report, as of `timbresep.ddsp.training.train`.
@@ -84,12 +76,38 @@ def train(
         TrainingError: a setting that ddsp cannot do, or a loss that is no longer finite.
     """
     environment.load()
-    if steps < 1 or batch < 1 or seconds < 1 or seconds != round(seconds):
+    config = settings.config or DecoderConfig()
+    _check(work, config, settings.seconds, resume=resume)
+    data = solos_file.load(prepared)
+    frames = round(settings.seconds * FRAME_RATE)
+    passages = Passages(data, frames, torch.device("cpu"))
+    examples = records.write(data, passages, work / "records", frames, settings.seed)
+    log.info("%d examples of %g s in %s", examples, settings.seconds, work / "records")
+    environment.configure([*environment.FILES, DATA], _changes(config, settings, work))
+    follow = _Follow(settings, on_step)
+    done = _run(work, settings.seed, follow)
+    model, source = checkpoint.read(work)
+    model.heard = heard(data)
+    report = follow.report(done, evaluate(model, passages), data)
+    report = replace(report, windows=examples, held_out=passages.held_out)
+    used = {"batch": settings.batch, "passage_seconds": settings.seconds, "seed": settings.seed}
+    about = {
+        "training": {**asdict(report), "engine": "magenta", **used},
+        "solos": data.metadata,
+        "magenta": {"step": source.step, "sha256": source.sha256, **environment.versions()},
+    }
+    model.save(out, {**(metadata or {}), **about}, half=False)
+    log.info("%s: %d steps of ddsp's own trainer", out, done)
+    return report
+
+
+def _check(work: Path, config: DecoderConfig, seconds: float, *, resume: bool) -> None:
+    """Refuse what ddsp cannot do, and a run that is there or not there."""
+    if seconds < 1 or seconds != round(seconds):
         raise TrainingError(
-            f"ddsp trains on passages of whole seconds, not {seconds:g} s, a step or more",
+            f"ddsp trains on passages of whole seconds, not {seconds:g} s",
             "such as --seconds 4, which is its default",
         )
-    frames = round(seconds * FRAME_RATE)
     found = any(work.glob("ckpt-*.index"))
     if found and not resume:
         raise OutputExistsError(f"{work} holds a run of ddsp", "--resume goes on with it")
@@ -97,59 +115,63 @@ def train(
         raise TrainingError(f"{work} holds no run to go on with", "leave out --resume")
     if found:
         checkpoint.refuse_other_size(work, config)
-    data = solos_file.load(prepared)
-    passages = Passages(data, frames, torch.device("cpu"))
-    examples = records.write(data, passages, work / "records", frames, seed)
-    log.info("%d examples of %g s in %s", examples, seconds, work / "records")
 
-    began = time.monotonic()
-    losses: list[float] = []
 
-    def follow(done: int, loss: float) -> None:
-        losses.append(loss)
-        if not math.isfinite(loss):
-            raise TrainingError(f"the loss is no longer finite at step {done}", "start again")
-        if progress:
-            progress(done, steps, loss)
-        if minutes is not None and time.monotonic() - began > 60 * minutes:
-            raise _OutOfTimeError
-
-    changes = [
-        *environment.bindings(config, frames),
+def _changes(config: DecoderConfig, settings: TrainSettings, work: Path) -> list[str]:
+    """Bindings of gin that differ from those of ddsp's own files."""
+    return [
+        *environment.bindings(config, round(settings.seconds * FRAME_RATE)),
         f"TFRecordProvider.file_pattern = '{work / 'records'}/solos-*.tfrecord'",
-        f"TFRecordProvider.example_secs = {round(seconds)}",
-        f"batch_size = {batch}",
-        f"train.num_steps = {steps}",
-        f"train.steps_per_save = {save_every}",
-        f"train.steps_per_summary = {save_every}",
+        f"TFRecordProvider.example_secs = {round(settings.seconds)}",
+        f"batch_size = {settings.batch}",
+        f"train.num_steps = {settings.steps}",
+        f"train.steps_per_save = {SAVE_EVERY}",
+        f"train.steps_per_summary = {SAVE_EVERY}",
         "Trainer.checkpoints_to_keep = 2",
     ]
-    environment.configure([*environment.FILES, DATA], changes)
-    done = _run(work, seed, follow)
 
-    model, source = checkpoint.read(work)
-    model.heard = heard(data)
-    valid_loss, loudness_error = evaluate(model, passages)
-    report = TrainReport(
-        steps=done,
-        seconds=round(time.monotonic() - began, 1),
-        first_loss=_mean(losses[:20]),
-        last_loss=_mean(losses[-20:]),
-        valid_loss=valid_loss,
-        loudness_error_db=loudness_error,
-        windows=examples,
-        minutes=round(data.frames / FRAME_RATE / 60, 2),
-        held_out=passages.held_out,
-    )
-    settings = {"engine": "magenta", "batch": batch, "passage_seconds": seconds, "seed": seed}
-    trained = {
-        "training": {**asdict(report), **settings},
-        "solos": data.metadata,
-        "magenta": {"step": source.step, "sha256": source.sha256, **environment.versions()},
-    }
-    model.save(out, {**(metadata or {}), **trained}, half=False)
-    log.info("%s: %d steps of ddsp's own trainer, held-out loss %.3f", out, done, valid_loss)
-    return report
+
+class _Follow:
+    """Follows the steps of a training: its losses and its time.
+
+    Args:
+        settings: when it ends.
+        on_step: told of each step.
+    """
+
+    def __init__(self, settings: TrainSettings, on_step: OnStep | None) -> None:
+        self.settings, self.on_step = settings, on_step
+        self.began = time.monotonic()
+        self.losses: list[float] = []
+
+    def __call__(self, done: int, loss: float) -> None:
+        """Take note of a step.
+
+        Raises:
+            TrainingError: its loss is not finite.
+            _OutOfTimeError: the time is over.
+        """
+        self.losses.append(loss)
+        if not math.isfinite(loss):
+            raise TrainingError(f"the loss is no longer finite at step {done}", "start again")
+        if self.on_step:
+            self.on_step(done, self.settings.steps, loss)
+        minutes = self.settings.minutes
+        if minutes is not None and time.monotonic() - self.began > 60 * minutes:
+            raise _OutOfTimeError
+
+    def report(self, done: int, held_out: tuple[float, float], data: Prepared) -> TrainReport:
+        """How it went, with the loss and the loudness error of what was held out."""
+        return TrainReport(
+            steps=done,
+            seconds=round(time.monotonic() - self.began, 1),
+            first_loss=_mean(self.losses[:20]),
+            last_loss=_mean(self.losses[-20:]),
+            valid_loss=held_out[0],
+            loudness_error_db=held_out[1],
+            windows=0,
+            minutes=round(data.frames / FRAME_RATE / 60, 2),
+        )
 
 
 def forget(work: Path) -> None:
