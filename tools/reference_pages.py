@@ -111,9 +111,11 @@ def _leaves(command: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ..
 
 
 def _usage(argument: Any) -> str:
-    name = argument.metavar or argument.name.upper()
+    if argument.metavar:
+        return str(argument.metavar)
+    name = argument.name.upper()
     many = "..." if argument.nargs == -1 else ""
-    return f"{name}{many}" if argument.required or "[" in name else f"[{name}]{many}"
+    return f"{name}{many}" if argument.required else f"[{name}]{many}"
 
 
 def _option(item: Any, hint: object) -> tuple[str, str, str]:

@@ -90,7 +90,7 @@ class DdspSettings(Model):
         file: safetensors file inside the plugin's folder.
         rnn_channels, channels, layers_per_stack, n_harmonics, n_noise: decoder size, used when
             the model is trained (a trained file carries its own).
-        reverb_length: samples of its learned reverb; 0 for a dry model. As the sizes.
+        reverb_length: samples of its learned reverb, 0 for a dry model; used as the sizes are.
     """
 
     file: FileName = "ddsp.safetensors"
@@ -149,7 +149,7 @@ class Licences(Model):
 
 
 class InstrumentConfig(Model):
-    """`instrument.yaml`, validated.
+    """What an instrument plugin declares, in `instrument.yaml`.
 
     Attributes:
         name: what it is asked for by; lower-case letters, digits and underscores.

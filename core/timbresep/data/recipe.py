@@ -162,7 +162,7 @@ Spec = Annotated[FolderSpec | DatasetSpec | RenderedSpec, pydantic.Field(discrim
 
 
 class Recipe(Model):
-    """`recipe.yaml`, validated.
+    """Where an instrument's training audio comes from, and how it is performed.
 
     Attributes:
         use: names of the sources that training takes by default.

@@ -88,7 +88,7 @@ class TrainingDefaults(Model):
 
 
 class RegistryConfig(Model):
-    """`registry.yaml`, validated. Paths are relative to the file.
+    """What is bundled, and how `train` trains by default. Paths are relative to the file.
 
     Attributes:
         instruments, backbones: the bundled plugins.
