@@ -106,9 +106,9 @@ def addressed(
 def train_only(model: Backbone, place: int) -> list[nn.Parameter]:
     """Freeze a network but for one instrument's modulations, which are returned."""
     own = [film.own[place] for film in films(model)]
-    model.requires_grad_(False)
+    model.requires_grad_(requires_grad=False)
     for parameter in own:
-        parameter.requires_grad_(True)
+        parameter.requires_grad_(requires_grad=True)
     return own
 
 
