@@ -14,7 +14,8 @@ import pytest
 from timbresep.commands.console import start_logging
 from timbresep.data.sources.discover import stem_names
 from timbresep.errors import CheckpointError, ConfigError, PluginError, UnknownNameError
-from timbresep.registry.registry import PLUGINS_VARIABLE, REGISTRY_FILE, Registry
+from timbresep.registry.arrival import PLUGINS_VARIABLE
+from timbresep.registry.registry import REGISTRY_FILE, Registry
 from timbresep.voice.plugin_files import build_condition
 
 BACKBONE = """

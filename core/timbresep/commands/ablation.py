@@ -24,20 +24,23 @@ from timbresep.errors import ConfigError, TimbresepError
 from timbresep.registry.registry import Registry
 from timbresep.separation.options import DEFAULTS, SeparationOptions
 
+Paths = Annotated[
+    list[Path],
+    typer.Argument(
+        metavar="[CHECKPOINT] FOLDER",
+        readable=False,
+        help="A trained checkpoint (the registry's separator if left out) and a folder of "
+        "tracks: <track>/<instrument>.wav.",
+    ),
+]
+Out = Annotated[
+    Path | None, typer.Option("-o", "--out", help="Folder for the scores as JSON and PNG.")
+]
+
 
 def ablate(
-    paths: Annotated[
-        list[Path],
-        typer.Argument(
-            metavar="[CHECKPOINT] FOLDER",
-            readable=False,
-            help="A trained checkpoint (the registry's separator if left out) and a folder of "
-            "tracks: <track>/<instrument>.wav.",
-        ),
-    ],
-    out: Annotated[
-        Path | None, typer.Option("-o", "--out", help="Folder for the scores as JSON and PNG.")
-    ] = None,
+    paths: Paths,
+    out: Out = None,
     instruments: Instruments = None,
     split: Annotated[Side | None, typer.Option(help="Only this side of the split.")] = None,
     limit: Limit = None,

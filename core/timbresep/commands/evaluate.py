@@ -43,43 +43,50 @@ class BssEval(StrEnum):
     all = "all"
 
 
+TracksOf = Annotated[
+    str,
+    typer.Argument(
+        help="A [NAME=]FOLDER of tracks, <track>/<instrument>.wav, or of a dataset. NAME is a "
+        "recipe's source, which says what its stems are called."
+    ),
+]
+Out = Annotated[
+    Path | None,
+    typer.Option(
+        "-o", "--out", help="Write the scores as JSON and CSV to this folder; a rerun goes on."
+    ),
+]
+Against = Annotated[
+    Path | None,
+    typer.Option(readable=False, help="Also score this earlier checkpoint beside it."),
+]
+Bss = Annotated[
+    BssEval | None,
+    typer.Option(
+        help="Also measure BSSEval v4, which is slow: of the separator's stems, or of the "
+        "baselines' too."
+    ),
+]
+Workers = Annotated[
+    int,
+    whole(help="Score so many tracks at a time, a process each.", least=1, most=MOST_PROCESSES),
+]
+Split = Annotated[Side | None, typer.Option(help="Score only this side of the split.")]
+Swaps = Annotated[bool, typer.Option("--swaps", help="Also show each pair of swapped conditions.")]
+
+
 def evaluate(
-    tracks: Annotated[
-        str,
-        typer.Argument(
-            help="A [NAME=]FOLDER of tracks, <track>/<instrument>.wav, or of a dataset. NAME is a "
-            "recipe's source, which says what its stems are called."
-        ),
-    ],
+    tracks: TracksOf,
     instruments: Instruments = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(
-            "-o", "--out", help="Write the scores as JSON and CSV to this folder; a rerun goes on."
-        ),
-    ] = None,
+    out: Out = None,
     separator: SeparatorName = None,
     checkpoint: CheckpointFile = None,
-    against: Annotated[
-        Path | None,
-        typer.Option(readable=False, help="Also score this earlier checkpoint beside it."),
-    ] = None,
-    bsseval: Annotated[
-        BssEval | None,
-        typer.Option(
-            help="Also measure BSSEval v4, which is slow: of the separator's stems, or of the "
-            "baselines' too."
-        ),
-    ] = None,
-    workers: Annotated[
-        int,
-        whole(help="Score so many tracks at a time, a process each.", least=1, most=MOST_PROCESSES),
-    ] = 1,
-    split: Annotated[Side | None, typer.Option(help="Score only this side of the split.")] = None,
+    against: Against = None,
+    bsseval: Bss = None,
+    workers: Workers = 1,
+    split: Split = None,
     limit: Limit = None,
-    swaps: Annotated[
-        bool, typer.Option("--swaps", help="Also show each pair of swapped conditions.")
-    ] = False,
+    swaps: Swaps = False,
     independent: Independent = not DEFAULTS.joint,
     tta: Tta = DEFAULTS.tta,
     keep_tuning: KeepTuning = not DEFAULTS.retune,

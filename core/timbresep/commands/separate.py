@@ -52,40 +52,46 @@ class Bits(StrEnum):
 SUBTYPES = {Bits.b16: "PCM_16", Bits.b24: "PCM_24", Bits.b32: "FLOAT"}
 
 
+Files = Annotated[
+    list[Path],
+    typer.Argument(
+        readable=False,
+        help="Audio files: WAV, FLAC, Ogg, MP3, AIFF; also M4A, WMA, WebM and others where "
+        "ffmpeg is installed.",
+    ),
+]
+Out = Annotated[Path, typer.Option("-o", "--out", help="Write stems to OUT/<file>/<instrument>.")]
+StemFormat = Annotated[Format, typer.Option(help="Write stems in this file format.")]
+StemBits = Annotated[
+    Bits | None,
+    typer.Option(
+        help="Write so many bits a sample. WAV takes 16, 24 or 32 (float, the default), FLAC "
+        "16 or 24 (the default)."
+    ),
+]
+Residual = Annotated[
+    bool, typer.Option("--residual", help="Also write what the stems leave of the mixture.")
+]
+MixtureConsistency = Annotated[
+    bool,
+    typer.Option(
+        "--mixture-consistency",
+        help="Let the stems share the whole mixture, so that they sum to it. Use this only "
+        "when you name every instrument that plays.",
+    ),
+]
+
+
 def separate(
-    files: Annotated[
-        list[Path],
-        typer.Argument(
-            readable=False,
-            help="Audio files: WAV, FLAC, Ogg, MP3, AIFF; also M4A, WMA, WebM and others where "
-            "ffmpeg is installed.",
-        ),
-    ],
+    files: Files,
     instruments: Instruments = None,
-    out: Annotated[
-        Path, typer.Option("-o", "--out", help="Write stems to OUT/<file>/<instrument>.")
-    ] = Path("out"),
+    out: Out = Path("out"),
     separator: SeparatorName = None,
     checkpoint: CheckpointFile = None,
-    format: Annotated[Format, typer.Option(help="Write stems in this file format.")] = Format.wav,
-    bits: Annotated[
-        Bits | None,
-        typer.Option(
-            help="Write so many bits a sample. WAV takes 16, 24 or 32 (float, the default), FLAC "
-            "16 or 24 (the default)."
-        ),
-    ] = None,
-    residual: Annotated[
-        bool, typer.Option("--residual", help="Also write what the stems leave of the mixture.")
-    ] = False,
-    mixture_consistency: Annotated[
-        bool,
-        typer.Option(
-            "--mixture-consistency",
-            help="Let the stems share the whole mixture, so that they sum to it. Use this only "
-            "when you name every instrument that plays.",
-        ),
-    ] = DEFAULTS.mixture_consistency,
+    format: StemFormat = Format.wav,
+    bits: StemBits = None,
+    residual: Residual = False,
+    mixture_consistency: MixtureConsistency = DEFAULTS.mixture_consistency,
     independent: Independent = not DEFAULTS.joint,
     tta: Tta = DEFAULTS.tta,
     keep_tuning: KeepTuning = not DEFAULTS.retune,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import NamedTuple
 
 import soundfile
 
@@ -80,16 +81,23 @@ def _counted(data: Data, start: int, block: int) -> int | None:
     for match in re.finditer(rb"\xff[\xf8\xf9]", data[start:]):
         at = start + match.start()
         if (found := _frame(data[at : at + 16])) is not None:
-            counted, number, samples = found
-            first = number * block if counted else number
+            first = found.number * block if found.counted else found.number
             if first in ends:  # it goes on where another ended: not by chance
-                total = first + samples
-            ends.add(first + samples)
+                total = first + found.samples
+            ends.add(first + found.samples)
     return total
 
 
-def _frame(head: bytes) -> tuple[bool, int, int] | None:
-    """Whether frames are counted, a frame's number and its samples; None if this is no head."""
+class _Frame(NamedTuple):
+    """A frame's head: whether frames are counted, or samples; its number, and its samples."""
+
+    counted: bool
+    number: int
+    samples: int
+
+
+def _frame(head: bytes) -> _Frame | None:
+    """Read a frame's head; None if this is none."""
     head = head.ljust(16, b"\0")  # the last frame may be shorter, if it is silence
     if head[2] & 15 == 15 or head[3] & 1:
         return None
@@ -106,7 +114,7 @@ def _frame(head: bytes) -> tuple[bool, int, int] | None:
     at += width + {12: 1, 13: 2, 14: 2}.get(head[2] & 15, 0)
     if not samples or _checksum(head[:at]) != head[at]:
         return None
-    return head[1] & 1 == _FIXED, number, samples
+    return _Frame(head[1] & 1 == _FIXED, number, samples)
 
 
 def _checksum(data: bytes) -> int:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -48,13 +48,13 @@ class Sound:
     def frames(self) -> int:
         """Length in frames; what ffmpeg reads is decoded to be counted, once."""
         if isinstance(self._source, _Program):
-            with _system_errors(self._identity[0]):
+            with _system_errors(self._identity.path):
                 return _counted(*self._identity)
         return self._plan.frames or self._source.frames
 
     def seek(self, frame: int) -> None:
         """Go to a frame; only once, before reading."""
-        with _system_errors(self._identity[0]):
+        with _system_errors(self._identity.path):
             self._source.seek(frame)
 
     def read(self, frames: int) -> Frames:
@@ -64,7 +64,7 @@ class Sound:
             soundfile.LibsndfileError: damage that libsndfile finds.
             AudioError: damage that ffmpeg finds.
         """
-        with _system_errors(self._identity[0]):
+        with _system_errors(self._identity.path):
             return self._source.read(frames)
 
     def close(self) -> None:
@@ -158,15 +158,23 @@ def _system_errors(path: Path) -> Iterator[None]:
         raise AudioError(f"{path}: {reason_of(error)}", hint="check the path") from error
 
 
-def _identity(path: Path) -> tuple[Path, int, int]:
-    """A path, its size in bytes and its time of change; what is no file is an error."""
+class _Identity(NamedTuple):
+    """What makes a file the one that was looked into before."""
+
+    path: Path
+    size: int  # bytes
+    changed: int  # ns
+
+
+def _identity(path: Path) -> _Identity:
+    """What a file is; what is none is an error."""
     if path.is_dir():
         raise AudioError(f"{path} is a folder, not an audio file")
     with _system_errors(path):
         about = path.stat()
     if about.st_size == 0:
         raise AudioError(f"{path} is empty (0 bytes)")
-    return path, about.st_size, about.st_mtime_ns
+    return _Identity(path, about.st_size, about.st_mtime_ns)
 
 
 def _source(path: Path, plan: Plan) -> _Library | _Program:

@@ -1,41 +1,32 @@
 """The registry: reads `registry.yaml` and gathers every plugin, wherever it comes from.
 
 Bundled plugins, plugin folders and entry points all become pluggy plugins and answer the same
-hooks. One that fails is a row with its reason; the others work. This is the only file that
-touches the plugin manager.
+hooks. One that fails is a row with its reason; the others work.
 """
 
 from __future__ import annotations
 
-import importlib.metadata
 import logging
 import os
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
-from functools import partial
 from pathlib import Path
 from typing import cast
 
-import pluggy
-
-from timbresep import hookspecs
 from timbresep.bundled import ROOT
 from timbresep.config import load_yaml
 from timbresep.data.recipe import load as load_recipe
 from timbresep.errors import PluginError, UnknownNameError, nearest
-from timbresep.hookspecs import PROJECT, BackboneSpec
+from timbresep.hookspecs import BackboneSpec
 from timbresep.instrument import NAME, Instrument, plain
-from timbresep.registry.catalogue import Catalogue, Item, PluginRow, isolated, reason
+from timbresep.registry.arrival import PLUGINS_VARIABLE, Arrivals
+from timbresep.registry.catalogue import Catalogue, Item, PluginRow, isolated
 from timbresep.registry.config import RegistryConfig
-from timbresep.registry.plugin_import import PYTHON, InstrumentFolder, import_folder
 
 log = logging.getLogger(__name__)
 
 REGISTRY_FILE = ROOT / "registry.yaml"
-PLUGINS_VARIABLE = "TIMBRESEP_PLUGINS"
-NOT_RUN = "not run"
 TRUST = "--trust runs it, and so does its folder under 'trusted' in registry.yaml"
-ENTRY_POINT_GROUPS = ("timbresep.instruments", "timbresep.backbones")
 
 
 class Registry:
@@ -47,15 +38,12 @@ class Registry:
     def __init__(self, config: RegistryConfig, folder: Path, *, trust: bool = False) -> None:
         self.config = config
         self.folder = folder
-        self._trust_all = trust
-        self.broken: list[PluginRow] = []
-        self._python: list[PluginRow] = []  # of others than the bundled plugins
+        trusted = (folder / path for path in config.trusted)
+        self._arrivals = Arrivals(trusted, trust=trust)
         self._failed: set[str] = set()  # observers that failed
         self._told: set[str] = set()  # aliases whose choice was told
         self._instruments: Catalogue[Instrument] = Catalogue("instrument")
         self._backbones: Catalogue[BackboneSpec] = Catalogue("backbone")
-        self._manager = pluggy.PluginManager(PROJECT)
-        self._manager.add_hookspecs(hookspecs)
 
     @classmethod
     def load(
@@ -82,104 +70,39 @@ class Registry:
             PluginError: a plugins folder does not exist.
         """
         registry = cls(load_yaml(registry_file, RegistryConfig), registry_file.parent, trust=trust)
-        for kind, shelf in (
-            ("instrument", registry.config.instruments),
-            ("backbone", registry.config.backbones),
-        ):
-            for name in shelf.enabled:
-                if NAME.fullmatch(name):
-                    path = registry.folder / shelf.folder / name
-                    with registry._isolated(kind, name, str(path)):
-                        owner = f"bundled {shelf.folder / name}"
-                        registry._register_folder(path, owner, kind, trusted=True)
-                else:
-                    registry._refuse(kind, name, str(registry_file), "not a valid plugin name")
-        variable = os.environ.get(PLUGINS_VARIABLE, "")
-        directories = [*plugins_dirs, *map(Path, filter(None, variable.split(os.pathsep)))]
-        for directory in {Path(os.path.realpath(path)): path for path in directories}.values():
-            registry._register_directory(directory)
-        registry._register_entry_points()
+        registry._arrive(plugins_dirs, registry_file)
         registry._collect()
         return registry
 
-    # Arrival: each way in ends in one pluggy registration.
-
-    def _register_directory(self, directory: Path) -> None:
-        try:
-            folders = sorted(path for path in directory.iterdir() if path.name[0] not in "._")
-        except (FileNotFoundError, NotADirectoryError) as error:
-            raise PluginError(
-                f"plugins folder {directory} does not exist",
-                f"create it, or correct --plugins-dir / {PLUGINS_VARIABLE}",
-            ) from error
-        except OSError as error:
-            self._refuse("plugin", directory.name, str(directory), reason(error))
-            return
-        for path in folders:
-            with self._isolated("plugin", path.name, str(path)):
-                if path.is_dir():
-                    self._register_folder(path, str(path), "plugin", trusted=self._trusted(path))
-
-    def _register_folder(self, folder: Path, owner: str, kind: str, *, trusted: bool) -> None:
-        has_instrument = (folder / "instrument.yaml").is_file()
-        has_python = (folder / PYTHON).is_file()
-        if not has_instrument and not has_python:
-            reason = (
-                "no such folder"
-                if not folder.is_dir()
-                else ("neither instrument.yaml nor __init__.py in it")
-            )
-            self._refuse(kind, folder.name, owner, reason)
-            return
-        if has_instrument:
-            with self._isolated(kind, folder.name, owner):
-                self._manager.register(InstrumentFolder(folder), owner)
-        if has_python:
-            python = f"{owner} (Python)" if has_instrument else owner
-            row = partial(PluginRow, kind, folder.name, python)
-            if not trusted:
-                self._python.append(row(NOT_RUN, "Python, not run: --trust"))
-                return
-            with self._isolated(kind, folder.name, owner):
-                self._register_object(import_folder(folder), python)
-                if kind == "plugin":
-                    self._python.append(row("ok", "Python, trusted"))
-
-    def _trusted(self, folder: Path) -> bool:
-        """Whether the Python in a folder of somebody's may run."""
-        known = ((self.folder / path).resolve() for path in self.config.trusted)
-        return self._trust_all or any(folder.resolve().is_relative_to(path) for path in known)
-
-    def _register_entry_points(self) -> None:
-        for group in ENTRY_POINT_GROUPS:
-            for point in importlib.metadata.entry_points(group=group):
-                distribution = point.dist.name if point.dist else "an installed package"
-                owner = f"{distribution} (entry point {point.name})"
-                with self._isolated(group.rpartition(".")[2][:-1], point.name, owner):
-                    plugin = point.load()
-                    location = getattr(plugin, "__file__", None)
-                    folder = Path(location).parent if location else None
-                    if folder and (folder / "instrument.yaml").is_file():
-                        self._manager.register(InstrumentFolder(folder), owner)
-                        owner += " (Python)"
-                    self._register_object(plugin, owner)
-
-    def _register_object(self, plugin: object, owner: str) -> None:
-        if self._manager.is_registered(plugin):  # one package, both kinds of entry point
-            return
-        self._manager.register(plugin, owner)
-        self._manager.check_pending()  # a mistyped hook is an error, not silence
+    def _arrive(self, plugins_dirs: Sequence[Path], registry_file: Path) -> None:
+        """Register every plugin, wherever it comes from."""
+        arrivals = self._arrivals
+        shelves = {"instrument": self.config.instruments, "backbone": self.config.backbones}
+        for kind, shelf in shelves.items():
+            for name in shelf.enabled:
+                if NAME.fullmatch(name):
+                    path = self.folder / shelf.folder / name
+                    with self._isolated(kind, name, str(path)):
+                        owner = f"bundled {shelf.folder / name}"
+                        arrivals.take_folder(path, owner, kind, trusted=True)
+                else:
+                    arrivals.refuse(kind, name, str(registry_file), "not a valid plugin name")
+        variable = os.environ.get(PLUGINS_VARIABLE, "")
+        directories = [*plugins_dirs, *map(Path, filter(None, variable.split(os.pathsep)))]
+        for directory in {Path(os.path.realpath(path)): path for path in directories}.values():
+            arrivals.take_directory(directory)
+        arrivals.take_entry_points()
 
     # Collection: ask every plugin, one at a time, so that one failure stays its own.
 
     def _collect(self) -> None:
-        for hook in self._manager.hook.timbresep_instruments.get_hookimpls():
+        for hook in self._arrivals.manager.hook.timbresep_instruments.get_hookimpls():
             name = Path(hook.plugin_name).name
             with self._isolated("instrument", name, hook.plugin_name):
                 folders = cast(Iterable[Path], hook.function())
                 for folder in folders:
                     self._collect_instrument(Path(folder), hook.plugin_name)
-        for hook in self._manager.hook.timbresep_backbones.get_hookimpls():
+        for hook in self._arrivals.manager.hook.timbresep_backbones.get_hookimpls():
             with self._isolated("backbone", Path(hook.plugin_name).name, hook.plugin_name):
                 specs = cast(Iterable[BackboneSpec], hook.function())
                 for spec in specs:
@@ -204,33 +127,31 @@ class Registry:
                     "choose another in its instrument.yaml",
                 )
 
+    @property
+    def broken(self) -> list[PluginRow]:
+        """What failed: a row for each."""
+        return self._arrivals.broken
+
     def _isolated(self, kind: str, name: str, owner: str) -> AbstractContextManager[None]:
         return isolated(self.broken, kind, name, owner)
-
-    def _refuse(self, kind: str, name: str, owner: str, reason: str) -> None:
-        self.broken.append(PluginRow(kind, name, owner, "broken", reason))
 
     def _why(self, name: str) -> None:
         """Raise PluginError when a plugin of that name is of no use."""
         for row in self.broken:
             if row.name == name:
                 raise PluginError(f"plugin '{name}' ({row.owner}) is broken: {row.detail}")
-        for row in self._not_run:
+        for row in self._arrivals.not_run:
             if row.name == name:
                 raise PluginError(
                     f"plugin '{name}' ({row.owner}) is Python that was not run", TRUST
                 )
-
-    @property
-    def _not_run(self) -> list[PluginRow]:
-        return [row for row in self._python if row.status == NOT_RUN]
 
     def _find(self, catalogue: Catalogue[Item], name: str) -> Item:
         """As `Catalogue.get`; the message tells of Python that was not run."""
         try:
             return catalogue.get(name)
         except UnknownNameError as error:
-            folders = ", ".join(row.owner for row in self._not_run)
+            folders = ", ".join(row.owner for row in self._arrivals.not_run)
             more = f"; Python that was not run may have it: {folders} (--trust)" if folders else ""
             raise UnknownNameError(error.message + more, error.hint) from error
 
@@ -241,7 +162,7 @@ class Registry:
         return [
             *self._instruments.rows(self._describe),
             *self._backbones.rows(lambda spec: spec.summary),
-            *self._python,
+            *self._arrivals.python,
             *self.broken,
         ]
 
@@ -316,7 +237,7 @@ class Registry:
     def notify_step(self, step: int, scalars: dict[str, float]) -> None:
         """Tell observers what the trainer logged; one that fails is told of once and left out."""
         arguments = {"step": step, "scalars": scalars}
-        for hook in self._manager.hook.timbresep_step.get_hookimpls():
+        for hook in self._arrivals.manager.hook.timbresep_step.get_hookimpls():
             if hook.plugin_name not in self._failed:
                 known = len(self.broken)
                 with self._isolated("observer", Path(hook.plugin_name).name, hook.plugin_name):

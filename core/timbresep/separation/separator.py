@@ -156,15 +156,8 @@ class Separator:
         )
         back = resampled(stems, model.sample_rate, rate, count * channels)
 
-        def aligned() -> Iterator[Pair]:
-            for block in back:
-                mixture = waiting.take(block.shape[1])
-                kept = block[:, : mixture.shape[1]]  # rounding at the end of the last block
-                if kept.shape[1]:
-                    yield mixture, kept.reshape(count, channels, -1)
-
-        pairs = consistent(aligned()) if self.options.mixture_consistency else aligned()
-        for mixture, parts in pairs:
+        pairs = _aligned(back, waiting, count)
+        for mixture, parts in consistent(pairs) if self.options.mixture_consistency else pairs:
             _check_loudness(parts, name)
             yield mixture, parts
 
@@ -219,6 +212,15 @@ class Separator:
         masked = joint_mask(stft(mixture), spectra[:, rows], spectra[:, :known], asked.same)
         chosen = asked.masked[:, None, None].to(own.device)  # (instruments, 1, 1)
         return torch.where(chosen, stft.inverse(masked, samples), own)
+
+
+def _aligned(stems: Iterable[Rows], mixture: Fifo, count: int) -> Iterator[Pair]:
+    """Each stretch of the mixture that waits, with the stems (instruments, channels, samples)."""
+    for block in stems:
+        waited = mixture.take(block.shape[1])
+        kept = block[:, : waited.shape[1]]  # rounding at the end of the last block
+        if kept.shape[1]:
+            yield waited, kept.reshape(count, len(waited), -1)
 
 
 def _check_loudness(rows: Rows, name: str) -> None:

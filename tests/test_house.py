@@ -1,0 +1,47 @@
+"""The house rules that no linter knows: short functions and files, and nothing returned unnamed."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+CODE = sorted((Path(__file__).parents[1] / "core").rglob("*.py"))
+LONGEST_FUNCTION, LONGEST_FILE, LARGEST_TUPLE = 60, 320, 2
+
+
+def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
+
+
+def unnamed(returns: ast.expr) -> bool:
+    """Whether a tuple of more than two values is in an annotation."""
+    return any(
+        isinstance(node, ast.Subscript)
+        and isinstance(node.value, ast.Name)
+        and node.value.id == "tuple"
+        and isinstance(node.slice, ast.Tuple)
+        and len(node.slice.elts) > LARGEST_TUPLE
+        for node in ast.walk(returns)
+    )
+
+
+@pytest.mark.parametrize("path", CODE, ids=lambda path: path.stem)
+def test_functions_are_short_and_what_they_return_is_named(path: Path) -> None:
+    lines = path.read_text(encoding="utf-8").count("\n")
+    assert lines <= LONGEST_FILE
+    for node in functions(path):
+        assert node.end_lineno is not None
+        assert node.end_lineno - node.lineno < LONGEST_FUNCTION, node.name
+        assert node.returns is None or not unnamed(node.returns), node.name
+
+
+def test_each_room_says_what_happens_in_it() -> None:
+    rooms = {path.parent for path in CODE if path.parent.name != "core"}
+    for room in rooms:
+        text = ast.get_docstring(ast.parse((room / "__init__.py").read_text(encoding="utf-8")))
+        assert text, room
