@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from timbresep.registry.arrival import Arrivals
 from timbresep.registry.registry import Registry
 
 # Tests run in parallel; one thread each is fastest, in training too (`timbresep.training.setup`).
@@ -31,9 +32,9 @@ def root() -> Path:
 @pytest.fixture(autouse=True)
 def trusted_fake(monkeypatch: pytest.MonkeyPatch) -> None:
     """The fake backbone of `fakes.plugin` may run, as if registry.yaml trusted its folder."""
-    told = Registry._trusted
+    told = Arrivals._trusted
 
-    def trusted(registry: Registry, folder: Path) -> bool:
-        return folder.name == "gain" or told(registry, folder)
+    def trusted(arrivals: Arrivals, folder: Path) -> bool:
+        return folder.name == "gain" or told(arrivals, folder)
 
-    monkeypatch.setattr(Registry, "_trusted", trusted)
+    monkeypatch.setattr(Arrivals, "_trusted", trusted)
