@@ -44,7 +44,7 @@ def parent(registry: Registry, tones: Path, folder: Path) -> Path:
 
 @pytest.fixture(scope="module")
 def adapted(registry: Registry, tones: Path, folder: Path, parent: Path) -> Path:
-    """The same, adapted to the violin, which it never heard as a target."""
+    """The same, adapted to the violin, which was none of its targets."""
     return adapt(registry, tones, folder / "violin", parent, "violin")
 
 
@@ -145,7 +145,7 @@ def test_a_second_adaptation_leaves_the_first(
     assert third["violin"] != after["violin"]
 
 
-def test_an_instrument_of_the_wild_has_no_modulations(
+def test_an_instrument_that_it_was_not_trained_on_has_no_modulations(
     registry: Registry, parent: Path, adapted: Path
 ) -> None:
     assert stems(registry, parent, ["piano"]) == stems(registry, adapted, ["piano"])
@@ -257,10 +257,10 @@ def test_another_instruments_condition_brings_its_modulations(
     registry: Registry, adapted: Path
 ) -> None:
     loaded = checkpoint.load(adapted, registry.backbone)
-    alone = Separator(loaded, {"stranger": loaded.conditions["violin"]})
+    alone = Separator(loaded, {"unknown": loaded.conditions["violin"]})
     noise = 0.1 * np.random.default_rng(1).standard_normal((1, RATE)).astype(np.float32)
-    found = alone.separate(noise, RATE, ["violin", "stranger"])
-    assert not np.array_equal(found["violin"], found["stranger"]), "the vector is not all of it"
+    found = alone.separate(noise, RATE, ["violin", "unknown"])
+    assert not np.array_equal(found["violin"], found["unknown"]), "the vector is not all of it"
 
 
 def test_a_network_that_knows_nothing_of_adaptation_is_adapted(tones: Path, tmp_path: Path) -> None:
@@ -269,10 +269,10 @@ def test_a_network_that_knows_nothing_of_adaptation_is_adapted(tones: Path, tmp_
     plugin.mkdir(parents=True)
     (plugin / "__init__.py").write_text(
         "from timbresep.hookspecs import hookimpl\n"
-        "from test_backbones import TestStranger\n"
+        "from test_backbones import TestThirdParty\n"
         "@hookimpl\n"
         "def timbresep_backbones():\n"
-        "    return [TestStranger.spec]\n"
+        "    return [TestThirdParty.spec]\n"
     )
     registry = Registry.load([plugin.parent], trust=True)
     theirs = {"backbone": "own_encoder", "arguments": {}, "max_steps": 4}

@@ -34,7 +34,7 @@ class TestUnetMask(BackboneConformance):
 
 
 class OwnEncoder(MaskBackbone):
-    """A stranger's network: it trusts that conditions have `condition_dim` values, no more."""
+    """A third party's network: it trusts that conditions have `condition_dim` values, no more."""
 
     def __init__(self, condition_dim: int) -> None:
         super().__init__(512, 256)
@@ -55,8 +55,8 @@ class OwnEncoder(MaskBackbone):
         return torch.sigmoid(decoded).transpose(-1, -2)
 
 
-class TestStranger(BackboneConformance):
-    spec = BackboneSpec("own_encoder", "a stranger's", OwnEncoder, {})
+class TestThirdParty(BackboneConformance):
+    spec = BackboneSpec("own_encoder", "a third party's", OwnEncoder, {})
 
 
 def test_every_bundled_backbone_is_tried() -> None:

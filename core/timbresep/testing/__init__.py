@@ -4,3 +4,4 @@ A plugin's test is a subclass that says what is tested; pytest runs what it inhe
 """
 
 from timbresep.testing.backbone import BackboneConformance as BackboneConformance
+from timbresep.testing.instrument import InstrumentConformance as InstrumentConformance

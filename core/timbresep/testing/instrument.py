@@ -1,0 +1,135 @@
+"""The conformance kit for instruments: whatever passes it can be shown, asked for and rendered."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from timbresep.condition import vector as conditioner
+from timbresep.condition.tone_analysis import RecordedNote, tones_of
+from timbresep.data import recipe as recipes
+from timbresep.ddsp.features import FRAME_RATE
+from timbresep.ddsp.model import DdspModel
+from timbresep.instrument import Instrument
+from timbresep.units import hz_to_midi
+
+
+class InstrumentConformance:
+    """What every instrument plugin keeps (docs/guides/add-an-instrument.md).
+
+    A plugin's test is a subclass, for example::
+
+        from pathlib import Path
+
+        from timbresep.testing import InstrumentConformance
+
+
+        class TestOboe(InstrumentConformance):
+            folder = Path("oboe")
+
+    Attributes:
+        folder: the plugin's, with its `instrument.yaml`.
+    """
+
+    folder: ClassVar[Path]
+
+    @property
+    def instrument(self) -> Instrument:
+        """The plugin, read from its folder."""
+        return Instrument.from_folder(self.folder, "a test")
+
+    def test_it_has_a_card_a_recipe_and_licences(self) -> None:
+        """Whoever finds it learns what it is, what it was made of and on which terms."""
+        card = (self.folder / "README.md").read_text(encoding="utf-8")
+        assert card.startswith(f"# {self.instrument.name}")
+        assert recipes.load(self.instrument.recipe_file).use
+        assert self.instrument.config.licences.weights
+        assert self.instrument.config.licences.data
+
+    def test_its_condition_is_that_of_its_voice(self) -> None:
+        """The stored vector was measured on the DDSP model beside it."""
+        self.instrument.verify_ddsp()
+        table = conditioner.build(self.instrument.ddsp_file, self.instrument.f0_range)
+        found, expected = self.instrument.condition(), conditioner.condition(table)
+        np.testing.assert_allclose(found, expected, atol=1e-3)
+
+    def test_its_condition_keeps_the_contract(self) -> None:
+        """A vector of fixed length, finite, of values from 0 to 1."""
+        vector = self.instrument.condition()
+        assert vector.shape == (conditioner.DIM,)
+        assert vector.dtype == np.float32
+        assert np.isfinite(vector).all()
+        assert vector.min() >= 0
+        assert vector.max() <= 1.001
+        assert self.instrument.measured().version == conditioner.CONDITION_VERSION
+
+    def test_its_harmonics_are_shares_and_end_at_nyquist(self) -> None:
+        """Where it has a pitch, each tone's harmonics sum to one, and none lies too high."""
+        if not self.instrument.f0_range:
+            return
+        table = conditioner.build(self.instrument.ddsp_file, self.instrument.f0_range)
+        shares = table.distributions  # (levels, pitches, harmonics)
+        assert (shares >= 0).all()
+        np.testing.assert_allclose(shares.sum(axis=-1), 1, atol=1e-4)
+        hz = 440 * 2 ** ((table.pitches - 69) / 12)
+        numbers = np.arange(1, shares.shape[-1] + 1)
+        above = hz[:, None] * numbers >= self.instrument.config.sample_rate / 2
+        assert above.any()
+        assert shares[:, above].max() < 1e-4
+
+    def test_its_note_lasts_and_sounds_at_its_pitch(self) -> None:
+        """Where it has a pitch, its voice's energy lies at multiples of the fundamental."""
+        if not self.instrument.f0_range:
+            return
+        audio, f0 = self.note(1.0), self.middle()
+        assert 1e-3 < np.sqrt(np.mean(audio**2)) < 2
+        spectrum = np.abs(np.fft.rfft(audio[4000:12_000] * np.hanning(8000)))  # 2 Hz a bin
+        harmonics = [round(f0 * k / 2) for k in range(1, int(7000 / f0) + 1)]
+        on = sum(spectrum[bin - 2 : bin + 3].max() for bin in harmonics)
+        off = sum(spectrum[bin + round(f0 / 4) - 2 :][:5].max() for bin in harmonics)
+        assert on > 5 * off
+
+    def test_a_recording_of_its_voice_ignores_duration_and_gain(self) -> None:
+        """Where it has a pitch, the condition of a note is that of a softer or longer one."""
+        if not self.instrument.f0_range:
+            return
+        once, midi = self.note(1.0), round(hz_to_midi(self.middle()))
+        vectors = [
+            conditioner.condition(tones_of([RecordedNote(midi, audio)]))
+            for audio in (once, 0.5 * once, self.note(2.0))
+        ]
+        np.testing.assert_allclose(vectors[1], vectors[0], atol=1e-3)
+        difference = np.sqrt(np.mean((vectors[2] - vectors[0]) ** 2))
+        assert difference < 0.02, "its noise is another"
+
+    def test_its_strokes_are_noise(self) -> None:
+        """Where it has no pitch, no partial stands out, and noise fills the condition."""
+        if self.instrument.f0_range:
+            return
+        audio = self.note(1.0)
+        assert 1e-3 < np.sqrt(np.mean(audio**2)) < 2
+        power = np.square(np.abs(np.fft.rfft(audio[4000:12_000] * np.hanning(8000))))
+        assert power.max() < 0.05 * power.sum(), "a single partial carries it"
+        parts = conditioner.split(self.instrument.condition())
+        assert not parts["registers"].any()
+        assert parts["noise"].any()
+        assert parts["noise"][-1] == 1, "all of it is noise"
+
+    def middle(self) -> float:
+        """A fundamental in Hz in the middle of the instrument's range; 0 Hz without pitch."""
+        return float(np.sqrt(np.prod(self.instrument.f0_range or (0.0, 0.0))))
+
+    def note(self, seconds: float) -> NDArray[np.float32]:
+        """One note of the instrument, or a roll, played by its voice: (samples,)."""
+        model = DdspModel.load(self.instrument.ddsp_file).eval()
+        shape = 1, int(seconds * FRAME_RATE)
+        f0_hz = torch.full(shape, self.middle())
+        loudness_db = torch.full(shape, model.heard.loudness_db[1])
+        with torch.no_grad():
+            audio = model(f0_hz, loudness_db, torch.Generator().manual_seed(0))
+        played: NDArray[np.float32] = audio[0].numpy().astype(np.float32)
+        return played
