@@ -22,7 +22,7 @@ GIN = """
 # ==============================================================================
 Harmonic.n_samples = 64000
 Harmonic.sample_rate = 16000
-Harmonic.scale_fn = @timbresep.exp_sigmoid
+Harmonic.scale_fn = @core.exp_sigmoid
 
 RnnFcDecoder.input_keys = ('ld_scaled', 'f0_scaled')
 RnnFcDecoder.output_splits = \\
@@ -151,7 +151,7 @@ def test_outputs_of_an_unusual_number_need_their_configuration(
 def test_the_operative_configuration_is_read_as_text() -> None:
     settings = operative_config.parse(GIN)
     assert settings["Harmonic.n_samples"] == 64_000
-    assert settings["Harmonic.scale_fn"] == "@timbresep.exp_sigmoid"
+    assert settings["Harmonic.scale_fn"] == "@core.exp_sigmoid"
     assert settings["Trainer.learning_rate"] == "%learning_rate"
     assert operative_config.splits(settings, "here") == (7, 5)
     assert operative_config.splits({}, "here") is None
