@@ -49,7 +49,7 @@ WAYS: dict[str, Method] = {
 }
 VELOCITIES = (60, 85, 110)
 
-Hear = Callable[[Track, Instrument], np.ndarray | None]
+Measure = Callable[[Track, Instrument], np.ndarray | None]
 
 
 def main() -> None:
@@ -58,15 +58,17 @@ def main() -> None:
     torch.set_flush_denormal(True)
     registry = Registry.load()
     by_name = {item.name: item for item in registry.instruments()}
-    hear = _of_samples(given.samples, given.notes) if given.samples else _of_soundfont(given.notes)
+    measure = (
+        _of_samples(given.samples, given.notes) if given.samples else _of_soundfont(given.notes)
+    )
     path = given.checkpoint or registry.separator_path()
     rows: dict[str, list[Row]] = {"plugin": [], "notes": []}
     for track in tracks_in(given.tracks, registry.instruments())[: given.limit]:
-        heard = {name: hear(track, by_name[name]) for name in track.stems if name in by_name}
-        told = {name: vector for name, vector in heard.items() if vector is not None}
+        measured = {name: measure(track, by_name[name]) for name in track.stems if name in by_name}
+        told = {name: vector for name, vector in measured.items() if vector is not None}
         for label, conditions in (("plugin", {}), ("notes", told)):
             separator = open_separator(
-                list(heard), checkpoint=path, registry=registry, reference=conditions
+                list(measured), checkpoint=path, registry=registry, reference=conditions
             )
             rows[label] += evaluate(separator, [track]).rows
         print(f"{track.name}: {', '.join(told)}", flush=True)
@@ -85,11 +87,11 @@ def _arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _of_soundfont(count: int) -> Hear:
-    """Hear notes played with the program that played a stem."""
+def _of_soundfont(count: int) -> Measure:
+    """Measure notes played with the program that played a stem."""
     known: dict[tuple[str, str], np.ndarray | None] = {}
 
-    def hear(track: Track, instrument: Instrument) -> np.ndarray | None:
+    def measure(track: Track, instrument: Instrument) -> np.ndarray | None:
         folder = next(iter(track.stems.values())).parent
         about = yaml.safe_load((folder / "track.yaml").read_text(encoding="utf-8"))
         sound = about["sounds"][instrument.name]
@@ -97,7 +99,7 @@ def _of_soundfont(count: int) -> Hear:
             known[instrument.name, sound] = _played(instrument, sound, count)
         return known[instrument.name, sound]
 
-    return hear
+    return measure
 
 
 def _played(instrument: Instrument, sound: str, count: int) -> np.ndarray | None:
@@ -116,25 +118,25 @@ def _played(instrument: Instrument, sound: str, count: int) -> np.ndarray | None
             )
             files.append(Path(folder) / f"{note}.wav")
             soundfile.write(files[-1], wave, RATE)
-        return _heard(files, f"{instrument.name}, {sound}")
+        return _condition(files, f"{instrument.name}, {sound}")
 
 
-def _of_samples(root: Path, count: int) -> Hear:
-    """Hear recorded notes of an instrument."""
+def _of_samples(root: Path, count: int) -> Measure:
+    """Measure recorded notes of an instrument."""
     known: dict[str, np.ndarray | None] = {}
 
-    def hear(_: Track, instrument: Instrument) -> np.ndarray | None:
+    def measure(_: Track, instrument: Instrument) -> np.ndarray | None:
         if instrument.name not in known:
             layers = find_notes(root / instrument.name)
             picks = np.linspace(0, len(layers) - 1, min(count, len(layers))).round().astype(int)
             files = [layers[sorted(layers)[k]][-1] for k in picks]
-            known[instrument.name] = _heard(files, instrument.name)
+            known[instrument.name] = _condition(files, instrument.name)
         return known[instrument.name]
 
-    return hear
+    return measure
 
 
-def _heard(files: Sequence[Path], what: str) -> np.ndarray | None:
+def _condition(files: Sequence[Path], what: str) -> np.ndarray | None:
     try:
         return reference.from_files(files)
     except DataError as error:
