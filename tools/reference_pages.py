@@ -111,10 +111,10 @@ def _leaves(command: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ..
 
 
 def _usage(argument: Any) -> str:
+    name = argument.metavar or argument.name.upper()
+    many = "..." if argument.nargs == -1 and " " not in name else ""
     if argument.metavar:
-        return str(argument.metavar)
-    name = argument.name.upper()
-    many = "..." if argument.nargs == -1 else ""
+        return f"{name}{many}"
     return f"{name}{many}" if argument.required else f"[{name}]{many}"
 
 
