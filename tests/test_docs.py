@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 import typer
 
+import reference_pages
 from timbresep.commands.app import assemble
-from tools import reference_pages
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = ("docs", "research", "separators", "plugins", "data/starter", "examples")
