@@ -54,8 +54,8 @@ def main() -> None:
         options = VARIANTS[label]
         with tempfile.TemporaryDirectory() as folder:
             request = TrainRequest(
-                names,
-                Path(folder) / "run",
+                instruments=names,
+                out=Path(folder) / "run",
                 arguments=options,
                 roots=roots,
                 max_steps=arguments.steps,

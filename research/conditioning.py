@@ -125,17 +125,17 @@ def _run(label: str, seed: int, arguments: argparse.Namespace) -> dict:
 
 def _train_and_score(name: str, label: str, seed: int, arguments: argparse.Namespace) -> dict:
     """What a record says of one conditioning."""
-    conditioning, canonical = CANDIDATES[label]
+    conditioning, stored_share = CANDIDATES[label]
     registry = Registry.load()
     instruments = registry.instruments()
     tracks = tracks_in(arguments.test, instruments)[: arguments.tracks]
     played = {stem for track in tracks for stem in track.stems}
     run = arguments.out / name
     request = TrainRequest(
-        tuple(item.name for item in instruments if item.name in played),
-        run,
+        instruments=tuple(item.name for item in instruments if item.name in played),
+        out=run,
         conditioning=conditioning,
-        canonical=canonical,
+        stored_share=stored_share,
         arguments={**ARGUMENTS, **UNLIKE.get(label, {})},
         roots=roots_of(arguments.data),
         max_steps=arguments.steps,

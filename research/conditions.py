@@ -148,8 +148,8 @@ def _train_and_score(name: str, seed: int, arguments: argparse.Namespace) -> dic
     trained = [item.name for item in instruments if item.name != arguments.held_out]
     run = arguments.out / name / "run"
     request = TrainRequest(
-        tuple(trained),
-        run,
+        instruments=tuple(trained),
+        out=run,
         arguments=ARGUMENTS,
         roots=roots_of(arguments.data),
         max_steps=arguments.steps,

@@ -14,9 +14,9 @@ number of steps:
 
 and scored on TEST in dB of SI-SDR improvement: on the instruments held out, by their plugins'
 conditions alone, and on the others. *share* is what is left of the improvement of the network
-trained on them, with the same extra instruments if that one is there; *at once* is the score where
-all stems of a track are asked for with `separate --mixture-consistency`, each stem being estimated
-by itself otherwise; *swapped* is the score with the conditions of the other instruments.
+trained on them, with the same extra instruments if that one is there. Each stem is estimated by
+itself, but for *with mixture consistency*, where all stems of a track are asked for together;
+*swapped* is the score with the conditions of the other instruments.
 
 One JSON file for each training goes to FOLDER; those that are there are not made again, and an
 interrupted training goes on.
@@ -45,8 +45,11 @@ from timbresep.separation.separator import Separator
 from timbresep.training.loop import fit
 from timbresep.training.request import TrainRequest
 
-ARGUMENTS: dict[str, int | float | bool | str] = {"hidden": 128, "width": 192}
-HEADS = ["training", "held out", "share", "at once", "share", "swapped", "the others"]
+ARGUMENTS: dict[str, int | float | bool | str] = {"hidden": 128, "width": 192, "embedding": 128}
+HEADS = [
+    *("training", "held out", "share", "with mixture consistency", "share"),
+    *("swapped", "the others"),
+]
 TRAINED, HELD_OUT = "trained", "held out"
 BATCH, TARGETS, SECONDS = 6, 3, 2.0
 
@@ -146,8 +149,8 @@ def _train_and_score(name: str, candidate: Candidate, seed: int, given: Given) -
     roots |= {f"extras{k}": folder for k, folder in enumerate(candidate.extras.folders)}
     run = given.out / name
     request = TrainRequest(
-        tuple(item.name for item in instruments if item.name in played),
-        run,
+        instruments=tuple(item.name for item in instruments if item.name in played),
+        out=run,
         hold_out=tuple(given.hold_out) if candidate.held_out else (),
         arguments=ARGUMENTS,
         roots=roots,

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 import typer
 
+import reference_pages
 from timbresep.commands.app import assemble
-from tools import reference_pages
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = ("docs", "research", "separators", "plugins", "data/starter", "examples")
@@ -86,9 +86,9 @@ def test_commands_parse(name: str) -> None:
         words = shlex.split(re.split(r" [|>&]+ |;", line)[0], comments=True)
         while words and words[0] in getattr(command, "commands", {}):
             command = command.commands[words.pop(0)]
-        assert not hasattr(command, "commands") or not words, f"{name}: {line}: no such command"
-        if words == ["--help"] or hasattr(command, "commands"):
+        if words in ([], ["--help"], ["--version"]) and hasattr(command, "commands"):
             continue
+        assert not hasattr(command, "commands"), f"{name}: {line}: no such command"
         try:
             command.make_context(line, words)
         except Exception as error:

@@ -16,16 +16,15 @@ import inspect
 import os
 import re
 import sys
-import types
 import typing
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-import pydantic
 import typer
 
-from timbresep import __version__, audio
+from reference_models import about_of, attributes, default_of, one_line, page, table
+from timbresep import audio
 from timbresep.backbone import Backbone
 from timbresep.checkpoint import Metadata
 from timbresep.commands import numbers
@@ -42,13 +41,6 @@ from timbresep.separation.separator import Separator
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "reference"
 NOTE = "<!-- Written by tools/reference_pages.py from the code: change that, then run it. -->\n"
-WORDS: dict[object, str] = {
-    int: "whole number",
-    float: "number",
-    str: "text",
-    bool: "true or false",
-    Path: "path",
-}
 
 
 def pages() -> dict[str, str]:
@@ -95,8 +87,8 @@ def commands() -> str:
         hints = typing.get_type_hints(command.callback)
         rows = [_option(item, hints[item.name]) for item in command.params if item.name in hints]
         parts.append(
-            f"## {' '.join(path)}\n\n{_line(command.help or '')}\n\n    {usage}\n\n"
-            + _table(("option", "default", "what it does"), rows)
+            f"## {' '.join(path)}\n\n{one_line(command.help or '')}\n\n    {usage}\n\n"
+            + table(("option", "default", "what it does"), rows)
         )
     return "\n\n".join(parts)
 
@@ -111,10 +103,10 @@ def _leaves(command: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ..
 
 
 def _usage(argument: Any) -> str:
+    name = argument.metavar or argument.name.upper()
+    many = "..." if argument.nargs == -1 and " " not in name else ""
     if argument.metavar:
-        return str(argument.metavar)
-    name = argument.name.upper()
-    many = "..." if argument.nargs == -1 else ""
+        return f"{name}{many}"
     return f"{name}{many}" if argument.required else f"[{name}]{many}"
 
 
@@ -125,7 +117,7 @@ def _option(item: Any, hint: object) -> tuple[str, str, str]:
     else:
         name = ", ".join(f"`{text}`" for text in sorted(item.opts, key=len))
     default = "required" if item.required else _plain_default(item.default)
-    told = _line(item.help or "")
+    told = one_line(item.help or "")
     told = told.replace(f"to {numbers.MOST_PROCESSES})", "to four for each core, at least 16)")
     told = re.sub(rf"\((\S+) to {numbers.MANY}\)", r"(at least \1)", told)
     choices = _choices(hint)
@@ -153,8 +145,6 @@ def _choices(hint: object) -> list[str]:
     return [one for part in typing.get_args(hint) for one in _choices(part)]
 
 
-# ---- models --------------------------------------------------------------------------------------
-
 CHECKPOINT = """\
 A checkpoint is one safetensors file. Separation needs nothing else. It loads strictly: a tensor
 that is missing, unexpected or of another shape is an error. Nothing is ever unpickled.
@@ -164,133 +154,6 @@ that is missing, unexpected or of another shape is an error. Nothing is ever unp
 - The tensors `model.…` are the network's weights. A shipped file has matrices in half precision.
 - The header's key `timbresep` holds the metadata below as JSON.
 """
-
-
-def page(title: str, model: type[pydantic.BaseModel], about: str = "") -> str:
-    """The page of one model and of those within it."""
-    inner = [found for found in _models(model) if found is not model]
-    head = f"# {title}\n\n{(about or _about(model)).strip()}\n\n{_fields(model)}"
-    rest = [f"## {found.__name__}\n\n{_about(found)}\n\n{_fields(found)}" for found in inner]
-    return "\n\n".join([head, *rest])
-
-
-def _fields(model: type[pydantic.BaseModel]) -> str:
-    told = attributes(model)
-    rows = []
-    for name, field in model.model_fields.items():
-        kind = _type(field.annotation, [*field.metadata])
-        default = (
-            "required"
-            if field.is_required()
-            else _yaml(field.get_default(call_default_factory=True))
-        )
-        rows.append((f"`{name}`", kind, default, told.get(name, "")))
-    return _table(("key", "value", "default", "meaning"), rows)
-
-
-def _models(
-    model: type[pydantic.BaseModel], seen: list[type] | None = None
-) -> list[type[pydantic.BaseModel]]:
-    """A model and those in its fields, each once, in the order in which they are met."""
-    seen = [] if seen is None else seen
-    if model not in seen:
-        seen.append(model)
-        for field in model.model_fields.values():
-            for inner in _inside(field.annotation):
-                _models(inner, seen)
-    return seen
-
-
-def _inside(annotation: object) -> Iterator[type[pydantic.BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, pydantic.BaseModel):
-        yield annotation
-    for part in typing.get_args(annotation):
-        yield from _inside(part)
-
-
-def _type(annotation: object, limits: list[object]) -> str:
-    """An annotation in words."""
-    origin, parts = typing.get_origin(annotation), typing.get_args(annotation)
-    if origin is typing.Annotated:
-        return _type(parts[0], [*limits, *parts[1:]])
-    if origin is Literal:
-        return " or ".join(f"`{_scalar(one)}`" for one in parts)
-    if origin in (typing.Union, types.UnionType):
-        words = (_type(part, limits if part is not type(None) else []) for part in parts)
-        return " or ".join(dict.fromkeys(words))
-    if origin is tuple:
-        return f"[{', '.join(_type(part, []) for part in parts)}]"
-    if origin is list:
-        return f"list of {_type(parts[0], [])}{_bounds(limits)}"
-    if origin is not None and len(parts) == 2:
-        return f"mapping of names to {_type(parts[1], [])}"
-    if annotation is type(None):
-        return "`null`"
-    if isinstance(annotation, type) and issubclass(annotation, pydantic.BaseModel):
-        return f"[{annotation.__name__}](#{annotation.__name__.lower()})"
-    return f"{WORDS.get(annotation, str(annotation))}{_bounds(limits)}"
-
-
-def _bounds(limits: list[object]) -> str:
-    """Bounds of a value, out of an annotation's metadata."""
-    found: dict[str, float] = {}
-    for limit in limits:
-        for one in getattr(limit, "metadata", [limit]):
-            for key in ("ge", "gt", "le", "lt", "min_length"):
-                value = getattr(one, key, None)
-                if value is not None:
-                    found[key] = value
-    words = {"ge": "from", "gt": "above", "le": "to", "lt": "below", "min_length": "at least"}
-    told = " ".join(f"{word} {found[key]:.12g}" for key, word in words.items() if key in found)
-    return f", {told}" if told else ""
-
-
-def _yaml(value: object) -> str:
-    if isinstance(value, pydantic.BaseModel):
-        return "its defaults"
-    if value == __version__:
-        return "the version that writes it"
-    if isinstance(value, tuple | list):
-        return f"`[{', '.join(_scalar(one) for one in value)}]`"
-    return "`{}`" if value == {} else f"`{_scalar(value)}`"
-
-
-def _scalar(value: object) -> str:
-    words = {None: "null", True: "true", False: "false", "": '""'}
-    for known, word in words.items():
-        if value is known or (known == "" and value == ""):
-            return word
-    return f"{value:g}" if isinstance(value, float) else str(value)
-
-
-# ---- docstrings ----------------------------------------------------------------------------------
-
-
-def attributes(model: type) -> dict[str, str]:
-    """Name → sentence, of the "Attributes:" in a docstring; names in one entry share it.
-
-    A default that the sentence tells is left out: it has a column of its own.
-    """
-    _, _, block = inspect.cleandoc(model.__doc__ or "").partition("\nAttributes:\n")
-    told: dict[str, str] = {}
-    names: list[str] = []
-    for line in block.splitlines():
-        entry = re.match(r"    (\w[\w, ]*): +(.*)", line)
-        if entry:
-            names = [name.strip() for name in entry[1].split(",")]
-            told.update(dict.fromkeys(names, entry[2]))
-        elif line.startswith("        ") and names:
-            told.update({name: f"{told[name]} {line.strip()}" for name in names})
-        elif line.strip():
-            break
-    return {name: re.sub(r" ?\(default [^)]*\)", "", _line(text)) for name, text in told.items()}
-
-
-def _about(model: Callable[..., object]) -> str:
-    """A docstring without its lists of attributes, arguments and errors."""
-    text = inspect.cleandoc(model.__doc__ or "")
-    before = re.split(r"\n(?:Attributes|Args|Returns|Raises|Shape):\n", text)[0]
-    return before.replace("``", "`").strip()
 
 
 HOOKS = """\
@@ -304,17 +167,18 @@ def hooks() -> str:
     from timbresep import hookspecs
 
     rows = [
-        (f"`{name}({', '.join(inspect.signature(found).parameters)})`", _line(found.__doc__ or ""))
+        (
+            f"`{name}({', '.join(inspect.signature(found).parameters)})`",
+            one_line(found.__doc__ or ""),
+        )
         for name, found in vars(hookspecs).items()
         if name.startswith("timbresep_") and inspect.isfunction(found)
     ]
-    parts = [f"# Hooks and contracts\n\n{HOOKS.strip()}", _table(("hook", "what it does"), rows)]
+    parts = [f"# Hooks and contracts\n\n{HOOKS.strip()}", table(("hook", "what it does"), rows)]
     for contract in (BackboneSpec, Backbone):
         told = attributes(contract)
-        listed = [(f"`{name}`", text) for name, text in told.items()]
-        parts.append(
-            f"## {contract.__name__}\n\n{_about(contract)}\n\n{_table(('name', 'meaning'), listed)}"
-        )
+        listed = table(("name", "meaning"), [(f"`{name}`", text) for name, text in told.items()])
+        parts.append(f"## {contract.__name__}\n\n{about_of(contract)}\n\n{listed}")
     parts.append(
         "`Backbone.forward`, in full:\n\n```text\n"
         + inspect.cleandoc(Backbone.forward.__doc__ or "")
@@ -335,9 +199,11 @@ def backbones() -> str:
     registry = Registry.load()
     for spec in map(registry.backbone, registry.config.backbones.enabled):
         told = attributes(vars(sys.modules[spec.build.__module__])["Arguments"])
-        rows = [(f"`{name}`", _yaml(value), told[name]) for name, value in spec.defaults.items()]
-        table = _table(("argument", "default", "meaning"), rows)
-        parts.append(f"## {spec.name}\n\n{spec.summary}\n\n{table}")
+        rows = [
+            (f"`{name}`", default_of(value), told[name]) for name, value in spec.defaults.items()
+        ]
+        listed = table(("argument", "default", "meaning"), rows)
+        parts.append(f"## {spec.name}\n\n{spec.summary}\n\n{listed}")
     return "\n\n".join(parts)
 
 
@@ -369,24 +235,6 @@ def python() -> str:
         call = f"`{found.__module__}`: `{name}({', '.join(names)})`"
         parts.append(f"## {name}\n\n{call}\n\n```text\n{told}\n```")
     return "\n\n".join(parts)
-
-
-def _line(text: str) -> str:
-    """Text of several lines as one, with Markdown's backticks."""
-    return " ".join(text.split()).replace("``", "`")
-
-
-def _table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
-    lines = [head, ("---",) * len(head), *rows]
-    return "\n".join(f"| {' | '.join(map(_cell, line))} |" for line in lines)
-
-
-def _cell(text: str) -> str:
-    """Text that may stand in a table: outside of code, `<` is no tag."""
-    parts = text.replace("|", "\\|").split("`")
-    return "`".join(
-        re.sub("<", r"\\<", part) if k % 2 == 0 else part for k, part in enumerate(parts)
-    )
 
 
 def _read(path: Path) -> str:
