@@ -1,6 +1,6 @@
 """How long `python cli.py list` takes, beside Python doing nothing and importing torch.
 
-    python benchmarks/startup.py [--rounds 10]
+    python benchmarks/startup.py [--rounds 10] [--json FILE]
 
 Whole processes, in turn; medians.
 """
@@ -12,11 +12,14 @@ import statistics
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
 from timbresep.bundled import ROOT
+from timbresep.files import write_json
+from timbresep.provenance import hardware, today
 
 COMMANDS = {
     "python, nothing": ["-c", "pass"],
@@ -29,9 +32,10 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=10)
-    rounds = parser.parse_args().rounds
+    parser.add_argument("--json", type=Path)
+    given = parser.parse_args()
     took: dict[str, list[float]] = {name: [] for name in COMMANDS}
-    for _ in range(rounds):
+    for _ in range(given.rounds):
         for name, arguments in COMMANDS.items():
             began = time.perf_counter()
             subprocess.run(
@@ -42,6 +46,8 @@ def main() -> None:
     for name, seconds in took.items():
         table.add_row(name, f"{statistics.median(seconds):.2f}", f"{min(seconds):.2f}")
     Console().print(table)
+    if given.json:
+        write_json(given.json, {"seconds": took, "date": today(), "hardware": hardware()})
 
 
 if __name__ == "__main__":

@@ -294,7 +294,7 @@ def make_step(
     audio = model(given.f0_hz, given.loudness_db, noise)
     loss = multiscale_spectral_loss(given.audio, audio)
     optimizer.zero_grad(set_to_none=True)
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     torch.nn.utils.clip_grad_norm_(model.parameters(), 3.0)
     optimizer.step()
     return float(loss.detach())

@@ -153,7 +153,7 @@ class BackboneConformance:
         after = adapted(x, addressed)
         assert torch.equal(after[:, 0], before[:, 0])
         assert (after[:, 1] - before[:, 1]).abs().max() > 1e-3 * before.abs().max()
-        adapted.loss(x, addressed, after.detach() / 2).backward()  # type: ignore[no-untyped-call]
+        adapted.loss(x, addressed, after.detach() / 2).backward()
         moved = {id(p) for p in network.parameters() if p.grad is not None and p.grad.any()}
         assert moved == {id(parameter) for parameter in own}
 
@@ -186,5 +186,5 @@ def close(found: Tensor, expected: Tensor) -> None:
 def without_gradient(network: Backbone, loss: Tensor) -> set[str]:
     """Names of the parameters that a loss does not move."""
     network.zero_grad()
-    loss.backward()  # type: ignore[no-untyped-call]
+    loss.backward()
     return {n for n, p in network.named_parameters() if p.grad is None or not p.grad.any()}

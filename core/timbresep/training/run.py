@@ -113,7 +113,7 @@ class TrainingRun:
                 self.settings.consistency_weight,
             )
         self.optimizer.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
+        loss.backward()
         norm = torch.nn.utils.clip_grad_norm_(self.model.parameters(), CLIP)
         if torch.isfinite(loss) and torch.isfinite(norm):
             self.bad_steps = 0

@@ -116,7 +116,8 @@ class RnnMask(MaskBackbone):
         x = (x + FLOOR).log10()
         x = self.normalise(x.flatten(0, 1))  # (batch·channels, bands, frames)
         encoded: Tensor = self.encode(x.transpose(1, 2))
-        return encoded.unflatten(0, (batch, 1, channels))
+        features: Tensor = encoded.unflatten(0, (batch, 1, channels))
+        return features
 
     def masks(self, features: Tensor, conditions: Tensor) -> Tensor:
         """``trunk``'s features to ``(batch, instruments, channels, bands, frames)``."""
@@ -132,4 +133,7 @@ class RnnMask(MaskBackbone):
         logits = self.decode(state)
         if self.refinement is not None:
             logits = logits + self.refinement(x, state)
-        return logits.sigmoid().transpose(-1, -2)  # (batch, instruments, channels, bands, frames)
+        masks: Tensor = logits.sigmoid().transpose(
+            -1, -2
+        )  # (batch, instruments, channels, bands, frames)
+        return masks

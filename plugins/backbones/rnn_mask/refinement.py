@@ -52,11 +52,13 @@ class Refinement(nn.Module):
         x = self.film(self.join(torch.cat([features, state], dim=-1)), self.summary(state))
         y, _ = self.rnn(leaky_relu(x, SLOPE).flatten(0, 2))
         decoded: Tensor = self.decode(leaky_relu(y, SLOPE))
-        return decoded.unflatten(0, state.shape[:3])
+        refined: Tensor = decoded.unflatten(0, state.shape[:3])
+        return refined
 
     def summary(self, state: Tensor) -> Tensor:
         """What all frames and channels tell, ``(batch, instruments, values)``."""
         frames = state.flatten(2, 3)  # (batch, instruments, channels·frames, state)
         weight = self.attend(frames).float().softmax(dim=2).unsqueeze(-1)
         told = leaky_relu(self.tell(frames), SLOPE).unflatten(-1, (HEADS, -1)).float()
-        return (weight * told).sum(dim=2).flatten(2)
+        gathered: Tensor = (weight * told).sum(dim=2).flatten(2)
+        return gathered

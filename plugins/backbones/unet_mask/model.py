@@ -81,7 +81,8 @@ class UnetMask(MaskBackbone):
         x = self.gather(x)  # (batch·channels, width, semitones, frames)
         for convolution in self.shared:
             x = x + leaky_relu(convolution(leaky_relu(x, SLOPE)), SLOPE)
-        return x.unflatten(0, (batch, 1, -1))
+        features: Tensor = x.unflatten(0, (batch, 1, -1))
+        return features
 
     def masks(self, features: Tensor, conditions: Tensor) -> Tensor:
         """``trunk``'s features to ``(batch, instruments, channels, bins, frames)``."""
@@ -98,7 +99,8 @@ class UnetMask(MaskBackbone):
             x = up(x, skip, codes)
         x = self.decide(x).float()  # (…, bands of a semitone, semitones, frames)
         mask = torch.sigmoid(x.transpose(1, 2).flatten(1, 2))  # (…, bands, frames)
-        return self.pitch.inverse(mask).unflatten(0, folded)
+        masks: Tensor = self.pitch.inverse(mask).unflatten(0, folded)
+        return masks
 
 
 class Convolution(nn.Module):
@@ -165,7 +167,8 @@ class Recurrence(nn.Module):
             y = self.film(y.unflatten(0, (*codes.shape[:2], -1)), codes.float()).flatten(0, 2)
             y, _ = self.rnn(leaky_relu(y, SLOPE))
             y = self.expand(y).reshape(count, frames, pitches, features)
-        return y.permute(0, 3, 2, 1).to(x.dtype)
+        modulated: Tensor = y.permute(0, 3, 2, 1).to(x.dtype)
+        return modulated
 
 
 def modulate(film: FiLM, x: Tensor, codes: Tensor) -> Tensor:
@@ -174,4 +177,5 @@ def modulate(film: FiLM, x: Tensor, codes: Tensor) -> Tensor:
     They are last in memory already, so that to put them last costs nothing.
     """
     y = film(x.movedim(3, -1), codes)
-    return y.to(x.dtype).movedim(-1, 3)
+    result: Tensor = y.to(x.dtype).movedim(-1, 3)
+    return result
