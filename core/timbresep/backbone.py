@@ -18,6 +18,8 @@ from timbresep.stft import STFT
 class Backbone(nn.Module, ABC):
     """A conditioned separator network.
 
+    `timbresep.testing.BackboneConformance` tries whether a network keeps what is promised here.
+
     Attributes:
         sample_rate: of the waveforms it works on, in Hz.
         channels: most channels it takes at once; fewer are welcome.

@@ -56,7 +56,7 @@ MixValues = Annotated[
     list[str] | None,
     typer.Option(
         help="NAME=VALUE: make mixtures with this setting in place of its default; repeatable. "
-        "docs/reference/ has the settings."
+        "docs/reference/mixing.md lists the settings."
     ),
 ]
 HoldOut = Annotated[

@@ -1,7 +1,4 @@
-"""The trainer: one loop for one instrument or many, with any backbone.
-
-names → instruments and their conditions → the recipes' mixtures → backbone → steps → checkpoints.
-"""
+"""The schedule of a training: steps, validations and checkpoints, from the first to the last."""
 
 from __future__ import annotations
 
@@ -22,8 +19,6 @@ from timbresep.training.request import RunSettings, TrainRequest
 from timbresep.training.run import MAX_BAD_STEPS, TrainingRun, mean_improvement
 from timbresep.training.state import Position
 
-__all__ = ["TrainRequest", "TrainResult", "fit"]
-
 FILES = ("best", "last", "resume")  # of a run
 LOG_EVERY = 20  # steps
 WARM_UP = 0.02  # share of the run in which the learning rate rises
@@ -35,7 +30,7 @@ class TrainResult:
 
     Attributes:
         best, last: checkpoints.
-        scores: validation SDR and SI-SDR improvement in dB, by instrument that was heard in it.
+        scores: validation SDR and SI-SDR improvement in dB, by instrument that sounds in it.
         steps: optimizer steps.
         instruments: all that were trained.
         notes: what has to be known besides.
