@@ -53,8 +53,9 @@ class TrainingRun:
         for warning in licences.warnings(self.ledger()):
             log.warning(warning)
         self.model.to(self.device)
-        average = _moving_average(settings.ema)
-        self.average = AveragedModel(self.model, avg_fn=average, use_buffers=True)
+        self.average = AveragedModel(
+            self.model, self.device, avg_fn=_moving_average(settings.ema), use_buffers=True
+        )
         self.optimizer = torch.optim.AdamW(
             self.task.parameters(), settings.learning_rate, weight_decay=1e-3
         )
