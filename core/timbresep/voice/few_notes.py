@@ -30,7 +30,8 @@ from timbresep.ddsp.prepared import Prepared
 from timbresep.ddsp.spectral_loss import multiscale_spectral_loss
 from timbresep.ddsp.training import TrainSettings, Upkeep, train
 from timbresep.errors import DataError, OutputExistsError, PluginError
-from timbresep.instrument import Instrument, check_name, plain
+from timbresep.instrument import Instrument
+from timbresep.instrument_name import check_name, plain
 from timbresep.progress import Progress
 from timbresep.provenance import command_line
 from timbresep.registry.registry import Registry
