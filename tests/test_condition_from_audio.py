@@ -215,7 +215,7 @@ def test_nothing_is_overwritten_and_no_name_taken(
         ("reed", "exists"),
         ("violin", "is what 'violin'"),
         ("Reed 1", "--name"),
-        ("all", "reserved"),
+        ("all", "is no name of an instrument"),
     ):
         assert cli.main([*command, "--name", name]) == 1
         assert message in capsys.readouterr().err

@@ -26,7 +26,7 @@ from timbresep.files import atomic_write, sha256_of
 from timbresep.formats.rebuild import load_strictly, no_larger_than
 from timbresep.formats.tensor_file import read_json, read_tensors
 from timbresep.hookspecs import BackboneSpec
-from timbresep.instrument import InstrumentName
+from timbresep.instrument_name import InstrumentName
 
 FORMAT = 1
 KEY = "timbresep"  # metadata key of the safetensors header

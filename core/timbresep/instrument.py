@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -13,20 +12,13 @@ from timbresep.config import Model, PathText, load_json, load_yaml
 from timbresep.errors import ConfigError, DataError, PluginError
 from timbresep.files import sha256_of
 from timbresep.formats.npy import read_vector
+from timbresep.instrument_name import Alias, InstrumentName
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
 LARGEST_DDSP = 1 << 28  # bytes; the largest size that is trained has 24 MB
-RESERVED = ("all", "residual")  # what `-i` and the outputs mean something else by
-
-
-def _not_reserved(name: str) -> str:
-    if name in RESERVED:
-        raise ValueError(f"'{name}' is reserved")
-    return name
 
 
 def _inside(name: str) -> str:
@@ -54,28 +46,6 @@ def own_file(folder: Path, name: str) -> Path:
     return folder / name
 
 
-def plain(name: str) -> str:
-    """A name as it is compared: lower case, with underscores for spaces and hyphens."""
-    return re.sub(r"[\s\-]+", "_", name.strip().lower())
-
-
-def check_name(name: str, what: str) -> None:
-    """Refuse what cannot be an instrument's name, such as a path.
-
-    Raises:
-        ConfigError: says so of `what`.
-    """
-    if not NAME.fullmatch(name) or name in RESERVED:
-        raise ConfigError(
-            f"{what}: '{name}' is no name of an instrument",
-            "use lower-case letters, digits and underscores, such as alto_flute",
-        )
-
-
-InstrumentName = Annotated[
-    str, pydantic.Field(pattern=f"^{NAME.pattern}$"), pydantic.AfterValidator(_not_reserved)
-]
-Alias = Annotated[str, pydantic.AfterValidator(plain), pydantic.AfterValidator(_not_reserved)]
 FileName = Annotated[
     PathText, pydantic.AfterValidator(_inside)
 ]  # a file in the plugin's own folder

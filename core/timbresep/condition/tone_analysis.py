@@ -7,8 +7,9 @@ recorded notes all come through `tones_of`. A DDSP model is asked for its tones 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -55,6 +56,18 @@ class RecordedNote:
     level_db: float = 0.0
 
 
+class Tone(NamedTuple):
+    """What a tone consists of.
+
+    Attributes:
+        harmonics: shares of the harmonics' amplitudes (60,), summing to 1; 0 above 8 kHz.
+        noise: shares of the tone's whole power that lie in bands of noise (16,).
+    """
+
+    harmonics: Array
+    noise: Array
+
+
 def tones_of(notes: Iterable[RecordedNote]) -> ToneTable:
     """What recorded notes of one instrument sound like.
 
@@ -70,37 +83,33 @@ def tones_of(notes: Iterable[RecordedNote]) -> ToneTable:
     Raises:
         DataError: no note is long enough.
     """
-    found: dict[tuple[int, float], list[tuple[Array, Array]]] = {}
+    measured: dict[tuple[int, float], list[Tone]] = {}
     for note in notes:
-        measured = [_tuned(window, note.midi) for window in _windows(note.wave)]
-        if measured:
-            found.setdefault((note.midi, note.level_db), []).extend(measured)
-    if not found:
+        if tones := [_tuned(window, note.midi) for window in _windows(note.wave)]:
+            measured.setdefault((note.midi, note.level_db), []).extend(tones)
+    if not measured:
         raise DataError(
             "no note is held long enough to be measured",
             "give recordings of half a second or more each",
         )
-    pitches = sorted({midi for midi, _ in found})
-    levels = sorted({level for _, level in found})
-    means = {
-        key: tuple(np.mean(part, axis=0) for part in zip(*measured, strict=True))
-        for key, measured in found.items()
-    }  # (pitch, level) → harmonics, noise
+    means = {key: _mean(tones) for key, tones in measured.items()}
+    pitches = sorted({midi for midi, _ in means})
+    levels = sorted({level for _, level in means})
 
-    def tone(midi: int, level: float) -> tuple[Array, ...]:
-        there = min(levels, key=lambda other: ((midi, other) not in means, abs(other - level)))
-        return means[midi, there]
+    def tone(midi: int, level: float) -> Tone:
+        there = [other for other in levels if (midi, other) in means]
+        return means[midi, min(there, key=lambda other: abs(other - level))]
 
-    distributions, noise = (
-        np.array([[tone(midi, level)[part] for midi in pitches] for level in levels], np.float32)
-        for part in range(2)
-    )
+    rows = [[tone(midi, level) for midi in pitches] for level in levels]
     return ToneTable(
-        np.asarray(pitches, np.float32), np.asarray(levels, np.float32), distributions, noise
+        np.asarray(pitches, np.float32),
+        np.asarray(levels, np.float32),
+        np.array([[one.harmonics for one in row] for row in rows], np.float32),
+        np.array([[one.noise for one in row] for row in rows], np.float32),
     )
 
 
-def shares(wave: Array, f0_hz: float) -> tuple[Array, Array]:
+def shares(wave: Array, f0_hz: float) -> Tone:
     """What a steady tone consists of.
 
     Half of the spectrum lies near multiples of the fundamental, half between them. What lies
@@ -109,10 +118,6 @@ def shares(wave: Array, f0_hz: float) -> tuple[Array, Array]:
     Args:
         wave: the tone (samples,) at 16 kHz; eight periods or more.
         f0_hz: its fundamental.
-
-    Returns:
-        Shares of the harmonics' amplitudes (60,), summing to 1, those above 8 kHz being 0; and
-        shares of the whole power in bands of the noise (16,).
     """
     return _shares(*_spectrum(wave), f0_hz)
 
@@ -127,11 +132,11 @@ def _windows(wave: Array) -> Iterator[Array]:
             yield wave[begin : begin + size]
 
 
-def _tuned(wave: Array, midi: int) -> tuple[Array, Array]:
+def _tuned(wave: Array, midi: int) -> Tone:
     """`shares` at the tuning that leaves the least noise."""
     spectrum = _spectrum(wave)
     hertz = [midi_to_hz(midi) * pitch_ratio(cents / 100) for cents in TUNING_CENTS]
-    return min((_shares(*spectrum, f0) for f0 in hertz), key=lambda tone: float(tone[1].sum()))
+    return min((_shares(*spectrum, f0) for f0 in hertz), key=lambda tone: float(tone.noise.sum()))
 
 
 def _spectrum(wave: Array) -> tuple[Spectrum, Spectrum]:
@@ -141,7 +146,7 @@ def _spectrum(wave: Array) -> tuple[Spectrum, Spectrum]:
     return hertz, power
 
 
-def _shares(hertz: Spectrum, power: Spectrum, f0_hz: float) -> tuple[Array, Array]:
+def _shares(hertz: Spectrum, power: Spectrum, f0_hz: float) -> Tone:
     """`shares` of a power spectrum."""
     number = np.rint(hertz / f0_hz).astype(int)  # the multiple that a bin is nearest to
     near = np.abs(hertz / f0_hz - number) <= NEAR
@@ -155,7 +160,15 @@ def _shares(hertz: Spectrum, power: Spectrum, f0_hz: float) -> tuple[Array, Arra
     noise = 2.0 * np.bincount(band[~near], power[~near], BANDS).astype(np.float64)
     whole = partials.sum() + noise.sum()
     amplitudes = np.sqrt(partials)
-    return _share(amplitudes, float(amplitudes.sum())), _share(noise, float(whole))
+    return Tone(_share(amplitudes, float(amplitudes.sum())), _share(noise, float(whole)))
+
+
+def _mean(tones: Sequence[Tone]) -> Tone:
+    """The mean of tones, harmonic by harmonic and band by band."""
+    return Tone(
+        np.mean([tone.harmonics for tone in tones], axis=0),
+        np.mean([tone.noise for tone in tones], axis=0),
+    )
 
 
 def _share(values: Spectrum, whole: float) -> Array:

@@ -18,7 +18,8 @@ from timbresep.config import load_yaml
 from timbresep.data.recipe import load as load_recipe
 from timbresep.errors import PluginError, UnknownNameError, nearest
 from timbresep.hookspecs import BackboneSpec
-from timbresep.instrument import NAME, Instrument, plain
+from timbresep.instrument import Instrument
+from timbresep.instrument_name import NAME, plain
 from timbresep.registry.arrival import PLUGINS_VARIABLE, Arrivals
 from timbresep.registry.catalogue import Catalogue, Item, PluginRow, isolated
 from timbresep.registry.config import RegistryConfig

@@ -13,7 +13,7 @@ from timbresep import checkpoint as checkpoints
 from timbresep.checkpoint import Checkpoint
 from timbresep.condition.vector import as_version
 from timbresep.errors import CheckpointError, UnknownNameError, nearest
-from timbresep.instrument import check_name, plain
+from timbresep.instrument_name import check_name, plain
 from timbresep.registry.registry import Registry
 from timbresep.separation.options import DEFAULTS, SeparationOptions
 from timbresep.separation.query import Vector

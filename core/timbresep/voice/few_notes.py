@@ -22,7 +22,6 @@ from timbresep.audio_writer import write_errors
 from timbresep.condition import reference
 from timbresep.condition.note_detection import MOST_SECONDS, SoloNotes, detect_notes
 from timbresep.condition.tone_table import ToneTable
-from timbresep.config import parse
 from timbresep.ddsp import prepared as solos_file
 from timbresep.ddsp.features import FRAME_RATE, SAMPLE_RATE, loudness
 from timbresep.ddsp.model import DdspModel
@@ -31,7 +30,8 @@ from timbresep.ddsp.prepared import Prepared
 from timbresep.ddsp.spectral_loss import multiscale_spectral_loss
 from timbresep.ddsp.training import TrainSettings, Upkeep, train
 from timbresep.errors import DataError, OutputExistsError, PluginError
-from timbresep.instrument import Instrument, InstrumentConfig, plain
+from timbresep.instrument import Instrument
+from timbresep.instrument_name import check_name, plain
 from timbresep.progress import Progress
 from timbresep.provenance import command_line
 from timbresep.registry.registry import Registry
@@ -103,7 +103,7 @@ def from_notes(
         AudioError: a recording that cannot be read.
     """
     folder = out / name
-    check_name(name, registry, folder, overwrite=overwrite)
+    _check_free(name, registry, folder, overwrite=overwrite)
     voices = _start_voices(registry, settings.start, name)
     solo = detect_notes(
         files,
@@ -118,7 +118,7 @@ def from_notes(
         Instrument.from_folder(made, "new").condition()  # complete, or an error now
         report(1.0, "done")
         if folder.exists():  # it may have appeared meanwhile
-            check_name(name, registry, folder, overwrite=overwrite)
+            _check_free(name, registry, folder, overwrite=overwrite)
             folder.rename(scratch / "before")
         _move(made, folder, scratch / "before")
     return replace(result, folder=folder)
@@ -209,9 +209,9 @@ def expected_seconds(files: Sequence[Path], seconds: float, voices: int) -> floa
     return seconds + DETECTING * long + COMPARING * voices + 2.0
 
 
-def check_name(name: str, registry: Registry, folder: Path, *, overwrite: bool) -> None:
+def _check_free(name: str, registry: Registry, folder: Path, *, overwrite: bool) -> None:
     """Refuse a name that cannot be, is taken, or whose folder is there; errors as `from_notes`."""
-    parse({"name": name, **_BLANK}, InstrumentConfig, "--name")
+    check_name(name, "--name")
     for item in registry.instruments():
         if plain(name) in (item.name, *item.aliases) and item.folder.resolve() != folder.resolve():
             raise PluginError(
@@ -291,9 +291,3 @@ def _follow(report: Progress, seconds: float) -> Callable[[int, int, float], Non
         report(0.07 + 0.92 * share, f"fine-tuning, step {step}  loss {loss:.2f}")
 
     return follow
-
-
-_BLANK = {
-    "f0_range": [100, 200],
-    "licences": {"weights": "", "data": []},
-}
