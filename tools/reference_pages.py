@@ -32,7 +32,7 @@ from timbresep.commands.app import assemble
 from timbresep.data.mixing.config import MixConfig
 from timbresep.data.recipe import Recipe
 from timbresep.hookspecs import BackboneSpec
-from timbresep.instrument import InstrumentConfig
+from timbresep.instrument import InstrumentConfig, MeasuredCondition
 from timbresep.registry.config import RegistryConfig
 from timbresep.registry.registry import Registry
 from timbresep.separation.load import open_separator
@@ -48,6 +48,7 @@ def pages() -> dict[str, str]:
     texts = {
         "commands.md": commands(),
         "instrument-yaml.md": page("`instrument.yaml`", InstrumentConfig),
+        "condition-json.md": page("`condition.json`", MeasuredCondition),
         "recipe-yaml.md": page("`recipe.yaml`", Recipe),
         "registry-yaml.md": page("`registry.yaml`", RegistryConfig),
         "mixing.md": page("Mixing settings: `train --mix NAME=VALUE`", MixConfig),

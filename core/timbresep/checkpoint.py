@@ -46,12 +46,12 @@ class Metadata(Model):
         backbone: name of the network's plugin.
         arguments: what rebuilds the network exactly.
         instruments: names, in the order of the stored conditions.
-        condition_version: definition of the condition vectors.
-        conditioning: what they are; only a `harmonic` one can be given an instrument that it was
-            not trained on.
+        condition_version: version of the condition vectors' definition.
+        conditioning: what the conditions are; only a separator with `harmonic` ones can be asked
+            for an instrument that it was not trained on.
         hold_out: instruments that were kept from being targets, to be asked for without training.
         adapted: instruments with FiLM modulations of their own, in the order of these.
-        rivals: instruments that take part in joint masking (`timbresep.joint_mask`); None: all.
+        rivals: instruments that take part in joint masking (`timbresep.joint_mask`); `null`: all.
             Adaptation leaves them as they are.
         sample_rate: of the network, in Hz.
         channels: of the network.
