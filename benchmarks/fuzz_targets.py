@@ -23,13 +23,12 @@ from safetensors.torch import save_file
 from benchmarks import fuzz_mutations as mutations
 from timbresep import audio, checkpoint
 from timbresep.adaptation import adapted_network
-from timbresep.bundled import ROOT
 from timbresep.checkpoint import Metadata
 from timbresep.commands.options import split_values
 from timbresep.condition import tone_store as table_file
 from timbresep.condition import vector as conditioner
 from timbresep.condition.tone_table import ToneTable
-from timbresep.config import load_json, load_yaml
+from timbresep.config import ROOT, load_json, load_yaml
 from timbresep.data import recipe as recipes
 from timbresep.data.extras.listed import BUNDLED, ExtraList
 from timbresep.data.sources.adapter import Location

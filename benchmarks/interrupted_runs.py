@@ -25,9 +25,9 @@ from rich.console import Console
 from rich.table import Table
 from safetensors.torch import load_file
 
-from timbresep.bundled import ROOT
+from timbresep.config import ROOT
 from timbresep.files import write_json
-from timbresep.provenance import hardware
+from timbresep.running.provenance import hardware
 
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGKILL")
 SMALL = ("n_fft=1024", "hop=512", "bands=16", "width=8", "hidden=8", "layers=1", "embedding=8")

@@ -24,7 +24,7 @@ from torch import Tensor
 
 from timbresep.ddsp import synthesis
 from timbresep.files import write_json
-from timbresep.provenance import hardware
+from timbresep.running.provenance import hardware
 
 RATE, FRAME_RATE, HARMONICS = 16_000, 250, 60
 Bank = Callable[[Tensor, Tensor, Tensor, int], Tensor]

@@ -21,7 +21,7 @@ from rich.console import Console
 from rich.table import Table
 
 from timbresep import audio
-from timbresep.bundled import ROOT
+from timbresep.config import ROOT
 from timbresep.files import write_json
 from timbresep.registry.registry import Registry
 from timbresep.separation.load import open_separator

@@ -29,8 +29,8 @@ from timbresep.evaluation.store import write_json
 from timbresep.evaluation.summary import by_instrument, methods_in, overall, swap_losses, swap_means
 from timbresep.evaluation.table import TITLES
 from timbresep.files import atomic_write, sha256_of
-from timbresep.provenance import hardware, today
 from timbresep.registry.registry import Registry
+from timbresep.running.provenance import hardware, today
 from timbresep.separation.load import open_separator
 
 BEGIN = "<!-- written by benchmarks/separator_card.py: begin -->"

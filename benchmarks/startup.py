@@ -17,9 +17,9 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from timbresep.bundled import ROOT
+from timbresep.config import ROOT
 from timbresep.files import write_json
-from timbresep.provenance import hardware, today
+from timbresep.running.provenance import hardware, today
 
 COMMANDS = {
     "python, nothing": ["-c", "pass"],

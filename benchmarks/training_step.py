@@ -26,8 +26,8 @@ from torch import Tensor
 from timbresep import checkpoint
 from timbresep.backbone import Backbone
 from timbresep.files import write_json
-from timbresep.provenance import hardware
 from timbresep.registry.registry import Registry
+from timbresep.running.provenance import hardware
 
 BATCH, TARGETS, SECONDS = 6, 4, 3
 Way = Callable[[Backbone, Tensor, Tensor, Tensor], Tensor]  # a loss

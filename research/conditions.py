@@ -37,10 +37,10 @@ from rich.table import Table
 
 from study import NETWORK, recorded, roots_of, write_table
 from timbresep import checkpoint
-from timbresep.bundled import ROOT
 from timbresep.condition import vector as conditioner
 from timbresep.condition.parts import HARMONICS, PARTS, Part, compress
 from timbresep.condition.tone_table import ToneTable
+from timbresep.config import ROOT
 from timbresep.data.track import Track
 from timbresep.evaluation import Evaluation, evaluate, tracks_in
 from timbresep.instrument import Instrument

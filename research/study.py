@@ -8,7 +8,7 @@ from pathlib import Path
 
 from timbresep.errors import ConfigError
 from timbresep.files import atomic_write, write_json
-from timbresep.provenance import hardware, today
+from timbresep.running.provenance import hardware, today
 from timbresep.separation.options import SeparationOptions
 
 NETWORK = SeparationOptions(device="cpu", joint=False, retune=False)

@@ -12,7 +12,7 @@ import soundfile
 
 from disks import full_disk
 from timbresep import audio
-from timbresep.audio_writer import AudioWriter
+from timbresep.audio.writer import AudioWriter
 from timbresep.errors import AudioError, OutputExistsError
 
 

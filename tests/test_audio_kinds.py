@@ -12,8 +12,8 @@ import pytest
 import soundfile
 
 from timbresep import audio
+from timbresep.audio.reading import program
 from timbresep.errors import AudioError
-from timbresep.reading import program
 
 RATE = 44_100
 Encode = Callable[..., Path]

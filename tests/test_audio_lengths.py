@@ -11,8 +11,8 @@ import pytest
 import soundfile
 
 from timbresep import audio
+from timbresep.audio.reading.promise import among_chunks
 from timbresep.errors import AudioError
-from timbresep.reading.promise import among_chunks
 
 RATE = 44_100
 SECONDS = 2

@@ -22,8 +22,8 @@ from timbresep.ddsp.decoder import DecoderConfig
 from timbresep.ddsp.model import FORMAT, DdspModel
 from timbresep.errors import CheckpointError, DataError, PluginError
 from timbresep.instrument import Instrument
-from timbresep.optimizer_state import KEY
 from timbresep.registry.registry import Registry
+from timbresep.running.optimizer_state import KEY
 from timbresep.training.state import Position, RunState
 
 TINY = DecoderConfig(rnn_channels=4, channels=4, n_harmonics=5, n_noise=9, reverb_length=16)

@@ -21,8 +21,8 @@ from timbresep import checkpoint, files
 from timbresep.checkpoint import read_json
 from timbresep.errors import OutputError, OutputExistsError, TrainingError
 from timbresep.files import claim
-from timbresep.optimizer_state import KEY
 from timbresep.registry.registry import Registry
+from timbresep.running.optimizer_state import KEY
 from timbresep.training import data as training_data
 from timbresep.training.data import TrainingData
 from timbresep.training.loop import fit

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from timbresep import interrupts
 from timbresep.commands.console import run
-from timbresep.interrupts import as_interrupts, held
+from timbresep.running import interrupts
+from timbresep.running.interrupts import as_interrupts, held
 
 ALL = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
 
@@ -129,7 +129,7 @@ def test_a_program_on_its_way_out_is_not_killed_on_it() -> None:
 GROUP = """
 import multiprocessing, os, signal, sys, time
 from timbresep.commands.console import run
-from timbresep.interrupts import leave_to_parent, starting_workers
+from timbresep.running.interrupts import leave_to_parent, starting_workers
 
 def work(heard):
     leave_to_parent()

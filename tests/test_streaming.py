@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from timbresep.audio import resample
-from timbresep.audio_writer import BLOCK
+from timbresep.audio.writer import BLOCK
 from timbresep.separation.streaming import resampled
 
 

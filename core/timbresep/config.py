@@ -12,6 +12,11 @@ import pydantic
 from timbresep.errors import ConfigError, nearest
 from timbresep.formats.notation import parse_json, parse_yaml
 
+_PACKAGED = Path(__file__).parent / "bundled"
+ROOT = _PACKAGED if _PACKAGED.is_dir() else Path(__file__).parents[2]
+"""The folder of what ships, `registry.yaml`, `plugins/`, `separators/` and `data/starter/`: in an
+installed package beside the code, in a checkout at its top."""
+
 
 class Model(pydantic.BaseModel):
     """Base of all configuration models: immutable, and unknown keys are errors."""

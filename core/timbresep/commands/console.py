@@ -19,7 +19,7 @@ from rich.text import Text
 from timbresep.errors import InterruptedRunError, TimbresepError, not_installed
 from timbresep.formats.encoding import make_printable
 from timbresep.formats.text import shown
-from timbresep.interrupts import as_interrupts
+from timbresep.running.interrupts import as_interrupts
 
 PLAIN_WIDTH = 150
 """Columns of a table that goes to a file or a pipe."""

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 
 from timbresep.commands.console import one_terminal, start_logging
 from timbresep.formats.text import shown
-from timbresep.progress import Progress
+from timbresep.running.progress import Progress
 
 LINE_EVERY = 5.0
 """Seconds between two log lines of one operation, away from a terminal."""

@@ -23,8 +23,8 @@ from timbresep.ddsp.prepared import Prepared
 from timbresep.ddsp.report import TrainReport, evaluate, mean_loss
 from timbresep.ddsp.spectral_loss import multiscale_spectral_loss
 from timbresep.errors import CheckpointError, TrainingError
-from timbresep.interrupts import held
-from timbresep.optimizer_state import load_state, position_in, read_header, save_state
+from timbresep.running.interrupts import held
+from timbresep.running.optimizer_state import load_state, position_in, read_header, save_state
 
 log = logging.getLogger(__name__)
 

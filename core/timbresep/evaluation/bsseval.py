@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from timbresep.audio_writer import Wave
+from timbresep.audio.writer import Wave
 from timbresep.errors import DataError, MissingToolError
 from timbresep.evaluation.result import BSS_KEYS, Scores, median_of
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from timbresep.audio_writer import Wave
+from timbresep.audio.writer import Wave
 from timbresep.data.track import Track
 from timbresep.errors import DataError
 from timbresep.evaluation.bsseval import BssScores, Extent, bss_eval, in_16_bits, is_silent

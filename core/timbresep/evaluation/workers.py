@@ -19,7 +19,7 @@ from timbresep.evaluation.plan import Plan
 from timbresep.evaluation.result import Method, TrackScores
 from timbresep.evaluation.score import Scorer
 from timbresep.evaluation.tracks import Skip
-from timbresep.interrupts import leave_to_parent, starting_workers
+from timbresep.running.interrupts import leave_to_parent, starting_workers
 
 Report = Callable[[str, int, int], None]
 """Told the track, how many frames of all tracks are done, and how many there are."""

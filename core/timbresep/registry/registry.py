@@ -13,8 +13,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import cast
 
-from timbresep.bundled import ROOT
-from timbresep.config import load_yaml
+from timbresep.config import ROOT, load_yaml
 from timbresep.data.recipe import load as load_recipe
 from timbresep.errors import PluginError, UnknownNameError, nearest
 from timbresep.hookspecs import BackboneSpec

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from timbresep import audio
-from timbresep.audio_writer import AudioWriter, checked_subtype
+from timbresep.audio.writer import AudioWriter, checked_subtype
 from timbresep.errors import AudioError, TimbresepError
 from timbresep.files import sweep
 from timbresep.separation.options import SeparationOptions

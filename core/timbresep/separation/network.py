@@ -9,7 +9,7 @@ from torch import Tensor
 
 from timbresep.adaptation import plain_network
 from timbresep.backbone import Backbone, MaskBackbone
-from timbresep.device import device_of
+from timbresep.running.device import device_of
 from timbresep.separation.streaming import Rows
 from timbresep.separation.tta import SEMITONES, transpose, transpose_back
 from timbresep.stft import STFT

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from timbresep.audio import check_finite
-from timbresep.audio_writer import BLOCK, Wave
+from timbresep.audio.writer import BLOCK, Wave
 from timbresep.checkpoint import Checkpoint
 from timbresep.errors import AudioError, CheckpointError, TimbresepError
 from timbresep.joint_mask import consistent_spectra, joint_mask

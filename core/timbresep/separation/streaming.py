@@ -13,7 +13,7 @@ import numpy.typing as npt
 import soxr
 
 from timbresep.audio import resampled_length
-from timbresep.audio_writer import BLOCK
+from timbresep.audio.writer import BLOCK
 from timbresep.joint_mask import consistent_waveforms
 
 Rows = npt.NDArray[np.float32]

@@ -7,7 +7,7 @@ construction, and its mistakes there are others. So their mean errs less than an
 from __future__ import annotations
 
 from timbresep import audio
-from timbresep.audio_writer import Wave
+from timbresep.audio.writer import Wave
 from timbresep.units import pitch_ratio
 
 SEMITONES = (0, 1, -1, 2, -2)

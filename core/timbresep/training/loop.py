@@ -12,9 +12,9 @@ import numpy as np
 
 from timbresep.errors import OutputExistsError, TrainingError
 from timbresep.files import claim
-from timbresep.interrupts import held
-from timbresep.progress import Progress
 from timbresep.registry.registry import Registry
+from timbresep.running.interrupts import held
+from timbresep.running.progress import Progress
 from timbresep.training.request import RunSettings, TrainRequest
 from timbresep.training.run import MAX_BAD_STEPS, TrainingRun, mean_improvement
 from timbresep.training.state import Position

@@ -15,10 +15,10 @@ from torch.optim.swa_utils import AveragedModel
 from timbresep import checkpoint
 from timbresep.backbone import Backbone
 from timbresep.data import licences
-from timbresep.device import device_of
 from timbresep.errors import TrainingError
-from timbresep.interrupts import held
-from timbresep.provenance import command_line, hardware
+from timbresep.running.device import device_of
+from timbresep.running.interrupts import held
+from timbresep.running.provenance import command_line, hardware
 from timbresep.training.data import TrainingData
 from timbresep.training.event_log import EventLog
 from timbresep.training.request import RunSettings

@@ -11,7 +11,7 @@ from torch import nn
 from torch.optim import Optimizer
 
 from timbresep.errors import CheckpointError, TrainingError
-from timbresep.optimizer_state import load_state, position_in, read_header, save_state
+from timbresep.running.optimizer_state import load_state, position_in, read_header, save_state
 
 FREE = "--max-steps, --max-minutes, --validate-every, --workers and --device"
 """The options that may differ when a run goes on."""

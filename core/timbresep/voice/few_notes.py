@@ -18,7 +18,7 @@ import numpy as np
 import torch
 
 from timbresep import audio
-from timbresep.audio_writer import write_errors
+from timbresep.audio.writer import write_errors
 from timbresep.condition import reference
 from timbresep.condition.note_detection import MOST_SECONDS, SoloNotes, detect_notes
 from timbresep.condition.tone_table import ToneTable
@@ -32,9 +32,9 @@ from timbresep.ddsp.training import TrainSettings, Upkeep, train
 from timbresep.errors import DataError, OutputExistsError, PluginError
 from timbresep.instrument import Instrument
 from timbresep.instrument_name import check_name, plain
-from timbresep.progress import Progress
-from timbresep.provenance import command_line
 from timbresep.registry.registry import Registry
+from timbresep.running.progress import Progress
+from timbresep.running.provenance import command_line
 from timbresep.units import db_to_amplitude
 from timbresep.voice.new_plugin import NewInstrument, describe
 from timbresep.voice.plugin_files import build_condition

@@ -13,7 +13,7 @@ from timbresep.ddsp.passages import heard
 from timbresep.errors import OutputExistsError
 from timbresep.files import claim
 from timbresep.instrument import InstrumentConfig, own_file
-from timbresep.progress import Progress
+from timbresep.running.progress import Progress
 from timbresep.voice.solos import prepare_solos
 from timbresep.voice.training import VoiceResult, VoiceSettings, origin, run_folder
 

@@ -12,7 +12,7 @@ from timbresep.data.user_cache import default_cache
 from timbresep.ddsp import prepared as solos_file
 from timbresep.errors import DataError, MissingToolError
 from timbresep.instrument import InstrumentConfig, own_file
-from timbresep.progress import Progress
+from timbresep.running.progress import Progress
 
 SUFFIXES = (".wav", ".flac", ".ogg", ".mp3", ".aiff", ".aif")
 

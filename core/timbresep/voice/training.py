@@ -23,8 +23,8 @@ from timbresep.errors import ConfigError, OutputExistsError, TrainingError
 from timbresep.files import claim, write_json
 from timbresep.formats.notation import parse_json
 from timbresep.instrument import DdspSettings, InstrumentConfig, own_file
-from timbresep.progress import Progress
-from timbresep.provenance import command_line, hardware, today
+from timbresep.running.progress import Progress
+from timbresep.running.provenance import command_line, hardware, today
 from timbresep.voice.solos import prepare_solos
 
 STATE, RECORD = "state.safetensors", "settings.json"

@@ -12,8 +12,7 @@ from pathlib import Path
 
 import pydantic
 
-from timbresep.bundled import ROOT
-from timbresep.config import Model, PathText
+from timbresep.config import ROOT, Model, PathText
 from timbresep.data.recipe import Soundfont, Voice
 from timbresep.data.rendering.band import Member
 from timbresep.data.rendering.casting import Player

@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, Dataset, default_collate
 from timbresep.data.mixing.mixer import MixtureDataset
 from timbresep.data.skipped import Skipped
 from timbresep.errors import TimbresepError
-from timbresep.interrupts import leave_to_parent, starting_workers
+from timbresep.running.interrupts import leave_to_parent, starting_workers
 
 Batch = dict[str, Tensor]
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from timbresep.bundled import ROOT
+from timbresep.config import ROOT
 from timbresep.data import recipe as recipes
 from timbresep.data.recipe import DatasetSpec, FolderSpec, Recipe, RenderedSpec
 from timbresep.data.sources import stem_folders

@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from timbresep.audio_writer import AudioWriter
+from timbresep.audio.writer import AudioWriter
 from timbresep.data.sources.listing import Listing, MeasuredTrack
 from timbresep.data.sources.raw_track import Problem
 from timbresep.data.sources.recording import Recording, read_recording, read_sum, recording_info

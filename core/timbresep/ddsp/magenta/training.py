@@ -23,7 +23,7 @@ from timbresep.ddsp.prepared import Prepared
 from timbresep.ddsp.report import TrainReport, evaluate
 from timbresep.ddsp.training import OnStep, TrainSettings
 from timbresep.errors import OutputExistsError, TrainingError
-from timbresep.interrupts import held
+from timbresep.running.interrupts import held
 
 if TYPE_CHECKING:
     from ddsp.training.trainers import Trainer

@@ -15,11 +15,11 @@ import numpy as np
 import soundfile
 import soxr
 
-from timbresep.audio_writer import BLOCK, AudioWriter, Wave, reason_of, write_errors
+from timbresep.audio.reading import mpeg
+from timbresep.audio.reading.sound import Sound
+from timbresep.audio.writer import BLOCK, AudioWriter, Wave, reason_of, write_errors
 from timbresep.errors import AudioError, OutputExistsError
 from timbresep.files import atomic_write
-from timbresep.reading import mpeg
-from timbresep.reading.sound import Sound
 
 log = logging.getLogger(__name__)
 

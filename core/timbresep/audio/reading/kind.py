@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from timbresep.reading.mpeg_frames import id3_size
-from timbresep.reading.pieces import Data
+from timbresep.audio.reading.mpeg_frames import id3_size
+from timbresep.audio.reading.pieces import Data
 
 
 @dataclass(frozen=True)

@@ -13,8 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
+from timbresep.audio import ogg_serial as ogg
 from timbresep.errors import AudioError
-from timbresep.formats import ogg_serial as ogg
 
 Wave = npt.NDArray[np.float32]
 """A waveform, (channels, samples)."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from timbresep.audio.reading.pieces import Data
+from timbresep.audio.reading.plan import Plan
 from timbresep.errors import AudioError
-from timbresep.reading.pieces import Data
-from timbresep.reading.plan import Plan
 
 _FIRST, _LAST = 2, 4  # flags of a page
 

@@ -8,11 +8,11 @@ from dataclasses import replace
 from functools import lru_cache
 from pathlib import Path
 
+from timbresep.audio.reading import chunked, flac, mpeg, ogg, program, riff
+from timbresep.audio.reading.kind import Kind, after_tags, foreign
+from timbresep.audio.reading.pieces import Data
+from timbresep.audio.reading.plan import Plan
 from timbresep.errors import AudioError
-from timbresep.reading import chunked, flac, mpeg, ogg, program, riff
-from timbresep.reading.kind import Kind, after_tags, foreign
-from timbresep.reading.pieces import Data
-from timbresep.reading.plan import Plan
 
 _W64 = b"riff" + bytes.fromhex("2e91cf11a5d628db04c10000")
 

@@ -6,9 +6,9 @@ import re
 import struct
 from pathlib import Path
 
-from timbresep.reading.pieces import Data, Piece
-from timbresep.reading.plan import Plan
-from timbresep.reading.promise import left_over, unknown, whole
+from timbresep.audio.reading.pieces import Data, Piece
+from timbresep.audio.reading.plan import Plan
+from timbresep.audio.reading.promise import left_over, unknown, whole
 
 _W64_DATA = b"data" + bytes.fromhex("f3acd3118cd100c04f8edb8a")
 _PLAIN = (b"NONE", b"twos", b"sowt", b"raw ", b"in24", b"in32", b"fl32", b"FL32", b"fl64", b"FL64")

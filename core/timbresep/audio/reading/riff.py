@@ -6,10 +6,10 @@ import struct
 from dataclasses import replace
 from pathlib import Path
 
-from timbresep.reading import mpeg
-from timbresep.reading.pieces import Data, Piece
-from timbresep.reading.plan import Plan
-from timbresep.reading.promise import among_chunks, unknown
+from timbresep.audio.reading import mpeg
+from timbresep.audio.reading.pieces import Data, Piece
+from timbresep.audio.reading.plan import Plan
+from timbresep.audio.reading.promise import among_chunks, unknown
 
 _MPEG_TAGS = (0x50, 0x55)
 _LARGEST = 2**32 - 2**20

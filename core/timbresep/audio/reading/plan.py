@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from timbresep.reading.pieces import Piece
+from timbresep.audio.reading.pieces import Piece
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from timbresep.audio.reading.pieces import Data
 from timbresep.errors import AudioError
-from timbresep.reading.pieces import Data
 
 SEARCHED = 2**20
 """Bytes in which the first frame is looked for."""

@@ -8,10 +8,10 @@ from typing import NamedTuple
 
 import soundfile
 
-from timbresep.audio_writer import file_name
+from timbresep.audio.reading.pieces import Data
+from timbresep.audio.reading.plan import Plan
+from timbresep.audio.writer import file_name
 from timbresep.errors import AudioError
-from timbresep.reading.pieces import Data
-from timbresep.reading.plan import Plan
 
 _TAILS = (2**18, 2**23)
 """Bytes at the end in which the last frame is looked for: enough nearly always, and always."""

@@ -13,11 +13,11 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 
-from timbresep.audio_writer import BLOCK, file_name, reason_of
+from timbresep.audio.reading import hush, look, program
+from timbresep.audio.reading.pieces import Pieces
+from timbresep.audio.reading.plan import Plan
+from timbresep.audio.writer import BLOCK, file_name, reason_of
 from timbresep.errors import AudioError
-from timbresep.reading import hush, look, program
-from timbresep.reading.pieces import Pieces
-from timbresep.reading.plan import Plan
 
 Frames = npt.NDArray[np.float32]
 """(frames, channels)"""

@@ -10,10 +10,10 @@ import struct
 from dataclasses import dataclass
 from pathlib import Path
 
+from timbresep.audio.reading.mpeg_frames import Header, first_frame, walk
+from timbresep.audio.reading.pieces import Data, Piece
+from timbresep.audio.reading.plan import Plan
 from timbresep.errors import AudioError
-from timbresep.reading.mpeg_frames import Header, first_frame, walk
-from timbresep.reading.pieces import Data, Piece
-from timbresep.reading.plan import Plan
 
 LARGEST = 1152
 """Samples of a frame, at most; decoders may give one frame fewer than there are."""
