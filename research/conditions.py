@@ -60,7 +60,7 @@ CANDIDATES = {
 STUDY = 1000
 """Version number that a candidate has while it is studied."""
 
-ARGUMENTS: dict[str, int | float | bool | str] = {"hidden": 128, "width": 192, "embedding": 128}
+ARGUMENTS: dict[str, int | float | bool | str] = {"hidden": 128, "width": 192, "embedding": 0}
 COLUMNS = (
     "in-domain",
     "other notes",
