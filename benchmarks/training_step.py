@@ -26,7 +26,7 @@ from torch import Tensor
 from timbresep import checkpoint
 from timbresep.backbone import Backbone
 from timbresep.files import write_json
-from timbresep.provenance import hardware
+from timbresep.provenance import circumstances, hardware
 from timbresep.registry.registry import Registry
 
 BATCH, TARGETS, SECONDS = 6, 4, 3
@@ -73,8 +73,8 @@ def main() -> None:
     console.print(view)
     console.print(f"{arguments.threads} threads, {hardware()}")
     if arguments.json:
-        about = {"threads": arguments.threads, "hardware": hardware()}
-        write_json(arguments.json, {**about, "rows": rows})
+        about = {"threads": arguments.threads}
+        write_json(arguments.json, {**circumstances(), **about, "rows": rows})
 
 
 def seconds(way: Way, model: Backbone, batch: tuple[Tensor, Tensor], bits: int) -> float:
