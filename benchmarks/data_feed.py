@@ -29,6 +29,7 @@ from timbresep.data.track import Track
 from timbresep.files import write_json
 from timbresep.losses import thresholded_snr_loss
 from timbresep.registry.registry import Registry
+from timbresep.running.provenance import circumstances
 
 RATE = 44_100
 NAMES = ("bass", "drums", "other", "vocals")
@@ -146,7 +147,7 @@ def main() -> None:
     )
     Console(width=100).print(view)
     if arguments.json:
-        write_json(arguments.json, {"rows": rows, "step_s": step})
+        write_json(arguments.json, {**circumstances(), "rows": rows, "step_s": step})
 
 
 if __name__ == "__main__":

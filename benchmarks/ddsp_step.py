@@ -15,6 +15,7 @@ goes.
 from __future__ import annotations
 
 from timbresep.files import write_json
+from timbresep.running.provenance import circumstances
 
 import timbresep  # noqa: F401  # isort: skip  # before torch: sets how OpenMP waits
 
@@ -87,7 +88,7 @@ def main() -> None:
     Console(width=120).print(table, shares)
     if arguments.json:
         settings = {"batch": arguments.batch, "seconds": arguments.seconds}
-        write_json(arguments.json, {**settings, "sizes": rows})
+        write_json(arguments.json, {**circumstances(), **settings, "sizes": rows})
 
 
 def both(config: DecoderConfig, given: Batch) -> tuple[DdspModel, Step, Step]:

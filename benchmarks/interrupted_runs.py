@@ -27,7 +27,7 @@ from safetensors.torch import load_file
 
 from timbresep.config import ROOT
 from timbresep.files import write_json
-from timbresep.running.provenance import hardware
+from timbresep.running.provenance import circumstances
 
 SIGNALS = ("SIGINT", "SIGTERM", "SIGHUP", "SIGKILL")
 SMALL = ("n_fft=1024", "hop=512", "bands=16", "width=8", "hidden=8", "layers=1", "embedding=8")
@@ -116,8 +116,9 @@ def main() -> None:
         if row["same"]:
             shutil.rmtree(out)
     record = {
+        **circumstances(),
         **{"runs": given.runs, "steps": given.steps, "workers": given.workers},
-        **{"seed": given.seed, "hardware": hardware(), "counts": counts, "rows": rows},
+        **{"seed": given.seed, "counts": counts, "rows": rows},
     }
     write_json(given.out / "interrupted_runs.json", record)
     table = Table("of runs that were stopped twice", str(given.runs))

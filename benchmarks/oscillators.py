@@ -24,7 +24,7 @@ from torch import Tensor
 
 from timbresep.ddsp import synthesis
 from timbresep.files import write_json
-from timbresep.running.provenance import hardware
+from timbresep.running.provenance import circumstances
 
 RATE, FRAME_RATE, HARMONICS = 16_000, 250, 60
 Bank = Callable[[Tensor, Tensor, Tensor, int], Tensor]
@@ -106,8 +106,8 @@ def main() -> None:
     view.caption = "seconds of sound a second; largest difference of the two"
     Console().print(view)
     if given.json:
-        about = {"threads": given.threads, "seconds": given.seconds, "hardware": hardware()}
-        write_json(given.json, {**about, "rows": rows})
+        about = {"threads": given.threads, "seconds": given.seconds}
+        write_json(given.json, {**circumstances(), **about, "rows": rows})
 
 
 if __name__ == "__main__":

@@ -27,7 +27,7 @@ from timbresep import checkpoint
 from timbresep.backbone import Backbone
 from timbresep.files import write_json
 from timbresep.registry.registry import Registry
-from timbresep.running.provenance import hardware
+from timbresep.running.provenance import circumstances, hardware
 
 BATCH, TARGETS, SECONDS = 6, 4, 3
 Way = Callable[[Backbone, Tensor, Tensor, Tensor], Tensor]  # a loss
@@ -73,8 +73,8 @@ def main() -> None:
     console.print(view)
     console.print(f"{arguments.threads} threads, {hardware()}")
     if arguments.json:
-        about = {"threads": arguments.threads, "hardware": hardware()}
-        write_json(arguments.json, {**about, "rows": rows})
+        about = {"threads": arguments.threads}
+        write_json(arguments.json, {**circumstances(), **about, "rows": rows})
 
 
 def seconds(way: Way, model: Backbone, batch: tuple[Tensor, Tensor], bits: int) -> float:

@@ -34,7 +34,8 @@ Paths = Annotated[
     ),
 ]
 Out = Annotated[
-    Path | None, typer.Option("-o", "--out", help="Folder for the scores as JSON and PNG.")
+    Path | None,
+    typer.Option("-o", "--out", help="Write the scores as JSON and PNG to this folder."),
 ]
 
 
@@ -42,7 +43,7 @@ def ablate(
     paths: Paths,
     out: Out = None,
     instruments: Instruments = None,
-    split: Annotated[Side | None, typer.Option(help="Only this side of the split.")] = None,
+    split: Annotated[Side | None, typer.Option(help="Score only this side of the split.")] = None,
     limit: Limit = None,
     overwrite: Overwrite = False,
     device: Device = DEFAULTS.device,

@@ -58,7 +58,9 @@ Out = Annotated[
 ]
 Against = Annotated[
     Path | None,
-    typer.Option(readable=False, help="Also score this earlier checkpoint beside it."),
+    typer.Option(
+        readable=False, help="Also score this earlier checkpoint on the same tracks, and show both."
+    ),
 ]
 Bss = Annotated[
     BssEval | None,

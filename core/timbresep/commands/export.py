@@ -13,7 +13,9 @@ from timbresep.registry.registry import Registry
 
 
 def export(
-    checkpoint: Annotated[Path, typer.Argument(readable=False, help="A trained checkpoint.")],
+    checkpoint: Annotated[
+        Path, typer.Argument(readable=False, help="The trained checkpoint to export.")
+    ],
     out: Annotated[
         Path, typer.Argument(help="The file to write, such as separators/NAME.safetensors.")
     ],

@@ -131,7 +131,9 @@ MaxMinutes = Annotated[
         most=MANY,
     ),
 ]
-Limit = Annotated[int | None, whole(help="Only the first tracks.", least=1, most=MANY)]
+Limit = Annotated[
+    int | None, whole(help="Take only so many tracks, the first ones.", least=1, most=MANY)
+]
 Resume = Annotated[
     bool,
     typer.Option(

@@ -37,6 +37,11 @@ def today() -> str:
     return time.strftime("%Y-%m-%d")
 
 
+def circumstances() -> dict[str, str]:
+    """Command, machine and date: what figures are written down with."""
+    return {"command": command_line(), "hardware": hardware(), "date": today()}
+
+
 def _processor() -> str:
     """The processor's name, as far as the system tells."""
     about = Path("/proc/cpuinfo")
