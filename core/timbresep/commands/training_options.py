@@ -162,8 +162,8 @@ PrecisionKind = Annotated[
 ConsistencyWeight = Annotated[
     float,
     number(
-        help="Mix two losses: that of the stems by themselves, and, by this share, that of the stems "
-        "with mixture consistency. 0 takes only the first.",
+        help="Mix two losses: that of the stems by themselves and, by this share, that of the "
+        "stems with mixture consistency. 0 takes only the first.",
         least=0,
         most=1,
     ),
