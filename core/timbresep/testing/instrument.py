@@ -15,7 +15,7 @@ from timbresep.data import recipe as recipes
 from timbresep.ddsp.features import FRAME_RATE
 from timbresep.ddsp.model import DdspModel
 from timbresep.instrument import Instrument
-from timbresep.units import hz_to_midi
+from timbresep.units import hz_to_midi, midi_to_hz
 
 
 class InstrumentConformance:
@@ -75,7 +75,7 @@ class InstrumentConformance:
         shares = table.distributions  # (levels, pitches, harmonics)
         assert (shares >= 0).all()
         np.testing.assert_allclose(shares.sum(axis=-1), 1, atol=1e-4)
-        hz = 440 * 2 ** ((table.pitches - 69) / 12)
+        hz = midi_to_hz(table.pitches)
         numbers = np.arange(1, shares.shape[-1] + 1)
         above = hz[:, None] * numbers >= self.instrument.config.sample_rate / 2
         assert above.any()
