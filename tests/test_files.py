@@ -31,7 +31,7 @@ def elsewhere(code: str, folder: Path) -> Iterator[subprocess.Popen[str]]:
         ],
         stdout=subprocess.PIPE,
         cwd=folder,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1] / "core")},
         text=True,
     )
     try:

@@ -168,7 +168,7 @@ def test_workers_leave_the_signals_of_their_group_to_their_parent(
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
-        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
+        env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1] / "core")},
         start_new_session=True,
     )
     assert process.stdout is not None
