@@ -17,7 +17,7 @@ REPOSITORY = Path(__file__).parents[1]
 def python(where: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """Run Python in a process that finds no program but itself."""
     (where / "bin").mkdir(exist_ok=True)
-    found = {"PATH": str(where / "bin"), "PYTHONPATH": str(REPOSITORY)}
+    found = {"PATH": str(where / "bin"), "PYTHONPATH": str(REPOSITORY / "core")}
     return subprocess.run(
         [sys.executable, *words],
         env={**os.environ, **found, "TIMBRESEP_CACHE": str(where / "cache")},
