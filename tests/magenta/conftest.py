@@ -13,11 +13,10 @@ HERE = Path(__file__).parent
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """One process for all of them: TensorFlow takes long to import."""
+    """Skip all of them where Magenta is not installed."""
     missing = [name for name in ("tensorflow", "ddsp") if importlib.util.find_spec(name) is None]
     for item in items:
         if HERE in item.path.parents:
-            item.add_marker(pytest.mark.xdist_group("magenta"))
             reason = f"needs {' and '.join(missing)}: make test-magenta"
             item.add_marker(pytest.mark.skipif(bool(missing), reason=reason))
 
