@@ -285,3 +285,15 @@ def test_output_in_any_encoding(encoding: str, monkeypatch: pytest.MonkeyPatch) 
     shown = sys.stdout.buffer.getvalue().decode(encoding)
     assert "song.wav -> out/song: violin.wav" in shown
     assert "fiddle" in shown
+
+
+def test_an_interrupt_while_the_program_starts_is_one_line(root: Path, tmp_path: Path) -> None:
+    (tmp_path / "typer.py").write_text("raise KeyboardInterrupt\n")
+    done = subprocess.run(
+        [sys.executable, str(root / "cli.py"), "list"],
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (130, "error: interrupted\n")

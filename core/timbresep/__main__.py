@@ -20,6 +20,9 @@ def main(arguments: list[str] | None = None) -> int:
         from timbresep.errors import not_installed
 
         sys.exit(f"error: {not_installed(missing)}")
+    except KeyboardInterrupt:
+        print("error: interrupted", file=sys.stderr)
+        return 130
     return run(arguments)
 
 
