@@ -80,7 +80,7 @@ def test_existing_output_is_kept_and_the_rest_done(capsys: pytest.CaptureFixture
     before = Path("out/good/violin.wav").read_bytes()
     assert separate("good.wav", "low.wav") == 1
     (line,) = errors(capsys.readouterr().err)
-    assert "out/good/violin.wav is already there" in line
+    assert "out/good/violin.wav exists already" in line
     assert "--overwrite" in line
     assert Path("out/good/violin.wav").read_bytes() == before
     assert not Path("out/good/flute.wav").exists()

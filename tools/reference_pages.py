@@ -14,7 +14,6 @@ import argparse
 import enum
 import inspect
 import os
-import re
 import sys
 import typing
 from collections.abc import Callable, Iterator
@@ -120,7 +119,6 @@ def _option(item: Any, hint: object) -> tuple[str, str, str]:
     default = "required" if item.required else _plain_default(item.default)
     told = one_line(item.help or "")
     told = told.replace(f"to {numbers.MOST_PROCESSES})", "to four for each core, at least 16)")
-    told = re.sub(rf"\((\S+) to {numbers.MANY}\)", r"(at least \1)", told)
     choices = _choices(hint)
     if choices:
         told = f"{told} One of {', '.join(f'`{one}`' for one in choices)}."

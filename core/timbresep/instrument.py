@@ -243,7 +243,7 @@ class Instrument:
             raise PluginError(
                 f"plugin '{self.name}': {self.ddsp_file} does not match its sha256 in "
                 f"{self.measured_file.name} (file {found[:12]}…, expected {expected[:12]}…)",
-                f"restore the file, or run `condition build {self.name}` to measure it again",
+                f"restore the file, or measure it again with `condition build {self.folder}`",
             )
 
     def measured(self) -> MeasuredCondition:

@@ -14,7 +14,7 @@ from timbresep.commands.options import (
     Limit,
     Overwrite,
     PluginsDir,
-    Side,
+    Split,
     Trust,
     split_names,
 )
@@ -29,13 +29,18 @@ Paths = Annotated[
     typer.Argument(
         metavar="[CHECKPOINT] FOLDER",
         readable=False,
-        help="A trained checkpoint (the registry's separator if left out) and a folder of "
-        "tracks: <track>/<instrument>.wav.",
+        help="A trained checkpoint (by default the default separator) and a folder of "
+        "tracks, <track>/<instrument>.wav.",
     ),
 ]
 Out = Annotated[
     Path | None,
-    typer.Option("-o", "--out", help="Write the scores as JSON and PNG to this folder."),
+    typer.Option(
+        "-o",
+        "--out",
+        help="Write the scores to this folder, as ablation.json and ablation.png. By default"
+        " they are only printed.",
+    ),
 ]
 
 
@@ -43,14 +48,14 @@ def ablate(
     paths: Paths,
     out: Out = None,
     instruments: Instruments = None,
-    split: Annotated[Side | None, typer.Option(help="Score only this side of the split.")] = None,
+    split: Split = None,
     limit: Limit = None,
     overwrite: Overwrite = False,
     device: Device = DEFAULTS.device,
     plugins_dir: PluginsDir = None,
     trust: Trust = False,
 ) -> None:
-    """Score each instrument with true, swapped, shuffled and zero conditions."""
+    """Score each instrument with its own, with swapped, shuffled and zero conditions."""
     from timbresep.evaluation import ablation, tracks_in
     from timbresep.evaluation.ablation import table
     from timbresep.separation.load import open_separator

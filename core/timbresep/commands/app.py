@@ -77,7 +77,10 @@ def _print_version(wanted: bool) -> None:
 
 def _program(
     debug: Annotated[
-        bool, typer.Option("--debug", help="Show tracebacks of errors; may stand anywhere.")
+        bool,
+        typer.Option(
+            "--debug", help="Show the traceback of an error. It may stand anywhere in the command."
+        ),
     ] = False,
     version: Annotated[
         bool,
@@ -86,7 +89,7 @@ def _program(
         ),
     ] = False,
 ) -> None:
-    """Separate any instrument from a mix; each instrument is a plugin."""
+    """Separate a recording into its instruments. Each instrument is a plugin."""
     del debug, version  # `main` and the callback have taken them
 
 

@@ -26,12 +26,13 @@ if TYPE_CHECKING:
     from timbresep.condition.view import Vectors
 
 app = typer.Typer(
-    no_args_is_help=True, help="Show, compare and make the vectors that steer a separator."
+    no_args_is_help=True,
+    help="Show, compare and make conditions, the vectors that steer a separator.",
 )
 
 Names = Annotated[list[str], typer.Argument(help="Names or aliases of instruments, or 'all'.")]
 Picture = Annotated[
-    Path | None, typer.Option("--png", help="Also draw it as a picture into this PNG file.")
+    Path | None, typer.Option("--png", help="Also draw a picture into this PNG file.")
 ]
 
 
@@ -43,7 +44,7 @@ def show_conditions(
     plugins_dir: PluginsDir = None,
     trust: Trust = False,
 ) -> None:
-    """Print the harmonics of instruments as bars, and how alike the instruments are."""
+    """Show the harmonics of instruments as bars, and how similar the instruments are."""
     from timbresep.condition import view
 
     vectors = _vectors(names, plugins_dir, trust=trust)
@@ -69,7 +70,7 @@ def compare_conditions(
     plugins_dir: PluginsDir = None,
     trust: Trust = False,
 ) -> None:
-    """Print how similar the conditions of instruments are: the cosine for each pair."""
+    """Show how similar the conditions of instruments are: the cosine for each pair."""
     from timbresep.condition import view
 
     vectors = _vectors(names or ["all"], plugins_dir, trust=trust)
@@ -85,19 +86,22 @@ def compare_conditions(
 @app.command("build")
 def build_condition(
     plugin: Annotated[
-        str, typer.Argument(help="The instrument: its plugin's folder, or its name.")
+        str, typer.Argument(help="The instrument: its name, or its plugin's folder.")
     ],
     notes: Annotated[
         str | None,
         typer.Option(
-            help="Measure it on these notes: MIDI numbers with commas between. The default is "
-            "every semitone of the instrument's range."
+            help="Measure the condition on these notes: MIDI numbers, separated by commas. The "
+            "default is every semitone of the instrument's range."
         ),
     ] = None,
     plugins_dir: PluginsDir = None,
     trust: Trust = False,
 ) -> None:
-    """Measure the condition of an instrument on its DDSP model and write it into the plugin."""
+    """Measure an instrument's condition on its voice, and write it into the plugin.
+
+    A condition that the plugin already has is replaced.
+    """
     from timbresep.voice.plugin_files import build_condition as build
 
     path = build(plugin_folder(plugin, plugins_dir, trust), split_numbers(notes) if notes else None)
@@ -108,18 +112,18 @@ NoteFiles = Annotated[
     list[Path],
     typer.Argument(
         readable=False,
-        help="Recordings of the instrument alone, one note at a time: eight notes or more from low "
-        "to high make a good condition, three are the least.",
+        help="Recordings of the instrument alone, one note at a time. At least three "
+        "different notes are needed; eight or more, from low to high, are better.",
     ),
 ]
-NewName = Annotated[str, typer.Option(help="Call the new instrument so, such as oboe.")]
+NewName = Annotated[str, typer.Option(help="Name of the new instrument, such as oboe.")]
 MadeIn = Annotated[
     Path,
-    typer.Option("-o", "--out", help="Make the plugin's folder in this folder: OUT/<name>."),
+    typer.Option("-o", "--out", help="Make the plugin in this folder, as OUT/<name>."),
 ]
 TuningSeconds = Annotated[
     float,
-    number("--seconds", help="Fine-tune the voice for so many seconds.", least=0.1, most=86_400),
+    number("--seconds", help="Fine-tune the voice for this many seconds.", least=0.1, most=86_400),
 ]
 StartVoice = Annotated[
     str | None,
@@ -129,7 +133,9 @@ StartVoice = Annotated[
         "notes best.",
     ),
 ]
-Licence = Annotated[str, typer.Option(help="Write down these terms of the recordings.")]
+Licence = Annotated[
+    str, typer.Option(help="Licence of the recordings; it is written into the plugin.")
+]
 
 
 @app.command("from-audio")
@@ -145,13 +151,13 @@ def condition_from_audio(
     plugins_dir: PluginsDir = None,
     trust: Trust = False,
 ) -> None:
-    """Make a plugin for a new instrument from a few solo notes: voice, condition and folder."""
+    """Make a plugin for a new instrument from a few recorded notes."""
     registry = Registry.load(plugins_dir or (), trust=trust)
     from timbresep.voice.few_notes import NotesSettings, expected_seconds, from_notes
 
     wait = expected_seconds(notes, seconds, len(registry.instruments()))
     make_console(stderr=True).print(
-        f"{len(notes)} files: takes about {clock(wait)}, of which {clock(seconds)} of fine-tuning"
+        f"this takes about {clock(wait)}, of which fine-tuning {clock(seconds)}"
     )
     settings = NotesSettings(seconds=seconds, start=plugin, licence=licence, seed=seed)
     with progress(name) as update:

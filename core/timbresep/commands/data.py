@@ -31,31 +31,37 @@ Folders = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[NAME=]FOLDER",
-        help="Look into these datasets, besides those that the recipes use or in their place. NAME "
-        "says which source of the recipes a folder is.",
+        help="Datasets to use. NAME says which source of the recipes a folder replaces; a "
+        "new NAME adds a source. By default, the recipes' own sources are used.",
         show_default=False,
     ),
 ]
 Plugins = Annotated[
     list[str] | None,
     typer.Option(
-        "--plugin", "-p", help="Take these instruments, with commas between; all if not given."
+        "--plugin",
+        "-p",
+        help="Use these instruments: names or aliases, separated by commas. The default is all.",
     ),
 ]
 Sources = Annotated[
     list[str] | None,
     typer.Option(
-        "--source", help="Use these sources of the recipes, in place of each recipe's own choice."
+        "--source",
+        help="Use these sources of the recipes, separated by commas. The default is each "
+        "recipe's own choice.",
     ),
 ]
 Data = Annotated[
     list[str] | None,
-    typer.Option("--data", help="[NAME=]FOLDER: the same as an argument; repeatable."),
+    typer.Option(
+        "--data", help="[NAME=]FOLDER: a dataset, as in the arguments and as in train; repeatable."
+    ),
 ]
 Out = Annotated[Path, typer.Option("-o", "--out", help="Write to this folder.")]
 ALL = 1000  # problems that are shown when every stem is decoded
 
-app = typer.Typer(no_args_is_help=True, help="Look into datasets, prepare them, and render audio.")
+app = typer.Typer(no_args_is_help=True, help="Check and prepare datasets, and render audio.")
 
 
 @app.command("check")
@@ -67,7 +73,7 @@ def check_data(
     listen: Annotated[
         int,
         whole(
-            help="Compare the mixture of so many tracks with the sum of their stems.",
+            help="Compare the mixture of this many tracks with the sum of their stems.",
             least=0,
             most=MANY,
         ),
@@ -75,13 +81,15 @@ def check_data(
     decode: Annotated[
         bool,
         typer.Option(
-            "--decode", help="Decode every stem to its end, which finds cut and damaged files."
+            "--decode",
+            help="Decode every stem to its end, which finds damaged and incomplete files. Slow; "
+            "off by default.",
         ),
     ] = False,
     plugins_dir: PluginsDir = None,
     trust: Trust = False,
 ) -> None:
-    """Say what a training run would find: tracks, minutes, faults, licences, what is missing."""
+    """Report what a training run would find: tracks, minutes, faults, licences, what is missing."""
     from timbresep.data.build import list_sources
     from timbresep.data.sources import check
     from timbresep.data.sources.decoding import decode as decode_all
@@ -120,7 +128,7 @@ def prepare_data(
     plugins_dir: PluginsDir = None,
     trust: Trust = False,
 ) -> None:
-    """Render, decode and sum now what training would otherwise do when it starts."""
+    """Render, decode and sum the audio that training would otherwise prepare at its start."""
     from timbresep.data.user_cache import default_cache
 
     registry = Registry.load(plugins_dir or (), trust=trust)
@@ -135,13 +143,13 @@ def show_data(
     plugin: Plugins = None,
     source: Sources = None,
     data: Data = None,
-    count: Annotated[int, whole(help="Write so many mixtures.", least=1, most=32)] = 8,
+    count: Annotated[int, whole(help="Write this many mixtures.", least=1, most=32)] = 8,
     overwrite: Overwrite = False,
     seed: Seed = 0,
     plugins_dir: PluginsDir = None,
     trust: Trust = False,
 ) -> None:
-    """Write what a training batch sounds and looks like: WAV and PNG."""
+    """Write training mixtures and their targets as WAV files, with a picture of them."""
     from timbresep.data.mixing import show
     from timbresep.data.mixing.config import MixConfig
 

@@ -29,10 +29,10 @@ if TYPE_CHECKING:
 
 app = typer.Typer(
     no_args_is_help=True,
-    help="Train, play and exchange the DDSP voices that conditions are measured on.",
+    help="Train, play and exchange voices, the DDSP models that conditions are measured on.",
 )
 
-Plugin = Annotated[str, typer.Option(help="The instrument: its plugin's folder, or its name.")]
+Plugin = Annotated[str, typer.Option(help="The instrument: its name, or its plugin's folder.")]
 
 
 class Size(StrEnum):
@@ -54,8 +54,9 @@ Solos = Annotated[
     Path | None,
     typer.Option(
         readable=False,
-        help="Train on the recordings in this folder, one note at a time. The default is to render "
-        "the solos of the plugin's recipe.",
+        help="Train on the recordings in this folder, in which the instrument plays alone, "
+        "one note at a time. The default is to render the solos that the plugin's "
+        "recipe describes.",
     ),
 ]
 ModelSize = Annotated[
@@ -68,7 +69,8 @@ ModelSize = Annotated[
 Reverb = Annotated[
     float | None,
     number(
-        help="Learn a reverb of so many seconds, or none with 0. The default is the size's own.",
+        help="Learn a reverb of this many seconds; 0 is none. The default is that of the "
+        "model's size.",
         least=0,
         most=10,
     ),
@@ -81,24 +83,24 @@ TrainedBy = Annotated[
         "TensorFlow (install it with make magenta).",
     ),
 ]
-Steps = Annotated[int, whole(help="Train for so many optimizer steps.", least=1, most=MANY)]
+Steps = Annotated[int, whole(help="Train for this many optimizer steps.", least=1, most=MANY)]
 PassagesInStep = Annotated[
-    int, whole("--batch", help="Take so many passages in a step.", least=1, most=4096)
+    int, whole("--batch", help="Learn from this many passages in each step.", least=1, most=4096)
 ]
 PassageSeconds = Annotated[
     float,
-    number("--seconds", help="Make each passage so many seconds long.", least=0.1, most=600),
+    number("--seconds", help="Length of a passage in seconds.", least=0.1, most=600),
 ]
 RunFolder = Annotated[
     Path | None,
     typer.Option(
         "--out",
-        help="Keep the run's state and log in this folder. The default is runs/ddsp-<instrument>, "
-        "or runs/ddsp-<instrument>-magenta.",
+        help="Write the run's state and log to this folder. The default is "
+        "runs/ddsp-<instrument>, or runs/ddsp-<instrument>-magenta.",
     ),
 ]
 ResumeRun = Annotated[
-    bool, typer.Option("--resume", help="Go on with the interrupted run in the run folder.")
+    bool, typer.Option("--resume", help="Continue the interrupted run in the folder of --out.")
 ]
 TrainingDevice = Annotated[str, typer.Option(help="Compute on cpu or cuda.")]
 
@@ -122,7 +124,7 @@ def train_ddsp(
     plugins_dir: PluginsDir = None,
     trust: Trust = False,
 ) -> None:
-    """Train an instrument's DDSP model on solo recordings and write its model card."""
+    """Train an instrument's voice on solo recordings and write its model card."""
     from timbresep.voice.training import STATE, VoiceSettings, run_folder, train_voice
 
     settings = VoiceSettings(
@@ -178,7 +180,7 @@ def resynthesise(
         Path, typer.Option("-o", "--out", help="Write this WAV or FLAC file, mono at 16 kHz.")
     ],
     transpose: Annotated[
-        float, number(help="Play so many semitones higher.", least=-60, most=60)
+        float, number(help="Play this many semitones higher.", least=-60, most=60)
     ] = 0.0,
     no_reverb: Annotated[
         bool,
@@ -216,15 +218,16 @@ def import_ddsp(
         Path | None,
         typer.Option(
             readable=False,
-            help="Measure the range of pitch and loudness that it was trained on from recordings "
-            "such as those, in this folder. The default is to assume the usual range.",
+            help="Measure the range of pitch and loudness on the recordings in this folder, "
+            "which should be like those that the checkpoint was trained on. The default is "
+            "to assume usual ranges.",
         ),
     ] = None,
     overwrite: Overwrite = False,
     plugins_dir: PluginsDir = None,
     trust: Trust = False,
 ) -> None:
-    """Make a TensorFlow checkpoint of Magenta's solo_instrument an instrument's voice."""
+    """Turn a TensorFlow checkpoint of Magenta's solo_instrument into an instrument's voice."""
     from timbresep.voice.magenta import import_voice
 
     folder = plugin_folder(plugin, plugins_dir, trust)
@@ -253,7 +256,7 @@ def export_ddsp(
     plugins_dir: PluginsDir = None,
     trust: Trust = False,
 ) -> None:
-    """Write an instrument's voice as a TensorFlow checkpoint that Magenta's ddsp goes on from."""
+    """Write an instrument's voice as a TensorFlow checkpoint for Magenta's ddsp."""
     from timbresep.voice.magenta import export_voice
 
     path = export_voice(plugin_folder(plugin, plugins_dir, trust), out)

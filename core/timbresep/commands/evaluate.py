@@ -21,7 +21,7 @@ from timbresep.commands.options import (
     PluginsDir,
     Reference,
     SeparatorName,
-    Side,
+    Split,
     Trust,
     Tta,
     checkpoint_path,
@@ -46,35 +46,49 @@ class BssEval(StrEnum):
 TracksOf = Annotated[
     str,
     typer.Argument(
-        help="A [NAME=]FOLDER of tracks, <track>/<instrument>.wav, or of a dataset. NAME is a "
-        "recipe's source, which says what its stems are called."
+        help="A folder of tracks, <track>/<instrument>.wav, or a published dataset. "
+        "NAME=FOLDER reads it as the source NAME of the recipes, with the names that "
+        "this source has for stems."
     ),
 ]
 Out = Annotated[
     Path | None,
     typer.Option(
-        "-o", "--out", help="Write the scores as JSON and CSV to this folder; a rerun goes on."
+        "-o",
+        "--out",
+        help="Write the scores to this folder as JSON and CSV. Tracks that it already has "
+        "the scores of are not scored again. By default scores are only printed.",
     ),
 ]
 Against = Annotated[
     Path | None,
     typer.Option(
-        readable=False, help="Also score this earlier checkpoint on the same tracks, and show both."
+        readable=False,
+        help="Also score this other checkpoint on the same tracks, and show the difference.",
     ),
 ]
 Bss = Annotated[
     BssEval | None,
     typer.Option(
-        help="Also measure BSSEval v4, which is slow: of the separator's stems, or of the "
-        "baselines' too."
+        help="Also compute BSSEval v4, for the separator's stems only or for the baselines' "
+        "too. Slow; off by default."
     ),
 ]
 Workers = Annotated[
     int,
-    whole(help="Score so many tracks at a time, a process each.", least=1, most=MOST_PROCESSES),
+    whole(
+        help="Score this many tracks at a time, each in its own process.",
+        least=1,
+        most=MOST_PROCESSES,
+    ),
 ]
-Split = Annotated[Side | None, typer.Option(help="Score only this side of the split.")]
-Swaps = Annotated[bool, typer.Option("--swaps", help="Also show each pair of swapped conditions.")]
+Swaps = Annotated[
+    bool,
+    typer.Option(
+        "--swaps",
+        help="Also show the scores with every other instrument's condition. Off by default.",
+    ),
+]
 
 
 def evaluate(
@@ -98,7 +112,7 @@ def evaluate(
     plugins_dir: PluginsDir = None,
     trust: Trust = False,
 ) -> None:
-    """Score a separator on multitracks, beside silence, the mixture and an oracle."""
+    """Score a separator on tracks with known stems, beside silence, mixture and oracle mask."""
     from timbresep import evaluation
 
     start_logging()

@@ -22,7 +22,7 @@ def export(
     plugins_dir: PluginsDir = None,
     trust: Trust = False,
 ) -> None:
-    """Write a checkpoint in half precision, to ship it as a separator."""
+    """Write a checkpoint in half precision, ready to ship as a separator."""
     from timbresep.checkpoint import export as export_checkpoint
 
     registry = Registry.load(plugins_dir or (), trust=trust)

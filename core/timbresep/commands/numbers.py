@@ -21,7 +21,7 @@ Value = float | str | tuple[float, ...] | None
 
 def whole(*names: str, help: str, least: int, most: int) -> Any:
     """An option that is a whole number; arguments as `number`."""
-    return _option(names, help, least, most, int, "INTEGER")
+    return _option(names, help, least, most, int, "<int>")
 
 
 def number(*names: str, help: str, least: float, most: float) -> Any:
@@ -32,7 +32,7 @@ def number(*names: str, help: str, least: float, most: float) -> Any:
         help: what it is.
         least, most: the bounds, which `--help` shows.
     """
-    return _option(names, help, least, most, float, "NUMBER")
+    return _option(names, help, least, most, float, "<number>")
 
 
 def span(*names: str, help: str, least: float, most: float) -> Any:
@@ -71,5 +71,7 @@ def _option(
             return math.nan
 
     parser = str if convert else None
-    bounds = f"{help} ({least:.12g} to {most:.12g})"
-    return typer.Option(*names, help=bounds, callback=check, parser=parser, metavar=shown)
+    bounds = f"at least {least:.12g}" if most == MANY else f"{least:.12g} to {most:.12g}"
+    return typer.Option(
+        *names, help=f"{help} ({bounds})", callback=check, parser=parser, metavar=shown
+    )

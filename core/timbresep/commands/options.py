@@ -35,14 +35,17 @@ class Side(StrEnum):
 PluginsDir = Annotated[
     list[Path] | None,
     typer.Option(
-        help="Also look for plugins in this folder of plugin folders, besides the bundled ones and "
-        "those in $TIMBRESEP_PLUGINS; repeatable. Python in them runs with --trust alone."
+        help="Also use the plugins in this folder, which holds one folder for each plugin; "
+        "repeatable. $TIMBRESEP_PLUGINS can name such folders too. Python in them runs "
+        "only with --trust."
     ),
 ]
 Trust = Annotated[
     bool,
     typer.Option(
-        "--trust", help="Run the Python in folders of plugins. It can do whatever you can."
+        "--trust",
+        help="Run the Python code of plugins outside this project. Such code can do anything"
+        " that you can do. Off by default.",
     ),
 ]
 Instruments = Annotated[
@@ -50,40 +53,50 @@ Instruments = Annotated[
     typer.Option(
         "-i",
         "--instruments",
-        help="Take these instruments: names or aliases with commas between, or 'all' (the "
-        "default).",
+        help="Use these instruments: names or aliases, separated by commas. The default is 'all'.",
     ),
 ]
 SeparatorName = Annotated[
     str | None,
     typer.Option(
-        "--separator", help="Use this separator of registry.yaml, in place of the default one."
+        "--separator",
+        help="Use this separator, one that registry.yaml lists. The default is the one that "
+        "registry.yaml names.",
     ),
 ]
 CheckpointFile = Annotated[
     Path | None,
-    typer.Option("--checkpoint", readable=False, help="Use this trained checkpoint."),
+    typer.Option(
+        "--checkpoint",
+        readable=False,
+        help="Use the separator in this checkpoint file instead of a listed one.",
+    ),
 ]
 Device = Annotated[
     str,
-    typer.Option(help="Compute on cpu, cuda or mps; auto is cuda where there is one, else cpu."),
+    typer.Option(
+        help="Compute on cpu, cuda or mps. auto takes cuda if there is one, otherwise cpu."
+    ),
 ]
 Overwrite = Annotated[
-    bool, typer.Option("--overwrite", help="Replace files that are there already.")
+    bool,
+    typer.Option(
+        "--overwrite", help="Replace existing files. Without it, existing files are an error."
+    ),
 ]
 Independent = Annotated[
     bool,
     typer.Option(
         "--independent",
-        help="Estimate each stem by itself, without joint masking. Faster for few instruments, and "
-        "less good.",
+        help="Turn joint masking off: estimate each stem by itself. This is faster if you "
+        "ask for a few instruments only, but less accurate.",
     ),
 ]
 Tta = Annotated[
     int,
     whole(
-        help="Average so many passes over the mixture, each at another pitch (test-time "
-        "augmentation). Better, and as many times slower.",
+        help="Separate the mixture at this many pitches and average the results (test-time "
+        "augmentation). More is better and slower; 1 is off.",
         least=1,
         most=MOST_TTA,
     ),
@@ -92,54 +105,68 @@ KeepTuning = Annotated[
     bool,
     typer.Option(
         "--keep-tuning",
-        help="Separate music as it is tuned. Else it is brought to A4 = 440 Hz for the network, "
-        "and its stems back again.",
+        help="Turn retuning off. By default, music that is not at A4 = 440 Hz is retuned for"
+        " the network, and the stems are tuned back.",
     ),
 ]
 Reference = Annotated[
     list[str] | None,
     typer.Option(
-        help="NAME=FILE[,FILE…] or NAME=FOLDER: ask for an instrument by what its own solo notes "
-        "sound like in these reference recordings; repeatable. The name may be a new one."
+        help="NAME=FILE[,FILE…] or NAME=FOLDER: reference recordings, solo notes of the "
+        "instrument that plays in the mixture. The separator looks for that sound; "
+        "repeatable. NAME may be an instrument without a plugin."
     ),
 ]
 Seed = Annotated[
     int,
-    whole(help="Draw everything random from this seed.", least=0, most=LARGEST_SEED),
+    whole(
+        help="Seed of all random numbers: the same seed gives the same result.",
+        least=0,
+        most=LARGEST_SEED,
+    ),
 ]
 
 Sources = Annotated[
     list[str] | None,
     typer.Option(
-        help="Take tracks from these sources of the recipes, with commas between. The default is "
-        "each recipe's own choice."
+        help="Use tracks of these sources, separated by commas. Recipes (recipe.yaml) define"
+        " the sources; the default is each recipe's own choice."
     ),
 ]
 DataRoots = Annotated[
     list[str] | None,
     typer.Option(
-        help="[NAME=]FOLDER: take tracks from this folder of <track>/<instrument>.wav, in place "
-        "of the recipes' source of that name or beside them; repeatable."
+        help="[NAME=]FOLDER: use the tracks in this folder, <track>/<instrument>.wav or a "
+        "published dataset; repeatable. NAME says which source of the recipes it "
+        "replaces; a new NAME adds a source."
     ),
 ]
 MaxMinutes = Annotated[
     float | None,
     number(
-        help="Stop after so many minutes of training, if the steps are not done before. No limit "
-        "by default.",
+        help="Stop after this many minutes of training, even if steps are left. No limit by "
+        "default.",
         least=0.01,
         most=MANY,
     ),
 ]
 Limit = Annotated[
-    int | None, whole(help="Take only so many tracks, the first ones.", least=1, most=MANY)
+    int | None,
+    whole(help="Use only the first tracks, this many. The default is all.", least=1, most=MANY),
+]
+Split = Annotated[
+    Side | None,
+    typer.Option(
+        help="Score only tracks on this side of the train/valid/test split. The default is all."
+    ),
 ]
 Resume = Annotated[
     bool,
     typer.Option(
         "--resume",
-        help="Go on with the run in --out. Only --max-steps, --max-minutes, --validate-every, "
-        "--workers and --device may differ from what it was started with.",
+        help="Continue the interrupted run in --out. Give the options that it was started "
+        "with; only --max-steps, --max-minutes, --validate-every, --workers and "
+        "--device may differ.",
     ),
 ]
 

@@ -24,10 +24,19 @@ from timbresep.errors import ConfigError
 from timbresep.registry.registry import Registry
 
 Out = Annotated[Path, typer.Option("-o", "--out", help="Write to this folder.")]
-Count = Annotated[int, whole(help="Render so many tracks.", least=1, most=100_000)]
+Count = Annotated[int, whole(help="Render this many tracks.", least=1, most=100_000)]
 Seconds = Annotated[
     tuple[float, float],
-    span(help="Render tracks of so many to so many seconds.", least=1, most=3600),
+    span(help="Shortest and longest track in seconds.", least=1, most=3600),
+]
+PluginsOfExtras = Annotated[
+    list[str] | None,
+    typer.Option(
+        "-i",
+        "--instruments",
+        help="Never play the programs of these instruments as extras, and let --real choose "
+        "from them: names or aliases, separated by commas. The default is 'all'.",
+    ),
 ]
 
 
@@ -35,42 +44,41 @@ def render_tracks(
     out: Out,
     instruments: Instruments = None,
     source: Annotated[
-        str, typer.Option(help="Render with the soundfonts of this source of the recipes.")
+        str, typer.Option(help="Play with the soundfonts of this source of the recipes.")
     ] = "orchestra",
     split: Annotated[
-        Side, typer.Option(help="Play pieces from this side of the split.")
+        Side, typer.Option(help="Play pieces on this side of the train/valid/test split.")
     ] = Side.test,
     count: Count = 10,
     seconds: Seconds = (20.0, 30.0),
     soundfont: Annotated[
         str | None,
         typer.Option(
-            help="Play everything with this soundfont, to compare sound sources; with the recipes' "
-            "own if not given."
+            help="Play everything with this soundfont, to test on another sound source. The "
+            "default is the soundfonts of --source."
         ),
     ] = None,
     samples: Annotated[
         Path | None,
         typer.Option(
             readable=False,
-            help="Play everything with recorded notes, FOLDER/<instrument>/C#4.ogg; 'all' are then "
-            "the instruments with a folder.",
+            help="Play everything with recorded notes, FOLDER/<instrument>/C#4.ogg. 'all' then "
+            "means the instruments that have a folder.",
         ),
     ] = None,
     licence: Annotated[
-        str | None, typer.Option(help="State these terms of the recorded notes.")
+        str | None,
+        typer.Option(help="Licence of the recorded notes; it is written into the tracks."),
     ] = None,
     detune: Annotated[
         float,
-        number(
-            help="Play each instrument out of tune, by so many cents at most.", least=0, most=99
-        ),
+        number(help="Play each instrument out of tune by up to this many cents.", least=0, most=99),
     ] = 0.0,
     seed: Seed = 0,
     plugins_dir: PluginsDir = None,
     trust: Trust = False,
 ) -> None:
-    """Render multitracks from scores with soundfonts, or with recorded notes."""
+    """Render tracks from scores, with soundfonts or recorded notes."""
     from timbresep.data.rendering.plan import TrackSet
     from timbresep.data.rendering.sets import SoundSource, render_set
 
@@ -92,38 +100,34 @@ def render_tracks(
 
 def render_extra_instruments(
     out: Out,
-    instruments: Annotated[
-        list[str] | None,
-        typer.Option(
-            "-i",
-            "--instruments",
-            help="Leave out the programs of these plugins, and take the players of --real from "
-            "them: names or aliases with commas between, or 'all' (the default).",
-        ),
-    ] = None,
+    instruments: PluginsOfExtras = None,
     count: Count = 100,
     seconds: Seconds = (20.0, 30.0),
-    parts: Annotated[int, whole(help="Let so many players play in a track.", least=2, most=64)] = 4,
+    parts: Annotated[int, whole(help="Number of players in a track.", least=2, most=64)] = 4,
     real: Annotated[
         int,
-        whole(help="Let so many of them be instruments of plugins.", least=0, most=64),
+        whole(help="This many of the players are instruments with a plugin.", least=0, most=64),
     ] = 0,
     source: Annotated[
-        str, typer.Option(help="Render those with the soundfonts of this source of the recipes.")
+        str,
+        typer.Option(
+            help="Play the instruments of --real with the soundfonts of this source of the recipes."
+        ),
     ] = "orchestra",
     listed: Annotated[
         Path | None,
         typer.Option(
             "--list",
             readable=False,
-            help="Take the extra instruments that this YAML file lists; those of the bundled list "
-            "if not given.",
+            help="Use the extra instruments that this YAML file lists. The default is the "
+            "bundled plugins/extras.yaml.",
         ),
     ] = None,
     workers: Annotated[
         int | None,
         whole(
-            help="Render so many tracks at a time; one for each core, eight at most, if not given.",
+            help="Render this many tracks at a time. The default is one for each core, at most "
+            "eight.",
             least=1,
             most=MOST_PROCESSES,
         ),
@@ -132,7 +136,7 @@ def render_extra_instruments(
     plugins_dir: PluginsDir = None,
     trust: Trust = False,
 ) -> None:
-    """Render multitracks of extra instruments, which no plugin is for, to train on."""
+    """Render tracks of extra instruments, those without a plugin, to train on."""
     from timbresep.data.extras.listed import BUNDLED
     from timbresep.data.extras.sets import BandSize, render_extras
     from timbresep.data.rendering.plan import TrackSet
@@ -153,13 +157,13 @@ def render_extra_instruments(
 
 def render_solos(
     instrument: Annotated[
-        str, typer.Argument(help="Render for this plugin: its folder, or an instrument's name.")
+        str, typer.Argument(help="The instrument: its name, or its plugin's folder.")
     ],
     out: Out,
     minutes: Annotated[
         float | None,
         number(
-            help="Render so many minutes in all; as many as the recipe says if not given.",
+            help="Render this many minutes in all. The default is what the recipe says.",
             least=0.1,
             most=1000,
         ),

@@ -56,28 +56,34 @@ Files = Annotated[
     list[Path],
     typer.Argument(
         readable=False,
-        help="Audio files: WAV, FLAC, Ogg, MP3, AIFF; also M4A, WMA, WebM and others where "
-        "ffmpeg is installed.",
+        help="Audio files: WAV, FLAC, Ogg, MP3 or AIFF. M4A, WMA, WebM and others need ffmpeg.",
     ),
 ]
-Out = Annotated[Path, typer.Option("-o", "--out", help="Write stems to OUT/<file>/<instrument>.")]
-StemFormat = Annotated[Format, typer.Option(help="Write stems in this file format.")]
+Out = Annotated[
+    Path,
+    typer.Option(
+        "-o",
+        "--out",
+        help="Write the stems of a file to this folder, as OUT/<file>/<instrument>.wav.",
+    ),
+]
+StemFormat = Annotated[Format, typer.Option(help="File format of the stems.")]
 StemBits = Annotated[
     Bits | None,
     typer.Option(
-        help="Write so many bits a sample. WAV takes 16, 24 or 32 (float, the default), FLAC "
-        "16 or 24 (the default)."
+        help="Bits of a sample: 16, 24 or 32 for WAV (32, the default, is float); 16 or 24 "
+        "for FLAC (24 by default)."
     ),
 ]
 Residual = Annotated[
-    bool, typer.Option("--residual", help="Also write what the stems leave of the mixture.")
+    bool, typer.Option("--residual", help="Also write the residual: the mixture less all stems.")
 ]
 MixtureConsistency = Annotated[
     bool,
     typer.Option(
         "--mixture-consistency",
-        help="Let the stems share the whole mixture, so that they sum to it. Use this only "
-        "when you name every instrument that plays.",
+        help="Divide the whole mixture among the stems, so that they sum to it. Use this "
+        "only if you name every instrument that plays.",
     ),
 ]
 
@@ -101,7 +107,7 @@ def separate(
     plugins_dir: PluginsDir = None,
     trust: Trust = False,
 ) -> None:
-    """Separate files into instruments: several of both in one run, the model loaded once."""
+    """Separate audio files into stems, one for each instrument."""
     from timbresep.separation.batch import Output, check, separate_batch
     from timbresep.separation.load import open_separator
 

@@ -87,7 +87,7 @@ def train(
     plugins_dir: PluginsDir = None,
     trust: Trust = False,
 ) -> None:
-    """Train a separator for one instrument, or one for many."""
+    """Train a separator for one or more instruments."""
     from timbresep.training.request import TrainRequest
 
     registry = Registry.load(plugins_dir or (), trust=trust)
@@ -142,9 +142,10 @@ def adapt(
     plugins_dir: PluginsDir = None,
     trust: Trust = False,
 ) -> None:
-    """Make a trained separator better at one instrument, known or new; all others stay as they are.
+    """Improve a trained separator for one instrument, known or new.
 
-    Trains the instrument's own FiLM modulations and nothing else.
+    Only the instrument's own FiLM modulations are trained. All other instruments keep their
+    output to the last bit.
     """
     from timbresep.training.request import TrainRequest
 

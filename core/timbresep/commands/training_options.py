@@ -33,8 +33,8 @@ Plugins = Annotated[
     typer.Option(
         "--plugin",
         "-p",
-        help="Train the separator for these instruments: names or aliases with commas between, "
-        "or 'all'.",
+        help="Train the separator for these instruments: names or aliases, separated by "
+        "commas, or 'all'.",
     ),
 ]
 AdaptedPlugin = Annotated[
@@ -42,49 +42,49 @@ AdaptedPlugin = Annotated[
 ]
 BackboneName = Annotated[
     str | None,
-    typer.Option(help="Train this network. The default is registry.yaml's training.backbone."),
+    typer.Option(help="Train this backbone. The default is training.backbone in registry.yaml."),
 ]
 BackboneValues = Annotated[
     list[str] | None,
     typer.Option(
         "--set",
-        help="NAME=VALUE: build the network with this argument in place of its default; "
-        "repeatable.",
+        help="NAME=VALUE: build the backbone with this argument instead of its default; "
+        "repeatable. docs/reference/backbones.md lists the arguments.",
     ),
 ]
 MixValues = Annotated[
     list[str] | None,
     typer.Option(
-        help="NAME=VALUE: make mixtures with this setting in place of its default; repeatable. "
-        "docs/reference/mixing.md lists the settings."
+        help="NAME=VALUE: make training mixtures with this setting instead of its default; "
+        "repeatable. docs/reference/mixing.md lists the settings."
     ),
 ]
 HoldOut = Annotated[
     list[str] | None,
     typer.Option(
-        help="Let these instruments accompany others without ever being a target: they can be "
-        "asked for untrained. None by default."
+        help="Never make these instruments a target; they only accompany. This tests how "
+        "well they are separated without training. None by default."
     ),
 ]
 ConditioningKind = Annotated[
     Conditioning,
     typer.Option(
-        help="Steer the network by the plugins' harmonic distributions; or, to compare with, by "
-        "one-hot vectors, by vectors learned with the network, or by nothing."
+        help="Steer the network by the plugins' conditions (harmonic). For comparison: by "
+        "one-hot vectors, by vectors that are learned with the network, or by nothing."
     ),
 ]
 Out = Annotated[
     Path | None,
     typer.Option(
-        help="Write checkpoints, state and log into this folder. The default is a new one under "
-        "runs/, named by time and instruments."
+        help="Write checkpoints, state and log to this folder. The default is a new folder "
+        "in runs/, named after the time and the instruments."
     ),
 ]
 MaxSteps = Annotated[
     int | None,
     whole(
-        help="Stop after this many optimizer steps. The default of train is registry.yaml's "
-        "training.max_steps.",
+        help="Stop after this many optimizer steps. The default of train is "
+        "training.max_steps in registry.yaml.",
         least=1,
         most=MANY,
     ),
@@ -93,8 +93,8 @@ Batch = Annotated[
     int | None,
     whole(
         "--batch-size",
-        help="Learn from this many mixtures in a step. The default is registry.yaml's "
-        "training.batch_size.",
+        help="Learn from this many mixtures in each step. The default is training.batch_size"
+        " in registry.yaml.",
         least=1,
         most=4096,
     ),
@@ -102,8 +102,8 @@ Batch = Annotated[
 Targets = Annotated[
     int | None,
     whole(
-        help="Ask for this many instruments of each mixture. The default is registry.yaml's "
-        "training.targets.",
+        help="Ask for this many instruments of each mixture. The default is training.targets"
+        " in registry.yaml.",
         least=1,
         most=1000,
     ),
@@ -111,8 +111,8 @@ Targets = Annotated[
 Seconds = Annotated[
     float | None,
     number(
-        help="Make mixtures this many seconds long. The default is registry.yaml's "
-        "training.seconds.",
+        help="Length of a training mixture in seconds. The default is training.seconds in "
+        "registry.yaml.",
         least=0.1,
         most=600,
     ),
@@ -120,8 +120,8 @@ Seconds = Annotated[
 LearningRate = Annotated[
     float | None,
     number(
-        help="Let the learning rate rise to this peak and fall from there. The default of train is "
-        "registry.yaml's training.learning_rate.",
+        help="Peak of the learning rate, which rises to it and falls from there. The default"
+        " of train is training.learning_rate in registry.yaml.",
         least=1e-9,
         most=1,
     ),
@@ -129,8 +129,8 @@ LearningRate = Annotated[
 ValidateEvery = Annotated[
     int | None,
     whole(
-        help="Validate and write checkpoints every so many steps. The default is registry.yaml's "
-        "training.validate_every.",
+        help="Validate and write checkpoints at intervals of this many steps. The default is "
+        "training.validate_every in registry.yaml.",
         least=1,
         most=MANY,
     ),
@@ -138,8 +138,8 @@ ValidateEvery = Annotated[
 Workers = Annotated[
     int | None,
     whole(
-        help="Mix in this many processes beside the one that trains. The default is "
-        "registry.yaml's training.workers.",
+        help="Make mixtures in this many processes beside the one that trains. The default "
+        "is training.workers in registry.yaml.",
         least=0,
         most=MOST_PROCESSES,
     ),
@@ -148,22 +148,24 @@ StartFrom = Annotated[
     Path | None,
     typer.Option(
         readable=False,
-        help="Begin with the weights of this checkpoint, and with its network; data, mixtures and "
-        "learning rate may be others. By default weights are drawn at random.",
+        help="Start from the network and weights of this checkpoint; all other settings may "
+        "differ from those it was trained with. The default is random weights.",
     ),
 ]
 PrecisionKind = Annotated[
     Precision,
     typer.Option(
-        help="Compute in 32 bits, or with bf16 convolutions and matrix products in 16: faster on "
-        "CPUs that have it. auto is bf16 on CUDA and 32 elsewhere."
+        help="Compute in 32-bit floats, or do convolutions and matrix products in 16 bits "
+        "(bf16), which is faster on hardware that supports it. auto is bf16 on CUDA and"
+        " 32 elsewhere."
     ),
 ]
 ConsistencyWeight = Annotated[
     float,
     number(
-        help="Mix two losses: that of the stems by themselves and, by this share, that of the "
-        "stems with mixture consistency. 0 takes only the first.",
+        help="Weight of a second loss, that of the stems with mixture consistency; the loss "
+        "of each stem by itself has the rest of the weight. 0 leaves the second loss "
+        "out.",
         least=0,
         most=1,
     ),

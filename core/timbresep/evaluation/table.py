@@ -36,8 +36,8 @@ CAPTION = (
     "dB; SDRi and SI-SDRi: improvement over the mixture. SDR is of the whole track, without "
     "filters (also called SNR); silence always has an SDR of 0. "
     "Swap loss: SI-SDR lost when the condition is another instrument's. "
-    "By itself: as --independent gives a stem. With mixture consistency: as --mixture-consistency "
-    "gives all stems of a track, where each stem's instrument is asked for."
+    "Each stem by itself: as with --independent. With mixture consistency: as with "
+    "--mixture-consistency, in tracks all of whose stems are asked for."
 )
 BSS_CAPTION = (
     "dB, by museval: medians over frames of 1 s, then over tracks. What accompanies the "
@@ -53,7 +53,7 @@ def table(result: Evaluation, title: str = "") -> Table:
     gains, losses = gains_over_earlier(result), swap_losses(result)
     consistent = by_instrument(result, "consistent")
     if consistent:
-        heads.append("consistent SI-SDRi")
+        heads.append("SI-SDRi with mixture consistency")
     if gains:
         heads += ["earlier SI-SDRi", "difference"]
     for head in heads:

@@ -62,10 +62,10 @@ def guard(path: Path, outputs: Sequence[Path], inputs: Set[Path], *, overwrite: 
             )
     existing = [file for file in outputs if os.path.lexists(file)]
     if existing and not overwrite:
-        more = f" and {len(existing) - 1} more" if len(existing) > 1 else ""
+        others = f" (and {len(existing) - 1} more)" if len(existing) > 1 else ""
         raise OutputExistsError(
-            f"{path}: {existing[0]}{more} is already there",
-            hint="use --overwrite to replace, or choose another output folder",
+            f"{path}: {existing[0]} exists already{others}",
+            hint="use --overwrite to replace, or choose another folder with -o",
         )
 
 
