@@ -49,8 +49,11 @@ def build(condition_dim: int, **arguments: Any) -> RnnMask:
     return RnnMask(condition_dim, Arguments(**arguments))
 
 
+SUMMARY = "fully connected → FiLM → bidirectional LSTM → mask, 44.1 kHz stereo"
+SPEC = BackboneSpec("rnn_mask", SUMMARY, build, asdict(Arguments()), RENAMED)
+
+
 @hookimpl
 def timbresep_backbones() -> list[BackboneSpec]:
     """The one backbone here."""
-    summary = "fully connected → FiLM → bidirectional LSTM → mask, 44.1 kHz stereo"
-    return [BackboneSpec("rnn_mask", summary, build, asdict(Arguments()), RENAMED)]
+    return [SPEC]

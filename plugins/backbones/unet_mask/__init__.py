@@ -37,8 +37,11 @@ def build(condition_dim: int, **arguments: Any) -> UnetMask:
     return UnetMask(condition_dim, Arguments(**arguments))
 
 
+SUMMARY = "U-Net over pitch → FiLM at every level → mask, 44.1 kHz stereo"
+SPEC = BackboneSpec("unet_mask", SUMMARY, build, asdict(Arguments()))
+
+
 @hookimpl
 def timbresep_backbones() -> list[BackboneSpec]:
     """The one backbone here."""
-    summary = "U-Net over pitch → FiLM at every level → mask, 44.1 kHz stereo"
-    return [BackboneSpec("unet_mask", summary, build, asdict(Arguments()))]
+    return [SPEC]

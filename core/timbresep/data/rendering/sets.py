@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -16,13 +17,15 @@ from timbresep.data.rendering.band import seat
 from timbresep.data.rendering.casting import Player
 from timbresep.data.rendering.plan import TrackSet, plan_tracks
 from timbresep.data.rendering.sampler import find_recordings
-from timbresep.data.rendering.tracks import render_tracks
+from timbresep.data.rendering.tracks import ABOUT, render_tracks
 from timbresep.data.sources.discover import InstrumentLike
 from timbresep.data.threads import workers
 from timbresep.data.user_cache import default_cache
 from timbresep.errors import DataError, UnknownNameError, nearest
 
 Progress = Callable[[int, int], None]
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -123,8 +126,12 @@ def render_source(
         TrackSet("valid", held_out),
         TrackSet("test", held_out),
     )
+    cast = list(players)
+    plans = [plan for side in sides for plan in plan_tracks(library, cast, size.parts, side)]
+    if waiting := sum(not (root / plan.name / ABOUT).is_file() for plan in plans):
+        log.info("%s: rendering %d tracks, once, to %s; this takes minutes", source, waiting, root)
     render_tracks(
-        [plan for side in sides for plan in plan_tracks(library, list(players), size.parts, side)],
+        plans,
         partial(seat, players=players),
         root,
         soundfonts=soundfonts_of(players),
