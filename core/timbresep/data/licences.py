@@ -27,15 +27,15 @@ def warnings(ledger: Iterable[Mapping[str, object]]) -> list[str]:
     rows = [(str(row["sound_source"]), str(row["licence"])) for row in ledger]
     found = (
         (
-            "weights that learn from this become non-commercial",
+            "weights that learn from this audio become non-commercial",
             [row for row in rows if is_non_commercial(row[1])],
         ),
         (
-            "weights that learn from this may have to be shared under its licence",
+            "weights that learn from this audio may have to be shared under its licence",
             [row for row in rows if SHARE_ALIKE.search(row[1])],
         ),
         (
-            "the terms of this are unknown, and so are those of weights that learn from it",
+            "the licence of the weights is unknown because that of this audio is",
             [row for row in rows if UNKNOWN.search(row[1])],
         ),
     )
