@@ -80,8 +80,8 @@ def card(config: InstrumentConfig, model: DdspModel, likeness: Likeness, data: P
     weights = sum(value.numel() for value in model.parameters()) / 1e3
     return f"""## Voice
 
-`{config.ddsp.file}` is a DDSP model of {weights:.0f} k parameters in {precision} precision. It is
-told pitch and loudness, and plays them with {size.n_harmonics} harmonics and {size.n_noise} bands
+`{config.ddsp.file}` is a DDSP model of {weights:.0f} k parameters in {precision} precision. It
+gets pitch and loudness, and plays them with {size.n_harmonics} harmonics and {size.n_noise} bands
 of noise at 16 kHz.
 
 | | |
@@ -93,13 +93,13 @@ of noise at 16 kHz.
 | licence of the audio | {"; ".join(config.licences.data)} |
 | licence of the weights | {config.licences.weights} |
 
-The {likeness.seconds:.0f} s held out, played again from their pitch and loudness:
+The voice played the {likeness.seconds:.0f} s of held-out solos again, from their pitch and loudness:
 
 | spectral loss | pitch error, median | loudness error, mean |
 |---|---|---|
 | {likeness.loss:.2f} | {cents} | {likeness.loudness_db:.1f} dB |
 
-![spectrograms of a held-out passage, above, and of the voice playing it, below]({PICTURE})
+![spectrograms of a held-out passage, and of the voice playing it]({PICTURE})
 
 {_training(about) if "training" in about else ""}"""
 
