@@ -68,5 +68,5 @@ def test_stems_are_the_mean_of_the_passes() -> None:
 
 @pytest.mark.parametrize("passes", [0, 6])
 def test_other_numbers_of_passes_are_refused(passes: int) -> None:
-    with pytest.raises(TimbresepError, match="passes"):
+    with pytest.raises(TimbresepError, match="tta"):
         Separator(loaded(GainBackbone(3), half=0.5), options=replace(PLAIN, tta=passes))

@@ -22,11 +22,11 @@ class Backbone(nn.Module, ABC):
 
     Attributes:
         sample_rate: of the waveforms it works on, in Hz.
-        channels: most channels it takes at once; fewer are welcome.
+        channels: most channels it takes at once; fewer are allowed.
         condition_dim: length of a condition vector.
         causal: whether an output sample depends on no later input than `context`.
-        chunk: samples it is best fed with at once.
-        context: samples it wants on each side of what is kept of a chunk.
+        chunk: samples that it works best on at once.
+        context: samples that it needs on each side of the part of a chunk that is kept.
     """
 
     sample_rate: int

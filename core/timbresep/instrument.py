@@ -91,7 +91,7 @@ class ConditionSettings(Model):
 
 
 class MeasuredCondition(Model):
-    """What the JSON file beside a condition says of how it was measured; `condition build` does.
+    """How a condition was measured: the JSON file that `condition build` writes beside the vector.
 
     Attributes:
         ddsp_sha256: hash of the DDSP model; a condition is only valid for the model it came from.

@@ -85,7 +85,7 @@ class FolderSpec(Model):
         kind: how the recordings lie, as above.
         root: the folder, relative to the recipe's own or to the repository.
         licence: terms of the audio.
-        names: stem → instrument, where this collection calls it something else than everybody.
+        names: stem → instrument, for names that only this collection uses.
     """
 
     kind: Literal["stems", "instrument_folders", "solos"]
@@ -99,10 +99,10 @@ class DatasetSpec(Model):
 
     Attributes:
         kind: which dataset it is.
-        root: its folder; empty when only `--data NAME=FOLDER` tells it.
+        root: its folder; empty if it is always given by `--data NAME=FOLDER`.
         licence: terms of the audio; the dataset's own unless given.
         names: the dataset's label → instrument; those of all recipes count together.
-        bleed: use recordings in which other instruments can be heard, too.
+        bleed: whether to use recordings in which other instruments can be heard, too.
     """
 
     kind: Literal["musdb", "medleydb", "moisesdb", "slakh"]

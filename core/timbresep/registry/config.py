@@ -60,7 +60,7 @@ class ShippedSeparator(Model):
 
 
 class TrainingDefaults(Model):
-    """What `train` uses unless told otherwise.
+    """The defaults of `train`.
 
     Attributes:
         backbone: backbone plugin.
@@ -93,8 +93,9 @@ class RegistryConfig(Model):
     Attributes:
         instruments, backbones: the bundled plugins.
         trusted: folders of plugins, or of folders of them, whose Python runs without `--trust`.
-        separators, default_separator: what ships, and what is taken unless told otherwise.
-        training: what `train` uses.
+        separators: the bundled separators by name.
+        default_separator: the one that is used by default.
+        training: the defaults of `train`.
     """
 
     instruments: Shelf

@@ -37,28 +37,28 @@ def open_separator(
 ) -> Separator:
     """Load a separator for some instruments.
 
-    An instrument that it was not trained on is separated with the condition of its plugin, or that
-    of its reference recordings, and a notice says so.
+    An instrument that the separator was not trained on is separated with the condition of its
+    plugin or of its reference recordings, and a notice says so.
 
     Args:
         instruments: names or aliases, or "all" for every instrument that it was trained on.
         checkpoint: file of a trained network; the registry's default separator unless given.
         options: how to separate.
-        registry: the plugins: aliases, conditions of new instruments, the backbone; the bundled
-            ones, and those in `TIMBRESEP_PLUGINS`, unless given.
-        reference: conditions of the current version that were measured on recordings of an
-            instrument (`timbresep.condition.reference`): name or alias → vector. The mean of it
-            and its own condition asks for an instrument of the checkpoint; others, whose names may
-            be new, are asked for with the vector alone.
+        registry: the plugins, which give aliases, conditions of new instruments, and the backbone;
+            the bundled ones and those in `TIMBRESEP_PLUGINS` unless given.
+        reference: name or alias → condition measured on reference recordings
+            (`timbresep.condition.reference`), of the current version. An instrument of the
+            checkpoint is separated with the mean of this condition and its own. Any other
+            instrument is separated with this condition alone; its name may be new.
 
     Returns:
-        The separator; `asked` are the instruments, each once, as it calls them.
+        The separator. Its `asked` lists the instruments, each once, by the separator's names.
 
     Raises:
-        CheckpointError: the file is missing, damaged or of a later condition version than a plugin;
-            or there are reference recordings, and its conditions are no harmonic ones.
-        UnknownNameError: an instrument known to neither the checkpoint, a plugin nor by recordings.
-        ConfigError: a name of reference recordings cannot be one.
+        CheckpointError: the file is missing or damaged, or its conditions are of a later version
+            than a plugin's; or there are reference recordings but its conditions are not harmonic.
+        UnknownNameError: neither the checkpoint, nor a plugin, nor `reference` has an instrument.
+        ConfigError: a name in `reference` is not a valid name.
     """
     registry = registry or Registry.load()
     loaded = checkpoints.load(checkpoint or registry.separator_path(), registry.backbone)

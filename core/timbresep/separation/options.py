@@ -1,4 +1,4 @@
-"""How to separate: one set of defaults, for the command line and for Python alike."""
+"""How to separate: one set of defaults, for the command line and for Python."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ MOST_TTA = 5
 
 @dataclass(frozen=True)
 class SeparationOptions:
-    """How a separator works, whatever it separates.
+    """How a separator works.
 
     Attributes:
-        device: where to compute: cpu, cuda, mps, or auto (cuda where there is one, else cpu).
-        joint: joint masking: all instruments that the network was trained on claim their sound
-            before a stem can take it (`timbresep.joint_mask`). Better, and slower where few are
-            asked for.
-        mixture_consistency: the stems asked for share the mixture bin by bin and sum to it. Better
-            than joint masking where everything that sounds is asked for, and wrong where it is not.
-        tta: test-time augmentation: the mean of so many passes, each over the mixture at another
-            pitch (`timbresep.separation.tta`); 1 to 5. Better, and as many times slower.
-        retune: music that is not tuned to A4 = 440 Hz is brought there for the network, and its
-            stems back again (`timbresep.separation.tuning`).
+        device: where to compute: cpu, cuda, mps, or auto (cuda if there is one, otherwise cpu).
+        joint: joint masking: all instruments that the network was trained on claim their part of
+            each bin before a stem is written (`timbresep.joint_mask`). Better, but slower if few
+            instruments are asked for.
+        mixture_consistency: each bin is divided among the stems asked for, so that they sum to the
+            mixture. Better than joint masking if all instruments that play are asked for, worse if
+            they are not.
+        tta: test-time augmentation: at how many pitches the mixture is separated, to take the mean
+            (`timbresep.separation.tta`); 1 to 5. More is better and slower.
+        retune: music that is not tuned to A4 = 440 Hz is brought there for the network, and the
+            stems are brought back (`timbresep.separation.tuning`).
 
     Raises:
         TimbresepError: `tta` is not from 1 to 5.
@@ -37,7 +38,7 @@ class SeparationOptions:
 
     def __post_init__(self) -> None:
         if not 1 <= self.tta <= MOST_TTA:
-            raise TimbresepError(f"{self.tta} passes", f"ask for 1 to {MOST_TTA} with --tta")
+            raise TimbresepError(f"tta = {self.tta}: expected 1 to {MOST_TTA}")
 
 
 DEFAULTS = SeparationOptions()

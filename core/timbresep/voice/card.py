@@ -93,7 +93,7 @@ of noise at 16 kHz.
 | licence of the audio | {"; ".join(config.licences.data)} |
 | licence of the weights | {config.licences.weights} |
 
-The voice played the {likeness.seconds:.0f} s of held-out solos again, from their pitch and loudness:
+The voice played {likeness.seconds:.0f} s of held-out solos again, from their pitch and loudness:
 
 | spectral loss | pitch error, median | loudness error, mean |
 |---|---|---|
