@@ -171,6 +171,12 @@ Resume = Annotated[
 ]
 
 
+def plugin_options(plugins_dir: list[Path] | None, *, trust: bool) -> str:
+    """The options of a command, with a space before, that let the next one find its plugins."""
+    words = [word for folder in plugins_dir or () for word in ("--plugins-dir", str(folder))]
+    return "".join(f" {shlex.quote(word)}" for word in [*words, *["--trust"] * trust])
+
+
 def split_names(given: list[str]) -> list[str]:
     """Names given with commas between, or one by one."""
     return [name.strip() for item in given for name in item.split(",") if name.strip()]

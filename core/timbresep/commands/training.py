@@ -21,6 +21,7 @@ from timbresep.commands.options import (
     Sources,
     Trust,
     checkpoint_path,
+    plugin_options,
     resumable,
     split_names,
     split_roots,
@@ -119,7 +120,7 @@ def train(
         precision=precision.value,
         consistency_weight=consistency_weight,
     )
-    _run(registry, request, f"training {label}")
+    _run(registry, request, f"training {label}", plugin_options(plugins_dir, trust=trust))
 
 
 def adapt(
@@ -169,7 +170,8 @@ def adapt(
         resume=resume,
         device=device,
     )
-    _run(registry, request, f"adapting {', '.join(names)}")
+    again = plugin_options(plugins_dir, trust=trust)
+    _run(registry, request, f"adapting {', '.join(names)}", again)
 
 
 def _names(registry: Registry, given: list[str]) -> list[str]:
@@ -192,16 +194,16 @@ def _run_folder(out: Path | None, label: str, *, resume: bool) -> Path:
     return out or Path("runs") / f"{time.strftime('%Y%m%d-%H%M%S')}-{label}"
 
 
-def _run(registry: Registry, request: TrainRequest, title: str) -> None:
+def _run(registry: Registry, request: TrainRequest, title: str, again: str) -> None:
     """Train, and show how it went."""
     from timbresep.training.loop import fit
 
     with resumable(request.out, STATE), progress(title) as update:
         result = fit(registry, request, update)
-    show_training(result)
+    _show(result, again)
 
 
-def show_training(result: TrainResult) -> None:
+def _show(result: TrainResult, again: str) -> None:
     """The validation scores, and what to do with the checkpoint."""
     view = Table("instrument", "SDR", "SI-SDRi", title="Validation, dB", title_justify="left")
     for name in result.instruments:
@@ -213,4 +215,5 @@ def show_training(result: TrainResult) -> None:
     for note in result.notes:
         show_note(note)
     console.print(f"{result.steps} steps; best checkpoint: {result.best}", soft_wrap=True)
-    console.print(f"next: {PROGRAM} separate song.wav --checkpoint {result.best}", soft_wrap=True)
+    separate = f"{PROGRAM} separate song.wav --checkpoint {result.best}{again}"
+    console.print(f"next: {separate}", soft_wrap=True)
