@@ -32,8 +32,8 @@ class BackboneSpec:
         build: ``build(condition_dim, **arguments) -> Backbone``; it imports torch when called,
             so that listing stays instant.
         defaults: its arguments and their default values.
-        renamed: former name → today's, of arguments and of the network's modules: checkpoints
-            that were written with the former ones go on loading.
+        renamed: former name → today's, of arguments and of the network's modules, so that
+            checkpoints with former names still load.
     """
 
     name: str

@@ -75,7 +75,7 @@ AnyVoice = Annotated[
 
 
 class FolderSpec(Model):
-    """A folder of one's own recordings.
+    """A folder of your own recordings.
 
     `kind: stems`: a folder of tracks, each a folder of stem files named by instrument.
     `kind: instrument_folders`: a folder for each instrument, with recordings in it.

@@ -167,7 +167,7 @@ class TrainRequest(_Plain):
             everyone=tuple(registry.instruments()),
             spec=spec,
             arguments=arguments,
-            mix=parse(mix, MixConfig, "how mixtures are made"),
+            mix=parse(mix, MixConfig, "mixing settings (--mix)"),
             batch_size=_given(self.batch_size, defaults.batch_size),
             workers=_given(self.workers, defaults.workers),
             learning_rate=_given(self.learning_rate, defaults.learning_rate),
