@@ -96,7 +96,7 @@ Tta = Annotated[
     int,
     whole(
         help="Separate the mixture at this many pitches and average the results (test-time "
-        "augmentation). More is better and slower; 1 is off.",
+        "augmentation). Better, and as many times slower; 1 is off.",
         least=1,
         most=MOST_TTA,
     ),

@@ -22,7 +22,7 @@ class SeparationOptions:
             mixture. Better than joint masking if all instruments that play are asked for, worse if
             they are not.
         tta: test-time augmentation: at how many pitches the mixture is separated, to take the mean
-            (`timbresep.separation.tta`); 1 to 5. More is better and slower.
+            (`timbresep.separation.tta`); 1 to 5. Better, and as many times slower.
         retune: music that is not tuned to A4 = 440 Hz is brought there for the network, and the
             stems are brought back (`timbresep.separation.tuning`).
 
