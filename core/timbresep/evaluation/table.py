@@ -53,7 +53,7 @@ def table(result: Evaluation, title: str = "") -> Table:
     gains, losses = gains_over_earlier(result), swap_losses(result)
     consistent = by_instrument(result, "consistent")
     if consistent:
-        heads.append("SI-SDRi with\nmixture consistency")
+        heads.append("SI-SDRi, mixture\nconsistency")
     if gains:
         heads += ["earlier SI-SDRi", "difference"]
     for head in heads:
