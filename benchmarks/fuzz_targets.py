@@ -38,7 +38,7 @@ from timbresep.data.sources.naming import Naming
 from timbresep.ddsp import prepared
 from timbresep.ddsp import training as voice
 from timbresep.ddsp.decoder import DecoderConfig
-from timbresep.ddsp.model import DdspModel, Heard
+from timbresep.ddsp.model import DdspModel, TrainedRange
 from timbresep.errors import CheckpointError, DataError
 from timbresep.formats.npy import read_vector
 from timbresep.instrument import Instrument, MeasuredCondition
@@ -169,7 +169,7 @@ def _voice(scratch: Path) -> Target:
     path, seeds = scratch / "ddsp.safetensors", []
     for reverb in (0, 16):
         config = DecoderConfig(4, 4, 1, n_harmonics=5, n_noise=9, reverb_length=reverb)
-        DdspModel(config, Heard((-40.0, -30.0, -20.0), (200.0, 400.0))).save(path, {})
+        DdspModel(config, TrainedRange((-40.0, -30.0, -20.0), (200.0, 400.0))).save(path, {})
         seeds.append(path.read_bytes())
 
     def read(path: Path) -> None:

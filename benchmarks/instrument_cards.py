@@ -1,4 +1,4 @@
-"""Resynthesise solos that no voice has heard, with the voice of every registered instrument.
+"""Resynthesise solos held out of training with the voice of every registered instrument.
 
     python cli.py data solos NAME --seed 1 --minutes 1.5 -o HELD_OUT/NAME    (for each instrument)
     python benchmarks/instrument_cards.py HELD_OUT [--json FILE]
@@ -27,7 +27,7 @@ from timbresep.voice.solos import recordings
 
 
 def likeness(instrument: Instrument, solos: list[Path]) -> Likeness:
-    """How near the instrument's voice comes to solos that it has not heard."""
+    """How near the instrument's voice comes to solos held out of its training."""
     with tempfile.TemporaryDirectory() as folder:
         file = prepared.prepare(solos, instrument.f0_range, Path(folder) / "solos.safetensors")
         data = prepared.load(file)

@@ -52,7 +52,7 @@ def test_list_shows_what_works_and_what_does_not(
 def test_list_shows_foreign_text_escaped(
     root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder = tmp_path / "strangers" / "horn\x1b[2J"
+    folder = tmp_path / "untrusted" / "horn\x1b[2J"
     shutil.copytree(root / "plugins/instruments/flute", folder)
     text = (folder / "instrument.yaml").read_text()
     text = text.replace("name: flute", "name: horn").replace("aliases: [", "aliases: [] # [")

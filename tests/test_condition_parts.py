@@ -17,7 +17,7 @@ from timbresep.condition.parts import (
 from timbresep.condition.tone_table import BANDS, ToneTable, band_edges
 from timbresep.condition.vector import LAYOUTS, condition, draw
 from timbresep.ddsp.decoder import Controls, DecoderConfig
-from timbresep.ddsp.model import DdspModel, Heard
+from timbresep.ddsp.model import DdspModel, TrainedRange
 from timbresep.errors import DataError
 
 CONFIG = DecoderConfig(rnn_channels=16, channels=16)
@@ -28,7 +28,7 @@ class Stub(DdspModel):
     """A model whose controls are known: fundamental alone, noise in some magnitudes of 65."""
 
     def __init__(self, amplitude: float, magnitude: float, *bins: int) -> None:
-        super().__init__(CONFIG, Heard(LEVELS, (100.0, 1000.0)))
+        super().__init__(CONFIG, TrainedRange(LEVELS, (100.0, 1000.0)))
         self.amplitude, self.magnitude, self.bins = amplitude, magnitude, list(bins or range(65))
 
     def controls(self, f0_hz: torch.Tensor, loudness_db: torch.Tensor) -> Controls:

@@ -27,7 +27,7 @@ from timbresep.condition.vector import (
     version_of,
 )
 from timbresep.ddsp.decoder import DecoderConfig
-from timbresep.ddsp.model import DdspModel, Heard
+from timbresep.ddsp.model import DdspModel, TrainedRange
 from timbresep.errors import CheckpointError, DataError
 
 RATE = 16_000
@@ -35,9 +35,9 @@ RANGE = (100.0, 1000.0)
 CONFIG = DecoderConfig(rnn_channels=16, channels=16)
 
 
-def model(seed: int = 0, heard: tuple[float, float] = (50.0, 2000.0)) -> DdspModel:
+def model(seed: int = 0, f0_hz: tuple[float, float] = (50.0, 2000.0)) -> DdspModel:
     torch.manual_seed(seed)
-    made = DdspModel(CONFIG, Heard((-40.0, -25.0, -10.0), heard))
+    made = DdspModel(CONFIG, TrainedRange((-40.0, -25.0, -10.0), f0_hz))
     torch.nn.init.normal_(made.decoder.dense_out.weight, std=1.0)  # clearly its own timbre
     return made.eval()
 
@@ -54,10 +54,10 @@ def test_the_table_holds_proper_distributions_of_every_semitone_heard(table: Ton
     above = 440 * 2 ** ((table.pitches[:, None] - 69) / 12) * np.arange(1, 61) >= RATE / 2
     assert above.any()
     assert (table.distributions[:, above] == 0).all()
-    narrow = ToneTable.from_model(model(heard=(220.0, 440.0)), RANGE)
+    narrow = ToneTable.from_model(model(f0_hz=(220.0, 440.0)), RANGE)
     assert narrow.pitches.tolist() == list(range(57, 70))
-    with pytest.raises(DataError, match="has heard"):
-        ToneTable.from_model(model(heard=(2000.0, 3000.0)), RANGE)
+    with pytest.raises(DataError, match="was trained on"):
+        ToneTable.from_model(model(f0_hz=(2000.0, 3000.0)), RANGE)
 
 
 def test_the_vector_is_of_fixed_length_finite_and_repeatable(table: ToneTable) -> None:

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from timbresep.ddsp.decoder import Decoder, DecoderConfig, hz_to_midi
-from timbresep.ddsp.model import DdspModel, Heard
+from timbresep.ddsp.model import DdspModel, TrainedRange
 from timbresep.ddsp.spectral_loss import multiscale_spectral_loss
 from timbresep.errors import CheckpointError
 
@@ -65,10 +65,10 @@ def test_it_overfits_a_tone() -> None:
 
 
 def test_save_and_load_keep_the_model(tmp_path: Path) -> None:
-    model = DdspModel(TINY, Heard((-40.0, -30.0, -20.0), (100.0, 900.0)))
+    model = DdspModel(TINY, TrainedRange((-40.0, -30.0, -20.0), (100.0, 900.0)))
     model.save(tmp_path / "m.safetensors", {"licence": "MIT"})
     again = DdspModel.load(tmp_path / "m.safetensors")
-    assert (again.config, again.heard) == (model.config, model.heard)
+    assert (again.config, again.trained_range) == (model.config, model.trained_range)
     assert again.metadata["licence"] == "MIT"
     assert again.metadata["code_version"]
     assert not again.training
@@ -106,7 +106,7 @@ def test_missing_foreign_and_misshapen_files_are_refused(tmp_path: Path) -> None
     model = DdspModel(TINY)
     model.save(path, {})
     tensors = load_file(path)
-    header = {"format_version": 1, "config": {"channels": 8}, "heard": vars(model.heard)}
+    header = {"format_version": 1, "config": {"channels": 8}, "heard": vars(model.trained_range)}
     save_file(tensors, path, {"timbresep-ddsp": json.dumps(header)})
     with pytest.raises(CheckpointError, match="expected"):
         DdspModel.load(path)

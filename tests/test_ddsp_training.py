@@ -81,10 +81,10 @@ def test_training_lowers_the_loss_and_reports(ready: Path, tmp_path: Path) -> No
     model = DdspModel.load(tmp_path / "m.safetensors")
     assert model.metadata["licence"] == "CC0"
     assert model.metadata["training"]["steps"] == 100
-    low, high = model.heard.f0_hz
+    low, high = model.trained_range.f0_hz
     assert low == pytest.approx(220, rel=0.02)
     assert high == pytest.approx(660, rel=0.02)
-    assert model.heard.loudness_db == tuple(sorted(model.heard.loudness_db))
+    assert model.trained_range.loudness_db == tuple(sorted(model.trained_range.loudness_db))
 
 
 def test_the_same_seed_gives_the_same_model_also_after_an_interruption(

@@ -232,7 +232,7 @@ def test_a_drum_has_a_voice_of_noise(
     assert cli.main([*given, *QUICK]) == 0
     assert "cents" not in capsys.readouterr().out
     model = DdspModel.load(Path("whistle/ddsp.safetensors"))
-    assert model.heard.f0_hz == (0.0, 0.0)
+    assert model.trained_range.f0_hz == (0.0, 0.0)
     assert model.metadata["training"]["last_loss"] < model.metadata["training"]["first_loss"]
     audio = play(model, data.f0_hz[:500], data.loudness_db[:500])
     assert audio.abs().max() > 0

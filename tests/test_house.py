@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import ast
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-CODE = sorted((Path(__file__).parents[1] / "core").rglob("*.py"))
+ROOT = Path(__file__).parents[1]
+CODE = sorted((ROOT / "core").rglob("*.py"))
+PLUGIN_CODE = sorted((ROOT / "plugins").rglob("*.py"))
 LONGEST_FUNCTION, LONGEST_FILE, LARGEST_TUPLE = 60, 320, 2
 
 
@@ -45,3 +48,32 @@ def test_each_room_says_what_happens_in_it() -> None:
     for room in rooms:
         text = ast.get_docstring(ast.parse((room / "__init__.py").read_text(encoding="utf-8")))
         assert text, room
+
+
+def imported(path: Path) -> Iterator[str]:
+    """The modules that a file imports, as they are written."""
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            yield "." * node.level + (node.module or "")
+
+
+@pytest.mark.parametrize("path", PLUGIN_CODE, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_plugins_import_only_what_a_plugin_author_imports(path: Path) -> None:
+    for module in imported(path):
+        assert not module.startswith(("plugins", "..")), f"{module}: another plugin"
+        if module.partition(".")[0] == "timbresep":
+            file = ROOT / "core" / f"{module.replace('.', '/')}.py"
+            assert file.is_file(), f"{module} is no top-level file of the package"
+            assert file.parent.name == "timbresep", f"{module} is machinery"
+
+
+def test_the_core_names_no_instrument() -> None:
+    """Help and hints of the command line may: people copy their examples."""
+    instruments = [path.name for path in (ROOT / "plugins" / "instruments").iterdir()]
+    names = re.compile(rf"\b({'|'.join(instruments)})s?\b")
+    for path in CODE:
+        if path.parent.name != "commands":
+            found = names.search(path.read_text(encoding="utf-8"))
+            assert found is None, f"{path} names {found[0] if found else ''}"

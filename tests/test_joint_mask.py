@@ -21,36 +21,38 @@ def tone(hz: float) -> torch.Tensor:
     return torch.sin(2 * torch.pi * hz * torch.arange(SAMPLES) / RATE)
 
 
-def competed(mixture: torch.Tensor, stems: torch.Tensor, own: int) -> np.ndarray:
-    """The stem of instrument `own` when all of `stems` (instruments, samples) compete."""
+def jointly_masked(mixture: torch.Tensor, stems: torch.Tensor, own: int) -> np.ndarray:
+    """The stem of instrument `own` when all `stems` (instruments, samples) are masked jointly."""
     same = torch.arange(len(stems))[None] == own
     spectra = STFT_(stems)[None, :, None]
     shared = joint_mask(STFT_(mixture)[None, None], spectra[:, own : own + 1], spectra, same)
     return STFT_.inverse(shared, SAMPLES)[0, 0, 0].numpy()
 
 
-def test_what_a_rival_claims_firmly_is_not_given_to_another() -> None:
+def test_what_one_instrument_claims_firmly_is_not_given_to_another() -> None:
     low, high = tone(440), tone(1600)
     stems = torch.stack([0.3 * low + 0.2 * high, 0.9 * high + 0.02 * low])
     before = sdr(low.numpy()[None], stems[0].numpy()[None])
-    after = sdr(low.numpy()[None], competed(low + high, stems, 0)[None])
+    after = sdr(low.numpy()[None], jointly_masked(low + high, stems, 0)[None])
     assert after > before + 3
     # and a timid but lone claim is raised: 0.3 of it becomes 0.3 / (0.3 + 0.02 + 0.1)
-    assert np.abs(np.fft.rfft(competed(low + high, stems, 0))[440]) > 0.65 * SAMPLES / 2
+    assert np.abs(np.fft.rfft(jointly_masked(low + high, stems, 0))[440]) > 0.65 * SAMPLES / 2
 
 
-def test_a_rival_that_does_not_play_claims_nothing() -> None:
+def test_an_instrument_that_does_not_play_claims_nothing() -> None:
     low, high = tone(440), tone(1600)
     stems = torch.stack([0.5 * low, 0.9 * high, 0.05 * low])
-    without = competed(low + high, stems[:2], 0)
-    assert np.abs(competed(low + high, stems, 0) - without).max() < 0.02 * np.abs(without).max()
+    without = jointly_masked(low + high, stems[:2], 0)
+    assert (
+        np.abs(jointly_masked(low + high, stems, 0) - without).max() < 0.02 * np.abs(without).max()
+    )
 
 
-def test_sound_that_is_nobodys_goes_to_nobody() -> None:
+def test_sound_of_no_known_instrument_goes_to_no_stem() -> None:
     low, strange = tone(440), tone(2500)
     stems = torch.stack([0.9 * low + 0.01 * strange, 0.005 * strange])
-    spectrum = np.abs(np.fft.rfft(competed(low + strange, stems, 0)))
-    assert spectrum[2500] < 0.11 * SAMPLES / 2, "claimed 0.01 of it, beside 0.1 for nobody"
+    spectrum = np.abs(np.fft.rfft(jointly_masked(low + strange, stems, 0)))
+    assert spectrum[2500] < 0.11 * SAMPLES / 2, "claimed 0.01 of it, beside 0.1 left unclaimed"
 
 
 @pytest.fixture
@@ -89,7 +91,7 @@ def test_an_instrument_the_network_never_learned_shares_with_what_plays(
     assert np.allclose(stems["new"], lone, atol=1e-6)
 
 
-def test_an_adapted_instrument_that_is_no_rival_stays_as_its_condition_makes_it(
+def test_an_adapted_instrument_outside_joint_masking_stays_as_its_condition_makes_it(
     checkpoint: Checkpoint,
 ) -> None:
     update = {"rivals": ["half", "third"], "adapted": ["little"]}
@@ -99,7 +101,9 @@ def test_an_adapted_instrument_that_is_no_rival_stays_as_its_condition_makes_it(
     assert np.allclose(stem, 0.01 * wave(), atol=1e-6)
 
 
-def test_rivals_are_those_named_and_as_they_were_before_adaptation(checkpoint: Checkpoint) -> None:
+def test_those_named_are_masked_jointly_as_they_were_before_adaptation(
+    checkpoint: Checkpoint,
+) -> None:
     separator = Separator(checkpoint, options=JOINT)
     before = separator.separate(wave(), RATE, ["half"])["half"]
     about = checkpoint.metadata.model_copy(update={"rivals": ["half", "third", "little"]})

@@ -92,7 +92,7 @@ def test_python_in_a_folder_runs_only_when_it_is_trusted(
 
 @pytest.mark.parametrize("trusted", ["plugins", "plugins/toy"])
 def test_registry_yaml_can_trust_a_folder(tmp_path: Path, trusted: str) -> None:
-    for name in ("toy", "stranger"):
+    for name in ("toy", "untrusted"):
         (tmp_path / "plugins" / name).mkdir(parents=True)
         text = BACKBONE.replace('"toy"', f'"{name}"')
         (tmp_path / "plugins" / name / "__init__.py").write_text(text)
@@ -102,7 +102,7 @@ def test_registry_yaml_can_trust_a_folder(tmp_path: Path, trusted: str) -> None:
     registry = Registry.load([tmp_path / "plugins"], index)
     assert registry.backbone("toy")
     names = {row.name for row in registry.rows() if row.status == "not run"}
-    assert names == ({"stranger"} if trusted.endswith("toy") else set())
+    assert names == ({"untrusted"} if trusted.endswith("toy") else set())
 
 
 def test_an_instrument_with_python_works_without_it(oboe: Path) -> None:

@@ -1,4 +1,4 @@
-"""Text of strangers: nothing in it reaches a terminal as a command."""
+"""Text from any source: nothing in it reaches a terminal as a command."""
 
 from __future__ import annotations
 

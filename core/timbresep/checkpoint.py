@@ -127,8 +127,8 @@ class Checkpoint:
         """
         chosen = self.metadata.rivals
         names = self.metadata.instruments if chosen is None else chosen
-        nobody = ""  # whose modulations are nobody's are those of the shared generator
-        return {name: self.addressed(self.conditions[name], nobody) for name in names}
+        none = ""  # of no instrument: the modulations are those of the shared generator
+        return {name: self.addressed(self.conditions[name], none) for name in names}
 
 
 def save(

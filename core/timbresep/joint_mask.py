@@ -1,8 +1,8 @@
 """How stems share a mixture: one formula for each way.
 
 A network estimates each stem by itself, so where it is not sure two stems have the same sound, or
-none has it. Looking at all estimates at once tells more: what a clarinet claims firmly is hardly
-the saxophone's.
+none has it. All estimates together tell more: a bin that one instrument claims firmly is hardly
+another's.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ PRESENT_DB = -15.0
 """Level of its share, relative to the mixture, at which an instrument counts as half present.
 This and the constants below were chosen on validation tracks of the separator that ships."""
 SLOPE_DB = 2.5
-NOBODY = 0.1
-"""What is left to sounds that are no instrument's, as a share of the mixture's magnitude."""
+UNCLAIMED = 0.1
+"""Share of the mixture's magnitude that is left to sounds of no known instrument."""
 NEW_CLAIM = 5.0
-"""How many times the claim of an instrument counts that the network was not trained on: it claims
-too little for such a one. Chosen on validation pieces with three oboes."""
+"""Factor of the claim of an instrument that the network was not trained on: the network estimates
+such an instrument too softly. Chosen on validation pieces with three new instruments."""
 EPS = 1e-9
 
 
@@ -83,9 +83,9 @@ def joint_mask(mixture: Tensor, stems: Tensor, known: Tensor, same: Tensor) -> T
 
     ``Ŷ_k = X · |Ŝ_k| / (|Ŝ_k| + Σ_{j≠k} w_j |R_j| + n |X|)``: a ratio mask in which a known
     instrument counts by how likely it plays at all, ``w_j = σ((L_j − PRESENT_DB) / SLOPE_DB)``;
-    ``L_j`` is the level in dB, relative to the mixture, of what it would get if all known
-    instruments shared it. An instrument that is none of them shares the mixture with them in that,
-    and its claim is `NEW_CLAIM` times as large. No stem depends on which others are asked for.
+    ``L_j`` is the level in dB, relative to the mixture, of its part if all known instruments shared
+    the mixture. An instrument that is not known shares the mixture with them too, and its claim is
+    `NEW_CLAIM` times as large. No stem depends on which others are asked for.
 
     Args:
         mixture: complex spectrum ``(batch, channels, bins, frames)``.
@@ -93,7 +93,7 @@ def joint_mask(mixture: Tensor, stems: Tensor, known: Tensor, same: Tensor) -> T
             frames)``.
         known: estimates of all instruments of the training, ``(batch, known, channels, bins,
             frames)``.
-        same: which of them is which instrument itself, booleans ``(instruments, known)``.
+        same: whether a known instrument is the one asked for, booleans ``(instruments, known)``.
 
     Returns:
         Complex spectra as `stems`.
@@ -110,7 +110,7 @@ def joint_mask(mixture: Tensor, stems: Tensor, known: Tensor, same: Tensor) -> T
             own = NEW_CLAIM * own
             weight = _presence(magnitude, claims, claims.sum(dim=1) + own)
             others = (claims * weight).sum(dim=1)
-        masked.append(own / (own + others + NOBODY * magnitude + EPS) * mixture)
+        masked.append(own / (own + others + UNCLAIMED * magnitude + EPS) * mixture)
     return torch.stack(masked, dim=1)
 
 

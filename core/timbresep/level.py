@@ -1,4 +1,4 @@
-"""The level of music, so that a network hears all of it as loud as what it was trained on.
+"""Bring music to the level that a network was trained at.
 
 A network that looks at magnitudes knows one level. A quiet recording, or a quiet passage of one, is
 brought there before it is separated; its stems go back to the level of the file.

@@ -55,7 +55,7 @@ def test_two_steps_then_one_more(ready: Path, tmp_path: Path) -> None:
     assert 1 < report.valid_loss < 100
     model = DdspModel.load(out)
     assert model.config == SIZES["tiny"]
-    assert 200 < model.heard.f0_hz[0] < 300
+    assert 200 < model.trained_range.f0_hz[0] < 300
     assert model.metadata["licence"] == "CC0"
     assert model.metadata["training"]["engine"] == "magenta"
     assert model.metadata["magenta"]["step"] == 2

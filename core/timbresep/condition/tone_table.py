@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from torch import Tensor, nn
 
     from timbresep.ddsp.decoder import Controls, DecoderConfig
-    from timbresep.ddsp.model import Heard
+    from timbresep.ddsp.model import TrainedRange
 
 Array = npt.NDArray[np.float32]
 
@@ -47,7 +47,7 @@ class Voice(Protocol):
     """Whatever can be asked for tones: a DDSP model, or a blend of several."""
 
     config: DecoderConfig
-    heard: Heard
+    trained_range: TrainedRange
 
     def controls(self, f0_hz: Tensor, loudness_db: Tensor) -> Controls:
         """Controls for f0 in Hz and loudness in dB, each (batch, frames)."""
@@ -81,7 +81,7 @@ class ToneTable:
         """Ask a model for its tones.
 
         Pitched: a second at each semitone and level; the last half is averaged. Semitones outside
-        of what the model has heard are left out: its answers there are guesses.
+        of the range that the model was trained on are left out.
 
         Args:
             model: a trained DDSP model, or another voice.
@@ -89,12 +89,12 @@ class ToneTable:
                 pitch.
 
         Raises:
-            DataError: the range has no semitone that the model has heard.
+            DataError: the range has no semitone that the model was trained on.
         """
-        levels = np.asarray(model.heard.loudness_db, dtype=np.float32)
+        levels = np.asarray(model.trained_range.loudness_db, dtype=np.float32)
         if f0_range is None:
             return cls._strokes(model, levels)
-        pitches = _semitones(model.heard.f0_hz, f0_range)
+        pitches = _semitones(model.trained_range.f0_hz, f0_range)
         frames = model.config.frame_rate
         hz = np.tile(midi_to_hz(pitches), len(levels))
         loudness = np.repeat(levels, len(pitches))
@@ -201,7 +201,7 @@ def build(model_file: Path, f0_range: tuple[float, float] | None) -> ToneTable:
 
     Raises:
         CheckpointError: the file is missing, cut or of another kind.
-        DataError: the range has no semitone that the model has heard.
+        DataError: the range has no semitone that the model was trained on.
     """
     from timbresep.ddsp.model import DdspModel
 
@@ -215,9 +215,9 @@ def band_edges() -> npt.NDArray[np.float64]:
     return edges
 
 
-def _semitones(heard: tuple[float, float] | None, f0_range: tuple[float, float]) -> Array:
-    """MIDI numbers of the semitones that are both in the range and heard, both in Hz."""
-    lowest, highest = heard or (math.inf, 1.0)
+def _semitones(trained: tuple[float, float], f0_range: tuple[float, float]) -> Array:
+    """MIDI numbers of the semitones that two ranges in Hz have in common."""
+    lowest, highest = trained
     low = max(f0_range[0], lowest)
     high = min(f0_range[1], highest)
     if low <= high * pitch_ratio(2 * TOLERANCE):
@@ -228,8 +228,8 @@ def _semitones(heard: tuple[float, float] | None, f0_range: tuple[float, float])
         if first <= last:
             return np.arange(first, last + 1, dtype=np.float32)
     raise DataError(
-        f"the DDSP model has heard {f'{lowest:.0f} to {highest:.0f} Hz' if heard else 'no pitch'}, "
-        f"nothing of the f0 range {f0_range[0]:.0f} to {f0_range[1]:.0f} Hz",
+        f"the DDSP model was trained on {lowest:.0f} to {highest:.0f} Hz, which has no note of the "
+        f"f0 range {f0_range[0]:.0f} to {f0_range[1]:.0f} Hz",
         "correct f0_range in instrument.yaml, or train the model on fitting solos",
     )
 

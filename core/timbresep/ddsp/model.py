@@ -23,12 +23,13 @@ from timbresep.formats.tensor_file import FLOATS, read_json, read_tensors
 
 FORMAT = "timbresep-ddsp"
 FORMAT_VERSION = 1
+RANGE_KEY = "heard"  # the name of the trained range in files that exist
 HIGHEST = 24_000.0  # Hz, of a fundamental
 
 
 @dataclass(frozen=True)
-class Heard:
-    """What the model was trained on: outside of it, its answers are guesses.
+class TrainedRange:
+    """The loudness and pitch that a model was trained on; beyond them it extrapolates.
 
     Attributes:
         loudness_db: quartiles of loudness over the sounding frames, dB.
@@ -57,13 +58,15 @@ class DdspModel(nn.Module):
 
     Args:
         config: sizes of the decoder, length of the reverb.
-        heard: what it was trained on.
+        trained_range: the loudness and pitch that it was trained on.
     """
 
-    def __init__(self, config: DecoderConfig | None = None, heard: Heard | None = None) -> None:
+    def __init__(
+        self, config: DecoderConfig | None = None, trained_range: TrainedRange | None = None
+    ) -> None:
         super().__init__()
         self.config = config or DecoderConfig()
-        self.heard = heard or Heard()
+        self.trained_range = trained_range or TrainedRange()
         self.metadata: dict[str, Any] = {}
         self.decoder = Decoder(self.config)
         length = self.config.reverb_length
@@ -131,7 +134,7 @@ class DdspModel(nn.Module):
             "format_version": FORMAT_VERSION,
             "code_version": __version__,
             "config": asdict(self.config),
-            "heard": asdict(self.heard),
+            RANGE_KEY: asdict(self.trained_range),
             "half": half,
             **metadata,
         }
@@ -153,15 +156,15 @@ class DdspModel(nn.Module):
         header, tensors = _read(path)
         try:
             config = DecoderConfig(**header["config"])
-            low, middle, high = map(float, header["heard"]["loudness_db"])
-            lowest, highest = map(float, header["heard"]["f0_hz"])
-            heard = Heard((low, middle, high), (lowest, highest))
+            low, middle, high = map(float, header[RANGE_KEY]["loudness_db"])
+            lowest, highest = map(float, header[RANGE_KEY]["f0_hz"])
+            trained_range = TrainedRange((low, middle, high), (lowest, highest))
         except (KeyError, TypeError, ValueError, OverflowError) as error:
             raise CheckpointError(
                 f"{path}: its description is incomplete ({error})", "train the model again"
             ) from error
         with no_larger_than(tensors, str(path)):
-            model = cls(config, heard)
+            model = cls(config, trained_range)
         model.metadata = header
         expected = {name: tuple(value.shape) for name, value in model.state_dict().items()}
         found = {name: tuple(value.shape) for name, value in tensors.items()}

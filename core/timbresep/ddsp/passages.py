@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from timbresep.ddsp.features import FRAME_RATE, HOP
-from timbresep.ddsp.model import Heard
+from timbresep.ddsp.model import TrainedRange
 from timbresep.ddsp.prepared import Prepared
 from timbresep.errors import DataError
 
@@ -89,7 +89,7 @@ class Passages:
         )
 
 
-def heard(data: Prepared) -> Heard:
+def trained_range(data: Prepared) -> TrainedRange:
     """Quartiles of loudness and range of pitch over the voiced frames of prepared solos.
 
     Of an unpitched instrument it is the loudness of the sounding frames, and no pitch.
@@ -100,4 +100,4 @@ def heard(data: Prepared) -> Heard:
     pitches = torch.quantile(data.f0_hz[chosen][::step], torch.tensor([0.01, 0.99]))
     low, middle, high = (round(value, 3) for value in levels.tolist())
     lowest, highest = (round(value, 3) for value in pitches.tolist())
-    return Heard((low, middle, high), (lowest, highest))
+    return TrainedRange((low, middle, high), (lowest, highest))

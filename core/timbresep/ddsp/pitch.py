@@ -1,8 +1,8 @@
 """Fundamental frequency by swift-f0, a small tracker whose weights come in its wheel.
 
-It hears 46.9 to 2093.8 Hz. For instruments that go lower, the audio is played an octave up (every
-second sample, after a low-pass filter) and the answer halved; for those that go higher, an octave
-down. Where two such runs differ, each has its own register, and the surer one wins.
+It tracks 46.9 to 2093.8 Hz. For lower instruments, the audio is played an octave up (every second
+sample, after a low-pass filter) and the result halved; for higher ones, an octave down. Where two
+such runs differ, the one with the higher confidence counts, each in its own register.
 """
 
 from __future__ import annotations

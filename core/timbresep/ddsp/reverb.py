@@ -34,7 +34,7 @@ class Reverb(nn.Module):
             (batch, samples); what still sounds after the end is cut off.
         """
         samples = audio.shape[-1]
-        late = self.impulse_response[1:samples]  # what comes later is never heard
+        late = self.impulse_response[1:samples]  # the rest would come after the end
         n_fft = fast_length(samples + len(late))
         spectrum = torch.fft.rfft(audio, n=n_fft) * torch.fft.rfft(late, n=n_fft)
         wet = torch.fft.irfft(spectrum, n=n_fft)[..., : samples - 1]  # one sample late

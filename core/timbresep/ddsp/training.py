@@ -18,7 +18,7 @@ from timbresep.ddsp import prepared as solos_file
 from timbresep.ddsp.decoder import DecoderConfig
 from timbresep.ddsp.features import FRAME_RATE
 from timbresep.ddsp.model import DdspModel
-from timbresep.ddsp.passages import Batch, Passages, heard
+from timbresep.ddsp.passages import Batch, Passages, trained_range
 from timbresep.ddsp.prepared import Prepared
 from timbresep.ddsp.report import TrainReport, evaluate, mean_loss
 from timbresep.ddsp.spectral_loss import multiscale_spectral_loss
@@ -209,7 +209,7 @@ class _Run:
         self.passages = Passages(data, frames, self.device, hold_out=settings.hold_out)
         torch.manual_seed(settings.seed)
         start = DdspModel.load(settings.start_from) if settings.start_from else None
-        model = DdspModel(start.config if start else settings.config, heard(data))
+        model = DdspModel(start.config if start else settings.config, trained_range(data))
         self.model = model.to(self.device).train()
         if start:
             self.model.load_state_dict(start.state_dict())

@@ -1,4 +1,4 @@
-"""YAML and JSON of strangers as plain values: whatever is wrong with the text is a ConfigError."""
+"""YAML and JSON from any source as plain values; any fault of the text is a ConfigError."""
 
 from __future__ import annotations
 

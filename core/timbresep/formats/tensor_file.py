@@ -1,4 +1,4 @@
-"""safetensors files that strangers may have made: kinds and shapes are checked before reading."""
+"""safetensors files from any source: kinds and shapes are checked before reading."""
 
 from __future__ import annotations
 

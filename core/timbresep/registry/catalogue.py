@@ -28,7 +28,7 @@ def isolated(rows: list[PluginRow], kind: str, name: str, owner: str) -> Iterato
     """Turn whatever a plugin raises into a broken row, added to `rows`, that keeps the reason."""
     try:
         yield
-    except (Exception, SystemExit) as error:  # noqa: BLE001 — a stranger's code may raise anything
+    except (Exception, SystemExit) as error:  # noqa: BLE001 — a plugin's code may raise anything
         rows.append(PluginRow(kind, name, owner, "broken", reason(error)))
 
 

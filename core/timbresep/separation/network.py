@@ -36,7 +36,7 @@ class Network:
     def batch(self, window: Rows) -> Tensor:
         """A window (channels, samples) as the network takes it: (batch, model channels, samples).
 
-        A mono network hears each channel of a stereo window by itself.
+        A mono network gets each channel of a stereo window as a mixture of its own.
         """
         mixture = torch.from_numpy(window).to(self.device)
         return mixture.unsqueeze(1 if len(window) > self.model.channels else 0)

@@ -19,7 +19,7 @@ from timbresep.level import gains
 from timbresep.separation.network import Network
 from timbresep.separation.options import DEFAULTS, SeparationOptions
 from timbresep.separation.query import Query, Vector, query
-from timbresep.separation.streaming import Fifo, Pair, Rows, consistent, overlap_add, resampled
+from timbresep.separation.streaming import Fifo, Pair, Rows, made_consistent, overlap_add, resampled
 from timbresep.separation.tuning import tuning_of
 
 MAX_CHANNELS = 2
@@ -157,7 +157,7 @@ class Separator:
         back = resampled(stems, model.sample_rate, rate, count * channels)
 
         pairs = _aligned(back, waiting, count)
-        for mixture, parts in consistent(pairs) if self.options.mixture_consistency else pairs:
+        for mixture, parts in made_consistent(pairs) if self.options.mixture_consistency else pairs:
             _check_loudness(parts, name)
             yield mixture, parts
 

@@ -148,7 +148,7 @@ def overlap_add(
         held.take(chunk - fade)
 
 
-def consistent(pairs: Iterable[Pair], frame: int = SHARE_FRAME) -> Iterator[Pair]:
+def made_consistent(pairs: Iterable[Pair], frame: int = SHARE_FRAME) -> Iterator[Pair]:
     """Mixture consistency of a stream: what its stems leave of the mixture is spread over them.
 
     Each stem's share follows its energy, measured in frames counted from the start of the signal

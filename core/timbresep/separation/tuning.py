@@ -1,4 +1,4 @@
-"""How far music is from A4 = 440 Hz, so that a network hears it in the tuning that it knows."""
+"""How far music is from A4 = 440 Hz, the tuning that a network was trained in."""
 
 from __future__ import annotations
 

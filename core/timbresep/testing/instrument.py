@@ -128,7 +128,7 @@ class InstrumentConformance:
         model = DdspModel.load(self.instrument.ddsp_file).eval()
         shape = 1, int(seconds * FRAME_RATE)
         f0_hz = torch.full(shape, self.middle())
-        loudness_db = torch.full(shape, model.heard.loudness_db[1])
+        loudness_db = torch.full(shape, model.trained_range.loudness_db[1])
         with torch.no_grad():
             audio = model(f0_hz, loudness_db, torch.Generator().manual_seed(0))
         played: NDArray[np.float32] = audio[0].numpy().astype(np.float32)

@@ -210,7 +210,7 @@ class TrainRequest(_Plain):
             names = ", ".join(item.name for item in instruments)
             raise TrainingError(f"one instrument is adapted at a time, not {names}", "name one")
         if start:
-            self._check_unheard(start, hold_out)
+            self._check_held_out(start, hold_out)
         return instruments, hold_out
 
     def _check_harmonic(self, start: Metadata) -> None:
@@ -231,8 +231,8 @@ class TrainRequest(_Plain):
                 "leave them out, or train instead",
             )
 
-    def _check_unheard(self, start: Metadata, hold_out: Sequence[str]) -> None:
-        """An instrument is only held out if the first weights do not know it either."""
+    def _check_held_out(self, start: Metadata, hold_out: Sequence[str]) -> None:
+        """An instrument is only held out if the first weights were not trained on it either."""
         for name in hold_out:
             first_hand = "start_from" not in start.training or name in start.hold_out
             if name in start.instruments or not first_hand:

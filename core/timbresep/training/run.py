@@ -146,7 +146,7 @@ class TrainingRun:
         named["si_sdr_improvement/mean"] = mean_improvement(scores)
         self.log.scalars(named, self.position.step)
         improvements = [f"{n} {row['si_sdr_improvement']:.1f}" for n, row in scores.items()]
-        improvements += [f"{n} not heard" for n in self.data.names if n not in scores]
+        improvements += [f"{n} silent" for n in self.data.names if n not in scores]
         log.info("step %d: SI-SDRi %s", self.position.step, "  ".join(improvements))
         return scores
 

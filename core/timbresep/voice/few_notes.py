@@ -259,7 +259,7 @@ def _recorded_tones(solo: SoloNotes) -> ToneTable | None:
 
 def _usual_level(models: Sequence[DdspModel]) -> float:
     """Loudness in dB that voices are used to: the median of what each was trained on."""
-    return float(np.median([model.heard.loudness_db[1] for model in models]))
+    return float(np.median([model.trained_range.loudness_db[1] for model in models]))
 
 
 def _prepare(solo: SoloNotes, loudness_db: float, folder: Path) -> Path:

@@ -8,8 +8,8 @@ from pathlib import Path
 from timbresep.config import load_yaml
 from timbresep.ddsp import prepared as solos_file
 from timbresep.ddsp.magenta import checkpoint, environment, training
-from timbresep.ddsp.model import DdspModel, Heard
-from timbresep.ddsp.passages import heard
+from timbresep.ddsp.model import DdspModel, TrainedRange
+from timbresep.ddsp.passages import trained_range
 from timbresep.errors import OutputExistsError
 from timbresep.files import claim
 from timbresep.instrument import InstrumentConfig, own_file
@@ -26,7 +26,7 @@ class Imported:
         out: the model's file.
         source: the checkpoint.
         parameters: how many numbers the model has.
-        measured: whether what it has heard was measured on solos; otherwise it is assumed.
+        measured: whether the range of its training was measured on solos; otherwise it is assumed.
     """
 
     out: Path
@@ -117,15 +117,15 @@ def import_voice(
     model, found = checkpoint.read(source)
     if solos is not None:
         ready = prepare_solos(folder, config, solos, report)
-        model.heard = heard(solos_file.load(ready))
+        model.trained_range = trained_range(solos_file.load(ready))
     else:
-        usual = Heard()
-        model.heard = Heard(usual.loudness_db, config.f0_range or usual.f0_hz)
+        usual = TrainedRange()
+        model.trained_range = TrainedRange(usual.loudness_db, config.f0_range or usual.f0_hz)
     about = {
         "checkpoint": found.path.name,
         "step": found.step,
         "sha256": found.sha256,
-        "assumed": [*found.assumed, *(["loudness and pitch heard"] if solos is None else [])],
+        "assumed": [*found.assumed, *(["range of the training"] if solos is None else [])],
         **environment.versions(),
     }
     model.save(out, {**origin(config), "magenta": about}, half=False, replace=overwrite)

@@ -60,8 +60,7 @@ def _edges(bins: int, q: float) -> list[int]:
 
 
 class RnnMask(MaskBackbone):
-    """The seed's mask network made right.
-
+    """A recurrent mask network.
     Args:
         condition_dim: length of a condition vector.
         arguments: sizes.

@@ -1,8 +1,8 @@
 """The refinement stage: a second estimate that knows what the first found in the whole window.
 
-Whether a note is the instrument's is easier to tell once its other notes have been heard. The
-states of the first stage are therefore summed up over all frames, by attention; the summary steers
-the second stage as the condition steers the first: through FiLM.
+It is easier to tell whether a note is the instrument's once its other notes are known. So attention
+sums up the states of the first stage over all frames, and the summary steers the second stage as
+the condition steers the first: through FiLM.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The list of extra instruments: programs of soundfonts that no plugin is for.
 
-Trained on its plugins' instruments alone, a network hears a dozen timbres. A General MIDI soundfont
-has many more; their conditions are measured on their own notes, as a plugin author's would be.
+Trained on plugins' instruments only, a network learns a dozen timbres. A General MIDI soundfont has
+many more; their conditions are measured on their own notes, as those of a new plugin are.
 """
 
 from __future__ import annotations

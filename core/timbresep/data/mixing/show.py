@@ -1,4 +1,4 @@
-"""What training hears and sees: some mixtures with their targets, as WAV and as a picture."""
+"""What a network is trained on: some mixtures with their targets, as WAV and as a picture."""
 
 from __future__ import annotations
 

@@ -87,7 +87,7 @@ def family_of(melody: Part, steps: int = 6) -> str:
 
 
 def chorales(cache: Path) -> list[Score]:
-    """Bach's four-part chorales, soprano to bass.
+    """Bach's four-part chorales, the highest part first.
 
     Args:
         cache: folder where the parsed scores are kept (the first call parses for minutes).

@@ -1,6 +1,6 @@
 """Source `musdb`: MUSDB18 (`.stem.mp4`) and MUSDB18-HQ (WAV).
 
-`<root>/<train|test>/<Artist - Title>.stem.mp4` or `<root>/<train|test>/<Artist - Title>/bass.wav`.
+`<root>/<train|test>/<Artist - Title>.stem.mp4` or `<root>/<train|test>/<Artist - Title>/*.wav`.
 Sources, their order in a STEM file and the validation tracks are those of the musdb package. The
 package itself is not imported: it would probe every file with ffprobe before the first is used, and
 stop at a bad one. The WAV edition, and folders that are no MUSDB18 at all, need no ffmpeg.
@@ -127,7 +127,7 @@ def _matches(location: Location) -> bool:
 KIND = Kind(
     name="musdb",
     title="MUSDB18",
-    layout="<folder>/<train|test>/<Artist - Title>.stem.mp4, or <Artist - Title>/bass.wav …",
+    layout="<folder>/<train|test>/<Artist - Title>.stem.mp4, or <Artist - Title>/<source>.wav",
     matches=_matches,
     find=find,
     licence="non-commercial: educational use only, tracks in part CC BY-NC-SA",

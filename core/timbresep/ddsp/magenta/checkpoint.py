@@ -84,7 +84,7 @@ def read(folder: Path) -> tuple[DdspModel, Source]:
         folder: as for `latest`.
 
     Returns:
-        The model, in evaluation mode, and where it comes from. What it ``heard`` is not in a
+        The model, in evaluation mode, and where it comes from. Its `trained_range` is not in a
         checkpoint: the caller sets it.
 
     Raises:

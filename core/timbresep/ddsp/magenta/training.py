@@ -18,7 +18,7 @@ from timbresep.ddsp import prepared as solos_file
 from timbresep.ddsp.decoder import DecoderConfig
 from timbresep.ddsp.features import FRAME_RATE
 from timbresep.ddsp.magenta import checkpoint, environment, records
-from timbresep.ddsp.passages import Passages, heard
+from timbresep.ddsp.passages import Passages, trained_range
 from timbresep.ddsp.prepared import Prepared
 from timbresep.ddsp.report import TrainReport, evaluate
 from timbresep.ddsp.training import OnStep, TrainSettings
@@ -87,7 +87,7 @@ def train(
     follow = _Follow(settings, on_step)
     done = _run(work, settings.seed, follow)
     model, source = checkpoint.read(work)
-    model.heard = heard(data)
+    model.trained_range = trained_range(data)
     report = follow.report(done, evaluate(model, passages), data)
     report = replace(report, windows=examples, held_out=passages.held_out)
     used = {"batch": settings.batch, "passage_seconds": settings.seconds, "seed": settings.seed}
