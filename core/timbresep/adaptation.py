@@ -1,9 +1,8 @@
-"""One instrument of a trained separator made better, and every other one left as it is.
+"""Adaptation: a trained separator gets better at one instrument, and all others stay as they are.
 
-All that a condition does in a network is what FiLM makes of it: γ and β. To fine-tune the FiLM
-generator `W·c + b` and the condition `c` for a single instrument is therefore to give each FiLM
-layer a γ and a β of that instrument's own, added to those of the shared generator. Nothing that
-other instruments use changes, with any backbone whose conditions reach it through `timbresep.film`.
+A condition acts on a network only through FiLM's γ and β. So an adapted instrument has a γ and a β
+of its own in each FiLM layer, added to those of the shared generator. Nothing that other
+instruments use changes, in any backbone whose conditions reach it through `timbresep.film`.
 docs/guides/training.md has the whole argument.
 """
 
@@ -39,26 +38,9 @@ class AdaptedNetwork(WrappedBackbone):
         for film in films(network):
             film.reserve(count)
 
-    def forward(self, mixture: Tensor, conditions: Tensor) -> Tensor:
-        """See `Backbone.forward`."""
-        with self._addressing(conditions) as vectors:
-            stems: Tensor = self.network(mixture, vectors)
-        return stems
-
-    def loss(
-        self,
-        mixture: Tensor,
-        conditions: Tensor,
-        targets: Tensor,
-        consistency_weight: float = 0.0,
-    ) -> Tensor:
-        """The network's own."""
-        with self._addressing(conditions) as vectors:
-            return self.network.loss(mixture, vectors, targets, consistency_weight)
-
     @contextmanager
-    def _addressing(self, conditions: Tensor) -> Iterator[Tensor]:
-        """Tell the FiLM layers whose modulations are asked for; gives the network's vectors."""
+    def inner(self, conditions: Tensor) -> Iterator[Tensor]:
+        """The network's vectors, while its FiLM layers have the instruments' own modulations."""
         dim = self.network.condition_dim
         layers = films(self.network)
         try:

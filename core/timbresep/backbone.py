@@ -7,6 +7,7 @@ of them share one pass over the mixture.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from contextlib import AbstractContextManager
 
 import torch
 from torch import Tensor, nn
@@ -74,10 +75,10 @@ class Backbone(nn.Module, ABC):
 
 
 class WrappedBackbone(Backbone):
-    """A backbone around another one, of which it differs in the conditions that it takes.
+    """A backbone around another one that takes other conditions.
 
     Args:
-        network: what separates.
+        network: the network inside, which separates.
         condition_dim: length of a condition vector of the whole.
     """
 
@@ -87,6 +88,27 @@ class WrappedBackbone(Backbone):
         self.condition_dim = condition_dim
         self.sample_rate, self.channels = network.sample_rate, network.channels
         self.chunk, self.context, self.causal = network.chunk, network.context, network.causal
+
+    @abstractmethod
+    def inner(self, conditions: Tensor) -> AbstractContextManager[Tensor]:
+        """The conditions that the network inside takes, for the time of one call of it."""
+
+    def forward(self, mixture: Tensor, conditions: Tensor) -> Tensor:
+        """See `Backbone.forward`."""
+        with self.inner(conditions) as inner:
+            stems: Tensor = self.network(mixture, inner)
+        return stems
+
+    def loss(
+        self,
+        mixture: Tensor,
+        conditions: Tensor,
+        targets: Tensor,
+        consistency_weight: float = 0.0,
+    ) -> Tensor:
+        """The loss of the network inside."""
+        with self.inner(conditions) as inner:
+            return self.network.loss(mixture, inner, targets, consistency_weight)
 
 
 class MaskBackbone(Backbone):

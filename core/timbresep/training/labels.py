@@ -1,9 +1,10 @@
-"""Conditions that only say which instrument is meant: what harmonic ones are compared with."""
+"""Labels in place of harmonic conditions, to compare with: one-hot vectors, or learned ones."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
 import numpy as np
 import torch
@@ -53,24 +54,10 @@ class LearnedConditions(WrappedBackbone):
         super().__init__(network, dim)
         self.table = nn.Parameter(torch.randn(count, dim) * size / math.sqrt(dim))
 
-    def forward(self, mixture: Tensor, conditions: Tensor) -> Tensor:
-        """See `Backbone.forward`."""
-        learned: Tensor = self.network(mixture, self.chosen(conditions))
-        return learned
-
-    def loss(
-        self,
-        mixture: Tensor,
-        conditions: Tensor,
-        targets: Tensor,
-        consistency_weight: float = 0.0,
-    ) -> Tensor:
-        """The network's own."""
-        return self.network.loss(mixture, self.chosen(conditions), targets, consistency_weight)
-
-    def chosen(self, conditions: Tensor) -> Tensor:
+    @contextmanager
+    def inner(self, conditions: Tensor) -> Iterator[Tensor]:
         """Rows of the table, ``(batch, instruments, condition_dim)``."""
-        return conditions[..., : len(self.table)] @ self.table
+        yield conditions[..., : len(self.table)] @ self.table
 
     def vectors(self) -> NDArray[np.float32]:
         """What was learned, (count, condition_dim)."""
@@ -81,12 +68,10 @@ class LearnedConditions(WrappedBackbone):
 def labels(conditioning: Conditioning, harmonic: Mapping[str, Vector]) -> dict[str, Vector]:
     """What a network is given for each instrument in place of its harmonic condition.
 
-    One-hot vectors have as many values as harmonic ones, so that the network is the same, and
-    their mean Euclidean length: the optimizer moves what a longer vector does faster, and how
-    fast a network learns is not what is compared. They are turned in space, all by the same random
-    rotation, so that every value differs between instruments as those of harmonic vectors do:
-    where values are standardised one by one, a lone one among zeros would hardly be seen. Learned
-    rows are chosen by unit vectors.
+    One-hot vectors have the length and the mean Euclidean norm of harmonic ones, so that the
+    network is the same and learns as fast. One random rotation turns all of them, so that every
+    value differs between instruments, as in harmonic vectors: an encoder standardises values one by
+    one, and would hardly see a single one among zeros. Learned rows are chosen by unit vectors.
 
     Args:
         conditioning: any but harmonic.

@@ -79,7 +79,7 @@ class Task:
             ledger: what all its weights learned from.
             training: where it comes from.
         """
-        return Metadata(
+        about = Metadata(
             backbone=self.settings.spec.name,
             arguments=dict(self.settings.arguments),
             instruments=list(self.vectors),
@@ -92,6 +92,11 @@ class Task:
             training=training,
             scores=dict(scores),
         )
+        return about.model_copy(update=self._differing(scores))
+
+    def _differing(self, scores: Mapping[str, dict[str, float]]) -> dict[str, object]:
+        """What the metadata of this kind of task has instead."""
+        return {}
 
 
 class LearnedTask(Task):
@@ -151,27 +156,15 @@ class AdaptationTask(Task):
         own = self.vectors[self.name][: length(self.version)]
         return model, {**self.parent.checkpoint.conditions, self.name: own}
 
-    def metadata(
-        self,
-        model: Backbone,
-        *,
-        scores: Mapping[str, dict[str, float]],
-        ledger: list[Facts],
-        training: Facts,
-    ) -> Metadata:
-        """As the separator was, and this instrument."""
-        new = super().metadata(model, scores=scores, ledger=ledger, training=training)
+    def _differing(self, scores: Mapping[str, dict[str, float]]) -> dict[str, object]:
         before = self.before
-        known = before.instruments if before.rivals is None else before.rivals
-        return new.model_copy(
-            update={
-                "instruments": _with(before.instruments, self.name),
-                "hold_out": [name for name in before.hold_out if name != self.name],
-                "adapted": self.adapted,
-                "rivals": known,
-                "scores": {**before.scores, **scores},
-            }
-        )
+        return {
+            "instruments": _with(before.instruments, self.name),
+            "hold_out": [name for name in before.hold_out if name != self.name],
+            "adapted": self.adapted,
+            "rivals": before.instruments if before.rivals is None else before.rivals,
+            "scores": {**before.scores, **scores},
+        }
 
 
 def make_task(settings: RunSettings) -> Task:
