@@ -22,7 +22,9 @@ from rich.table import Table
 
 from timbresep import audio
 from timbresep.config import ROOT
-from timbresep.evaluation import Plan, Tracks, evaluate_folder
+from timbresep.evaluation.plan import Plan
+from timbresep.evaluation.run import evaluate_folder
+from timbresep.evaluation.tracks import Tracks
 from timbresep.files import write_json
 from timbresep.registry.registry import Registry
 from timbresep.separation.load import open_separator

@@ -27,7 +27,7 @@ from timbresep.checkpoint import Metadata
 from timbresep.commands.options import split_values
 from timbresep.condition import tone_store as table_file
 from timbresep.condition import vector as conditioner
-from timbresep.condition.tone_table import ToneTable
+from timbresep.condition.tone_table import ToneTable, tones_of_model
 from timbresep.config import ROOT, load_json, load_yaml
 from timbresep.data import recipe as recipes
 from timbresep.data.extras.listed import BUNDLED, ExtraList
@@ -173,7 +173,7 @@ def _voice(scratch: Path) -> Target:
         seeds.append(path.read_bytes())
 
     def read(path: Path) -> None:
-        table = conditioner.build(path, (220.0, 300.0))
+        table = tones_of_model(path, (220.0, 300.0))
         if not np.isfinite(conditioner.condition(table)).all():
             raise ValueError("a condition that is not finite")
 

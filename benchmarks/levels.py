@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from timbresep.evaluation import tracks_in
 from timbresep.evaluation.stem_stream import StemStream
+from timbresep.evaluation.tracks import tracks_in
 from timbresep.files import write_json
 from timbresep.metrics import sdr, si_sdr
 from timbresep.registry.registry import Registry

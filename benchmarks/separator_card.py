@@ -24,10 +24,12 @@ from typing import Any
 import numpy as np
 
 from timbresep.checkpoint import Metadata, read_metadata
-from timbresep.evaluation import Evaluation, evaluate, named_folder, tracks_in
+from timbresep.evaluation.result import Evaluation
+from timbresep.evaluation.run import evaluate
 from timbresep.evaluation.store import write_json
 from timbresep.evaluation.summary import by_instrument, methods_in, overall, swap_losses, swap_means
 from timbresep.evaluation.table import TITLES
+from timbresep.evaluation.tracks import named_folder, tracks_in
 from timbresep.files import atomic_write, sha256_of
 from timbresep.registry.registry import Registry
 from timbresep.running.provenance import hardware, today

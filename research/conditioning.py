@@ -41,8 +41,10 @@ from rich.table import Table
 from study import NETWORK, recorded, roots_of, write_table
 from timbresep import checkpoint
 from timbresep.checkpoint import Conditioning
-from timbresep.evaluation import Evaluation, evaluate, tracks_in
+from timbresep.evaluation.result import Evaluation
+from timbresep.evaluation.run import evaluate
 from timbresep.evaluation.summary import by_instrument, leak_means, swap_losses
+from timbresep.evaluation.tracks import tracks_in
 from timbresep.registry.registry import Registry
 from timbresep.separation.separator import Separator
 from timbresep.training.loop import fit

@@ -39,10 +39,12 @@ from study import NETWORK, recorded, roots_of, write_table
 from timbresep import checkpoint
 from timbresep.condition import vector as conditioner
 from timbresep.condition.parts import HARMONICS, PARTS, Part, compress
-from timbresep.condition.tone_table import ToneTable
+from timbresep.condition.tone_table import ToneTable, tones_of_model
 from timbresep.config import ROOT
 from timbresep.data.track import Track
-from timbresep.evaluation import Evaluation, evaluate, tracks_in
+from timbresep.evaluation.result import Evaluation
+from timbresep.evaluation.run import evaluate
+from timbresep.evaluation.tracks import tracks_in
 from timbresep.instrument import Instrument
 from timbresep.registry.registry import Registry
 from timbresep.separation.separator import Separator
@@ -205,7 +207,7 @@ def _registry(folder: Path, tracks: Sequence[Track]) -> Registry:
 
 def _notes(item: Instrument, parity: int) -> list[float] | None:
     """Every second semitone of an instrument; None for one without pitch."""
-    notes = conditioner.build(item.ddsp_file, item.f0_range).pitches.tolist()
+    notes = tones_of_model(item.ddsp_file, item.f0_range).pitches.tolist()
     return [note for note in notes if note % 2 == parity] or None
 
 
@@ -214,7 +216,7 @@ def _elsewhere(item: Instrument) -> dict[str, NDArray[np.float32]]:
     notes = _notes(item, 1)
     if notes is None:
         return {}
-    table = conditioner.build(item.ddsp_file, item.f0_range)
+    table = tones_of_model(item.ddsp_file, item.f0_range)
     half = len(notes) // 2
     parts = {"other": notes, "low": notes[:half], "high": notes[half:]}
     return {

@@ -18,7 +18,9 @@ import numpy as np
 from study import NETWORK
 from timbresep import checkpoint
 from timbresep.condition import vector as conditioner
-from timbresep.evaluation import evaluate, tracks_in
+from timbresep.condition.tone_table import tones_of_model
+from timbresep.evaluation.run import evaluate
+from timbresep.evaluation.tracks import tracks_in
 from timbresep.instrument import Instrument
 from timbresep.registry.registry import Registry
 from timbresep.separation.separator import Separator
@@ -28,7 +30,7 @@ LABELS = ("bundled", "even", "odd")
 
 def elsewhere(instrument: Instrument, version: int) -> dict[str, np.ndarray]:
     """Conditions measured on all semitones of an instrument's voice and on either half of them."""
-    table = conditioner.build(instrument.ddsp_file, instrument.f0_range)
+    table = tones_of_model(instrument.ddsp_file, instrument.f0_range)
     notes = table.pitches.tolist()
     sets = zip(LABELS, (notes, notes[::2], notes[1::2]), strict=True)
     return {

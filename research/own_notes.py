@@ -36,8 +36,9 @@ from timbresep.data.rendering.sampler import find_notes
 from timbresep.data.rendering.waveform import RATE
 from timbresep.data.track import Track
 from timbresep.errors import DataError
-from timbresep.evaluation import evaluate, tracks_in
 from timbresep.evaluation.result import Method, Row
+from timbresep.evaluation.run import evaluate
+from timbresep.evaluation.tracks import tracks_in
 from timbresep.instrument import Instrument
 from timbresep.registry.registry import Registry
 from timbresep.separation.load import open_separator

@@ -18,6 +18,7 @@ import numpy as np
 import torch
 
 from timbresep.condition import vector as conditioner
+from timbresep.condition.tone_table import tones_of_model
 from timbresep.condition.view import similarity
 from timbresep.data import recipe as recipes
 from timbresep.data.rendering.solos import render_solos
@@ -56,7 +57,7 @@ def made_from(item: Instrument, source: str, other: str, out: Path, seconds: flo
 
 def measured(made: Instrument, first: int) -> np.ndarray:
     """The condition of every second of the notes that were heard."""
-    table = conditioner.build(made.ddsp_file, made.f0_range)
+    table = tones_of_model(made.ddsp_file, made.f0_range)
     notes = made.measured().notes
     return conditioner.condition(table, [note for note in notes if note % 2 == first])
 

@@ -37,9 +37,10 @@ from rich.table import Table
 
 from study import NETWORK, recorded, roots_of, write_table
 from timbresep import checkpoint
-from timbresep.evaluation import Evaluation, evaluate, tracks_in
-from timbresep.evaluation.result import Method
+from timbresep.evaluation.result import Evaluation, Method
+from timbresep.evaluation.run import evaluate
 from timbresep.evaluation.summary import by_instrument, swap_means
+from timbresep.evaluation.tracks import tracks_in
 from timbresep.registry.registry import Registry
 from timbresep.separation.separator import Separator
 from timbresep.training.loop import fit

@@ -16,9 +16,8 @@ from timbresep import audio
 from timbresep.checkpoint import Checkpoint
 from timbresep.data.sources.stems import read_stems
 from timbresep.errors import DataError, OutputExistsError
-from timbresep.evaluation.ablation import PICTURE, SCORES, ablate, check_output, write
-from timbresep.evaluation.ablation.run import shuffled
-from timbresep.evaluation.ablation.store import matrix
+from timbresep.evaluation.ablation.run import ablate, shuffled
+from timbresep.evaluation.ablation.store import PICTURE, SCORES, check_output, matrix, write
 from timbresep.evaluation.ablation.table import summary, table
 from timbresep.separation.separator import Separator
 

@@ -11,13 +11,14 @@ import pytest
 import soundfile
 
 import cli
-from timbresep import evaluation
 from timbresep.condition import vector as conditioner
 from timbresep.condition.note_detection import detect_notes, name_notes, notes_of
 from timbresep.condition.reference import from_files, tones
+from timbresep.condition.tone_table import ToneTable
 from timbresep.condition.vector import LAYOUTS
 from timbresep.condition.view import similarity
 from timbresep.errors import DataError, UnknownNameError
+from timbresep.evaluation.plan import Plan
 from timbresep.files import sha256_of
 from timbresep.registry.registry import Registry
 from timbresep.separation.load import open_separator
@@ -173,7 +174,7 @@ def test_its_condition_is_of_its_own_harmonics(plugins: Path) -> None:
     truth = np.zeros((1, len(NOTES), 60), np.float32)
     truth[..., : len(REED)] = REED / REED.sum()
     noise = np.zeros((1, len(NOTES), 16), np.float32)
-    table = conditioner.ToneTable(np.array(NOTES, np.float32), np.zeros(1), truth, noise)
+    table = ToneTable(np.array(NOTES, np.float32), np.zeros(1), truth, noise)
     true = conditioner.condition(table, version=1)
     found = conditioner.as_version(reed.condition(), 1)
     own = similarity(found, true)
@@ -294,7 +295,7 @@ def test_notes_too_short_to_measure_are_told(tmp_path: Path) -> None:
 
 def test_an_evaluation_knows_its_notes(reed: Path, registry: Registry) -> None:
     reference = {"reed": from_files(sorted(reed.glob("*.wav")))}
-    plan = evaluation.Plan(registry.separator_path(), ("reed", "violin"), reference=reference)
+    plan = Plan(registry.separator_path(), ("reed", "violin"), reference=reference)
     assert plan.open().names == ("reed", "violin")
     other = {"reed": from_files(sorted(reed.glob("*.wav"))[:4])}
     digests = [

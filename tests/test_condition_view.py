@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 import cli
-from timbresep.condition import vector as conditioner
+from timbresep.condition.tone_table import tones_of_model
 from timbresep.condition.vector import condition
 from timbresep.condition.view import similarities, similarity, similarity_table
 from timbresep.registry.registry import Registry
@@ -22,7 +22,7 @@ def halves() -> dict[str, tuple[np.ndarray, np.ndarray]]:
     loud strokes)."""
     found = {}
     for name, item in INSTRUMENTS.items():
-        table = conditioner.build(item.ddsp_file, item.f0_range)
+        table = tones_of_model(item.ddsp_file, item.f0_range)
         if table.pitched:
             notes = table.pitches.tolist()
             one, two = (condition(table, [n for n in notes if n % 2 == half]) for half in (0, 1))

@@ -15,10 +15,10 @@ import torch
 
 from timbresep.condition import vector as conditioner
 from timbresep.condition.parts import PARTS
+from timbresep.condition.tone_table import ToneTable, tones_of_model
 from timbresep.condition.vector import (
     DIM,
     LAYOUTS,
-    ToneTable,
     as_version,
     condition,
     draw,
@@ -102,14 +102,14 @@ def test_two_instruments_differ(table: ToneTable) -> None:
 
 def test_half_precision_on_disk_keeps_the_condition(table: ToneTable, tmp_path: Path) -> None:
     model().save(tmp_path / "m.safetensors", {})
-    again = conditioner.build(tmp_path / "m.safetensors", RANGE)
+    again = tones_of_model(tmp_path / "m.safetensors", RANGE)
     assert np.abs(condition(again) - condition(table)).max() < 1e-3
     facts = conditioner.provenance(tmp_path / "m.safetensors", again, [60, 62])
     assert len(facts["ddsp_sha256"]) == 64
     assert facts["notes"] == [60.0, 62.0]
     assert facts["sample_rate"] == RATE
     with pytest.raises(CheckpointError):
-        conditioner.build(tmp_path / "none.safetensors", RANGE)
+        tones_of_model(tmp_path / "none.safetensors", RANGE)
 
 
 def test_draws_vary_around_the_default_and_are_seeded(table: ToneTable) -> None:

@@ -13,7 +13,8 @@ from fakes import PLAIN
 from timbresep import checkpoint
 from timbresep.data.mixing.mixer import MixtureDataset
 from timbresep.errors import CheckpointError, TimbresepError, TrainingError
-from timbresep.evaluation import evaluate, tracks_in
+from timbresep.evaluation.run import evaluate
+from timbresep.evaluation.tracks import tracks_in
 from timbresep.registry.registry import Registry
 from timbresep.separation.load import open_separator
 from timbresep.training.labels import FixedConditions, LearnedConditions, labels

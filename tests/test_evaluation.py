@@ -13,10 +13,12 @@ from tests import dataset_trees as trees
 from timbresep import audio
 from timbresep.data.sources.stems import read_stems
 from timbresep.errors import DataError, OutputExistsError, UnknownNameError
-from timbresep.evaluation import Evaluation, evaluate, named_folder, tracks_in
+from timbresep.evaluation.result import Evaluation
+from timbresep.evaluation.run import evaluate
 from timbresep.evaluation.store import write_json
 from timbresep.evaluation.summary import by_instrument, overall
 from timbresep.evaluation.table import leak_table, swap_table, table
+from timbresep.evaluation.tracks import named_folder, tracks_in
 from timbresep.metrics import Moments, sdr, si_sdr
 from timbresep.registry.registry import Registry
 from timbresep.separation.separator import Separator

@@ -13,7 +13,10 @@ import pytest
 import cli
 from fakes import PLAIN, RATE, plugin, saved
 from timbresep import audio
-from timbresep.evaluation import Evaluation, Plan, Tracks, evaluate_folder
+from timbresep.evaluation.plan import Plan
+from timbresep.evaluation.result import Evaluation
+from timbresep.evaluation.run import evaluate_folder
+from timbresep.evaluation.tracks import Tracks
 from timbresep.registry.registry import Registry
 
 DIM = 164  # length of the bundled instruments' conditions

@@ -56,8 +56,8 @@ def ablate(
     trust: Trust = False,
 ) -> None:
     """Score each instrument with its own, with swapped, shuffled and zero conditions."""
-    from timbresep.evaluation import ablation, tracks_in
-    from timbresep.evaluation.ablation import table
+    from timbresep.evaluation.ablation import run, store, table
+    from timbresep.evaluation.tracks import tracks_in
     from timbresep.separation.load import open_separator
 
     start_logging()
@@ -68,7 +68,7 @@ def ablate(
             f"such as: {PROGRAM} ablate runs/mine/best.safetensors data/starter/demo -o out",
         )
     if out is not None:
-        ablation.check_output(out, overwrite=overwrite)
+        store.check_output(out, overwrite=overwrite)
     registry = Registry.load(plugins_dir or (), trust=trust)
     path = given[0] if given else registry.separator_path()
     model = open_separator(
@@ -85,7 +85,7 @@ def ablate(
 
     tracks = tracks_in(root, registry.instruments(), split.value if split else None, skip)
     with progress("ablating") as update:
-        result = ablation.ablate(
+        result = run.ablate(
             model,
             tracks[:limit],
             report=lambda name, done, total: update(done / total, name),
@@ -95,7 +95,7 @@ def ablate(
     console.print(table.table(result, f"{path.name} on {root}"))
     console.print(table.summary(result), soft_wrap=True)
     if out is not None:
-        for written in ablation.write(result, model.checkpoint, root, out, overwrite=overwrite):
+        for written in store.write(result, model.checkpoint, root, out, overwrite=overwrite):
             console.print(f"wrote {written}", soft_wrap=True)
     if skipped:
         console.print(f"{len(skipped)} tracks skipped: {', '.join(skipped)}", soft_wrap=True)

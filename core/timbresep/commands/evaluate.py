@@ -33,7 +33,7 @@ from timbresep.registry.registry import Registry
 from timbresep.separation.options import DEFAULTS, SeparationOptions
 
 if TYPE_CHECKING:
-    from timbresep.evaluation import Evaluation
+    from timbresep.evaluation.result import Evaluation
 
 
 class BssEval(StrEnum):
@@ -113,12 +113,14 @@ def evaluate(
     trust: Trust = False,
 ) -> None:
     """Score a separator on tracks with known stems, beside silence, mixture and oracle mask."""
-    from timbresep import evaluation
+    from timbresep.evaluation.plan import Plan
+    from timbresep.evaluation.run import evaluate_folder
+    from timbresep.evaluation.tracks import Tracks, named_folder
 
     start_logging()
-    source, root = evaluation.named_folder(tracks)
+    source, root = named_folder(tracks)
     registry = Registry.load(plugins_dir or (), trust=trust)
-    plan = evaluation.Plan(
+    plan = Plan(
         checkpoint=checkpoint_path(registry, separator, checkpoint),
         instruments=tuple(split_names(instruments or ["all"])),
         earlier=against,
@@ -131,9 +133,9 @@ def evaluate(
         reference=reference_conditions(reference or []),
     )
     with progress("evaluating") as update:
-        result = evaluation.evaluate_folder(
+        result = evaluate_folder(
             plan,
-            evaluation.Tracks(root, source, split.value if split else None, limit),
+            Tracks(root, source, split.value if split else None, limit),
             registry.instruments(),
             out=out,
             overwrite=overwrite,

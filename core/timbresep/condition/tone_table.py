@@ -192,7 +192,7 @@ class ToneTable:
         )
 
 
-def build(model_file: Path, f0_range: tuple[float, float] | None) -> ToneTable:
+def tones_of_model(model_file: Path, f0_range: tuple[float, float] | None) -> ToneTable:
     """Read a DDSP model and tabulate its tones.
 
     Args:

@@ -18,24 +18,9 @@ import numpy as np
 
 from timbresep import __version__
 from timbresep.condition.parts import PARTS, vary
-from timbresep.condition.tone_table import Array, ToneTable, build
+from timbresep.condition.tone_table import Array, ToneTable
 from timbresep.errors import DataError
 from timbresep.files import sha256_of
-
-__all__ = [
-    "CONDITION_VERSION",
-    "DIM",
-    "LAYOUTS",
-    "ToneTable",
-    "as_version",
-    "build",
-    "condition",
-    "draw",
-    "length",
-    "provenance",
-    "split",
-    "version_of",
-]
 
 Layout = tuple[str, ...]
 

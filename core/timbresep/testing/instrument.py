@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from timbresep.condition import vector as conditioner
 from timbresep.condition.tone_analysis import RecordedNote, tones_of
+from timbresep.condition.tone_table import tones_of_model
 from timbresep.data import recipe as recipes
 from timbresep.ddsp.features import FRAME_RATE
 from timbresep.ddsp.model import DdspModel
@@ -53,7 +54,7 @@ class InstrumentConformance:
     def test_its_condition_is_that_of_its_voice(self) -> None:
         """The stored vector was measured on the DDSP model beside it."""
         self.instrument.verify_ddsp()
-        table = conditioner.build(self.instrument.ddsp_file, self.instrument.f0_range)
+        table = tones_of_model(self.instrument.ddsp_file, self.instrument.f0_range)
         found, expected = self.instrument.condition(), conditioner.condition(table)
         np.testing.assert_allclose(found, expected, atol=1e-3)
 
@@ -71,7 +72,7 @@ class InstrumentConformance:
         """Where it has a pitch, each tone's harmonics sum to one, and none lies too high."""
         if not self.instrument.f0_range:
             return
-        table = conditioner.build(self.instrument.ddsp_file, self.instrument.f0_range)
+        table = tones_of_model(self.instrument.ddsp_file, self.instrument.f0_range)
         shares = table.distributions  # (levels, pitches, harmonics)
         assert (shares >= 0).all()
         np.testing.assert_allclose(shares.sum(axis=-1), 1, atol=1e-4)

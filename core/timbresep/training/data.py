@@ -14,6 +14,7 @@ from torch import Tensor
 
 from timbresep.backbone import Backbone
 from timbresep.condition import vector as conditioner
+from timbresep.condition.tone_table import ToneTable, tones_of_model
 from timbresep.data.build import build_tracks
 from timbresep.data.extra_stems import ExtraStems, tables_of
 from timbresep.data.mixing.config import MixConfig
@@ -58,8 +59,8 @@ class TrainingConditions:
         self.tables = [self._table(instrument) for instrument in instruments]
 
     @staticmethod
-    def _table(instrument: Instrument) -> conditioner.ToneTable:
-        table = conditioner.build(instrument.ddsp_file, instrument.f0_range)
+    def _table(instrument: Instrument) -> ToneTable:
+        table = tones_of_model(instrument.ddsp_file, instrument.f0_range)
         notes = instrument.measured().notes
         return table.only(table.nearest(notes)) if notes and table.pitched else table
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from timbresep.condition import vector as conditioner
-from timbresep.condition.tone_table import Array, ToneTable
+from timbresep.condition.tone_table import Array, ToneTable, tones_of_model
 from timbresep.config import load_yaml
 from timbresep.files import atomic_writes
 from timbresep.instrument import InstrumentConfig, own_file
@@ -44,7 +44,7 @@ def build_condition(
     """
     config = load_yaml(folder / "instrument.yaml", InstrumentConfig)
     model_file = own_file(folder, config.ddsp.file)
-    table = conditioner.build(model_file, config.f0_range)
+    table = tones_of_model(model_file, config.f0_range)
     vector: Array = conditioner.condition(table, pitches, version=version)
     if recorded:
         vector = (vector + conditioner.condition(recorded, version=version)) / np.float32(2)

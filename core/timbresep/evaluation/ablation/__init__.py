@@ -1,14 +1,5 @@
-"""What each condition does in a trained separator: the true one, others', shuffled, none."""
+"""Ablation: what each condition does in a trained separator.
 
-from timbresep.evaluation.ablation.run import Ablation, AblationRow, ablate
-from timbresep.evaluation.ablation.store import PICTURE, SCORES, check_output, write
-
-__all__ = [
-    "PICTURE",
-    "SCORES",
-    "Ablation",
-    "AblationRow",
-    "ablate",
-    "check_output",
-    "write",
-]
+`run` scores each instrument with its own condition, those of the others, a shuffled one and zeros;
+`table` and `store` show and keep what comes out.
+"""

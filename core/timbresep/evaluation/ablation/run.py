@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from timbresep.data.track import Track
-from timbresep.evaluation import Evaluation, Method, evaluate
-from timbresep.evaluation.result import mean_of
+from timbresep.evaluation.result import Evaluation, Method, mean_of
+from timbresep.evaluation.run import evaluate
 from timbresep.evaluation.tracks import Skip
 from timbresep.evaluation.workers import Report
 from timbresep.separation.separator import Separator
