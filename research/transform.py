@@ -18,7 +18,7 @@ import torch
 from rich.console import Console
 from rich.table import Table
 
-from timbresep.data.sources.stems import read_stems
+from timbresep.evaluation.tracks import tracks_in
 from timbresep.files import write_json
 from timbresep.joint_mask import ratio_masks
 from timbresep.metrics import si_sdr
@@ -60,7 +60,7 @@ def main() -> None:
     parser.add_argument("--limit", type=int, default=12, help="tracks to use")
     parser.add_argument("--json", type=Path)
     arguments = parser.parse_args()
-    tracks = read_stems(arguments.tracks)[: arguments.limit]
+    tracks = tracks_in(arguments.tracks, Registry.load().instruments())[: arguments.limit]
     multitracks = [
         torch.stack(
             [

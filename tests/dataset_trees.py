@@ -14,6 +14,13 @@ import pytest
 import yaml
 
 from timbresep import audio
+from timbresep.data.sources import stem_folders
+from timbresep.data.sources.adapter import Location
+from timbresep.data.sources.listing import list_tracks
+from timbresep.data.sources.naming import Naming
+from timbresep.data.sources.prepared import prepare
+from timbresep.data.track import Track
+from timbresep.data.user_cache import default_cache
 
 RATE = 8_000
 
@@ -133,3 +140,15 @@ def slakh(root: Path, side: str, number: int, stems: Mapping[str, str], uuid: st
     write(folder / "mix.flac", total)
     about = {"UUID": uuid or f"midi-{number}", "audio_dir": "stems", "stems": rows}
     (folder / "metadata.yaml").write_text(yaml.safe_dump(about))
+
+
+def read_stems(
+    root: Path, names: Mapping[str, str] | None = None, licence: str = "unknown"
+) -> list[Track]:
+    """All tracks in a folder of stem folders; the first fault is an error."""
+    location = Location(root, Naming(names or {}), licence)
+    listing = list_tracks("stems", stem_folders.KIND, location, strict=True)
+    tracks = [] if listing.problems else prepare(listing, default_cache())
+    for problem in listing.problems:
+        raise problem.error
+    return tracks

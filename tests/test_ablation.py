@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 import cli
+from dataset_trees import read_stems
 from fakes import RATE, GainBackbone, loaded, plugin, saved
 from timbresep import audio
 from timbresep.checkpoint import Checkpoint
-from timbresep.data.sources.stems import read_stems
 from timbresep.errors import DataError, OutputExistsError
 from timbresep.evaluation.ablation.run import ablate, shuffled
 from timbresep.evaluation.ablation.store import PICTURE, SCORES, check_output, matrix, write

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from dataset_trees import read_stems
 from timbresep import audio
 from timbresep.condition import tone_store as table_file
 from timbresep.condition import vector as conditioner
@@ -15,7 +16,6 @@ from timbresep.condition.tone_table import BANDS, ToneTable
 from timbresep.data.extra_stems import TABLES, ExtraStems, tables_of
 from timbresep.data.mixing.config import MixConfig
 from timbresep.data.mixing.mixer import MixtureDataset
-from timbresep.data.sources.stems import read_stems
 from timbresep.data.track import Track
 from timbresep.errors import DataError
 from timbresep.registry.registry import Registry

@@ -12,6 +12,7 @@ import pytest
 from click.testing import Result
 from typer.testing import CliRunner
 
+from dataset_trees import read_stems
 from fakes import library
 from timbresep import audio
 from timbresep.__main__ import main
@@ -32,7 +33,6 @@ from timbresep.data.rendering.casting import Player
 from timbresep.data.rendering.font_tones import tones_of
 from timbresep.data.rendering.plan import TrackSet, plan_tracks
 from timbresep.data.rendering.sets import players_of
-from timbresep.data.sources.stems import read_stems
 from timbresep.data.stem_tones import TONES, StemTones, write_tones
 from timbresep.data.track import Track
 from timbresep.errors import ConfigError, DataError

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dataset_trees import read_stems
 from test_data_rendered import FONT, can_render, library
 from timbresep.data.recipe import Percussion, Recipe, Soundfont, Voice
 from timbresep.data.rendering import percussion
@@ -22,7 +23,6 @@ from timbresep.data.rendering.scores import Note, Score
 from timbresep.data.rendering.solos import render_solos
 from timbresep.data.rendering.tracks import render_track
 from timbresep.data.rendering.waveform import RATE
-from timbresep.data.sources.stems import read_stems
 
 KIT = (Soundfont(file=FONT, programs=[0], licence="MIT"),)
 

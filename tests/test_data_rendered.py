@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dataset_trees import read_stems
 from timbresep import audio
 from timbresep.data.recipe import Soundfont, Voice
 from timbresep.data.rendering.band import seat
@@ -23,7 +24,6 @@ from timbresep.data.rendering.scores import Note, Score, family_of, parse
 from timbresep.data.rendering.sets import soundfonts_of
 from timbresep.data.rendering.tracks import render_tracks
 from timbresep.data.rendering.waveform import RATE, normalise
-from timbresep.data.sources.stems import read_stems
 from timbresep.errors import DataError, MissingToolError
 
 FONT = "FluidR3_GM.sf2"

@@ -10,6 +10,7 @@ import pytest
 import soundfile
 
 import cli
+from dataset_trees import read_stems
 from test_data_rendered import FONT, can_render, library, players
 from timbresep import audio
 from timbresep.condition import tone_store as table_file
@@ -22,7 +23,6 @@ from timbresep.data.rendering.recorded_tones import recorded_tones
 from timbresep.data.rendering.solos import render_solos
 from timbresep.data.rendering.tracks import render_tracks
 from timbresep.data.rendering.waveform import RATE
-from timbresep.data.sources.stems import read_stems
 from timbresep.data.stem_tones import TONES
 from timbresep.errors import DataError
 

@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dataset_trees import read_stems
 from timbresep import audio
 from timbresep.data.sources import stem_folders
 from timbresep.data.sources.adapter import Location
 from timbresep.data.sources.listing import list_tracks
-from timbresep.data.sources.stems import read_stems
 from timbresep.data.track import split_of
 from timbresep.errors import ConfigError, DataError
 

@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from dataset_trees import read_stems
 from fakes import PLAIN, RATE, GainBackbone, loaded
 from tests import dataset_trees as trees
 from timbresep import audio
-from timbresep.data.sources.stems import read_stems
 from timbresep.errors import DataError, OutputExistsError, UnknownNameError
 from timbresep.evaluation.result import Evaluation
 from timbresep.evaluation.run import evaluate

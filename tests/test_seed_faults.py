@@ -10,13 +10,13 @@ import soundfile
 import torch
 from safetensors.torch import load_file, save_file
 
+from dataset_trees import read_stems
 from timbresep import checkpoint
 from timbresep.checkpoint import KEY, Metadata
 from timbresep.condition.reference import from_files
 from timbresep.condition.vector import DIM
 from timbresep.data.mixing.config import MixConfig
 from timbresep.data.mixing.mixer import MixtureDataset
-from timbresep.data.sources.stems import read_stems
 from timbresep.ddsp.features import extract
 from timbresep.errors import AudioError, CheckpointError
 from timbresep.film import FiLM

@@ -1,6 +1,6 @@
 """Datasets as they lie on disk.
 
-`discover` says which ones are asked for. An `adapter` for each kind finds `raw_track`s, `listing`
-keeps those that can be used, and `prepared` makes one file of each stem. `stems` reads a folder of
-stem folders by itself; `check` and `decoding` tell people what there is.
+`discover` finds the datasets that are asked for; the adapter of each kind (`kinds`) finds its
+`raw_track`s; `listing` keeps the usable ones; `prepared` makes one file of each stem. `check` and
+`decoding` report to people what is there.
 """

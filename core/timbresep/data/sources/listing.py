@@ -59,11 +59,6 @@ class Listing:
                 f"expected {self.kind.layout}",
             )
 
-    def check_all(self) -> None:
-        """Raise the first problem as the error that it is."""
-        for problem in self.problems:
-            raise problem.error
-
     @property
     def skipped(self) -> int:
         """Tracks that are left out."""
