@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from timbresep.commands.console import make_console, show_error, start_logging
+from timbresep.commands.console import say, show_error, start_logging
 from timbresep.commands.options import (
     Device,
     Instruments,
@@ -91,12 +91,11 @@ def ablate(
             report=lambda name, done, total: update(done / total, name),
             skip=skip,
         )
-    console = make_console()
-    console.print(table.table(result, f"{path.name} on {root}"))
-    console.print(table.summary(result), soft_wrap=True)
+    say(table.table(result, f"{path.name} on {root}"))
+    say(table.summary(result))
     if out is not None:
         for written in store.write(result, model.checkpoint, root, out, overwrite=overwrite):
-            console.print(f"wrote {written}", soft_wrap=True)
+            say(f"wrote {written}")
     if skipped:
-        console.print(f"{len(skipped)} tracks skipped: {', '.join(skipped)}", soft_wrap=True)
+        say(f"{len(skipped)} tracks skipped: {', '.join(skipped)}")
         raise typer.Exit(1)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from timbresep.commands.console import make_console
+from timbresep.commands.console import make_console, say
 from timbresep.commands.numbers import number
 from timbresep.commands.options import (
     Overwrite,
@@ -48,15 +48,14 @@ def show_conditions(
     from timbresep.condition import view
 
     vectors = _vectors(names, plugins_dir, trust=trust)
-    console = make_console()
-    console.print(view.harmonics_table(vectors))
+    say(view.harmonics_table(vectors))
     if len(vectors) > 1:
-        console.print(view.similarity_table(vectors))
+        say(view.similarity_table(vectors))
     if png:
         from timbresep.condition.picture import draw_harmonics
 
         draw_harmonics(vectors, png, overwrite=overwrite)
-        console.print(f"wrote {png}", soft_wrap=True)
+        say(f"wrote {png}")
 
 
 @app.command("compare")
@@ -74,13 +73,12 @@ def compare_conditions(
     from timbresep.condition import view
 
     vectors = _vectors(names or ["all"], plugins_dir, trust=trust)
-    console = make_console()
-    console.print(view.similarity_table(vectors))
+    say(view.similarity_table(vectors))
     if png:
         from timbresep.condition.picture import draw_similarities
 
         draw_similarities(vectors, png, overwrite=overwrite)
-        console.print(f"wrote {png}", soft_wrap=True)
+        say(f"wrote {png}")
 
 
 @app.command("build")
@@ -105,7 +103,7 @@ def build_condition(
     from timbresep.voice.plugin_files import build_condition as build
 
     path = build(plugin_folder(plugin, plugins_dir, trust), split_numbers(notes) if notes else None)
-    make_console().print(f"wrote {path}", soft_wrap=True)
+    say(f"wrote {path}")
 
 
 NoteFiles = Annotated[
@@ -162,17 +160,14 @@ def condition_from_audio(
     settings = NotesSettings(seconds=seconds, start=plugin, licence=licence, seed=seed)
     with progress(name) as update:
         made = from_notes(notes, name, out, registry, settings, overwrite=overwrite, report=update)
-    solo, training, console = made.solo, made.training, make_console()
-    console.print(
+    solo, training = made.solo, made.training
+    say(
         f"{len(solo.notes)} notes found in {solo.seconds:.0f} s; started from the "
         f"voice of {made.start} (spectral loss {made.fits[made.start]:.2f}); "
-        f"{training.steps} steps: {training.first_loss:.2f} → {training.last_loss:.2f}",
-        soft_wrap=True,
+        f"{training.steps} steps: {training.first_loss:.2f} → {training.last_loss:.2f}"
     )
-    console.print(f"wrote {made.folder}", soft_wrap=True)
-    console.print(
-        f"next: {PROGRAM} separate song.wav -i {name} --plugins-dir {out}", soft_wrap=True
-    )
+    say(f"wrote {made.folder}")
+    say(f"next: {PROGRAM} separate song.wav -i {name} --plugins-dir {out}")
 
 
 def _vectors(names: list[str], plugins_dir: list[Path] | None, *, trust: bool) -> Vectors:

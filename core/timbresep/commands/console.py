@@ -101,6 +101,11 @@ def start_logging() -> Console:
     return make_console(stderr=True)
 
 
+def say(result: RenderableType) -> None:
+    """Print a result on stdout: a table, or a line, which is not wrapped."""
+    make_console().print(result, soft_wrap=isinstance(result, str))
+
+
 def show_note(text: str) -> None:
     """One line that is worth reading and no error."""
     make_console(stderr=True).print(_note(text), soft_wrap=True)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from timbresep.commands import render
-from timbresep.commands.console import make_console, start_logging
+from timbresep.commands.console import make_console, say, start_logging
 from timbresep.commands.numbers import MANY, whole
 from timbresep.commands.options import (
     Overwrite,
@@ -99,7 +99,7 @@ def check_data(
     registry = Registry.load(plugins_dir or (), trust=trust)
     asked = _asked(registry, plugin, source, [*(folders or []), *(data or [])])
     listings = list_sources(asked.instruments, asked.everyone, asked.sources, asked.roots)
-    console, said = make_console(), make_console(stderr=True)
+    said = make_console(stderr=True)
     with counting("comparing mixtures") as count:
         sums = [check.compare_mixtures(listing, listen, count) for listing in listings]
     damaged, decoded = 0, list[str]()
@@ -108,10 +108,10 @@ def check_data(
             for listing in listings:
                 faults, lines = decode_all(listing, workers(), count)
                 damaged, decoded = damaged + faults, [*decoded, *lines]
-    console.print(check.source_table(listings))
-    console.print(check.instrument_table(listings, asked.names))
+    say(check.source_table(listings))
+    say(check.instrument_table(listings, asked.names))
     for line in [*decoded, *filter(None, sums), *check.notes(listings, asked.names)]:
-        console.print(line, soft_wrap=True)
+        say(line)
     for listing in listings:
         for line in check.problem_lines(listing, *[ALL] * decode):
             said.print(line, soft_wrap=True)
@@ -133,7 +133,7 @@ def prepare_data(
 
     registry = Registry.load(plugins_dir or (), trust=trust)
     tracks = _prepared(_asked(registry, plugin, source, [*(folders or []), *(data or [])]))
-    _say(f"{len(tracks)} tracks are ready; what had to be written is in {default_cache()}")
+    say(f"{len(tracks)} tracks are ready; what had to be written is in {default_cache()}")
 
 
 @app.command("show")
@@ -161,7 +161,7 @@ def show_data(
     )
     examples = show.draw_examples(_prepared(asked), asked.names, config, count, seed)
     files = show.write_examples(examples, config.rate, out, overwrite=overwrite)
-    _say(f"{len(files)} files in {out}; see {files[0]}")
+    say(f"{len(files)} files in {out}; see {files[0]}")
 
 
 app.command("render")(render.render_tracks)
@@ -210,7 +210,3 @@ def _prepared(asked: _Asked) -> list[Track]:
         return build_tracks(
             asked.instruments, asked.everyone, asked.sources, asked.roots, progress=progress
         )
-
-
-def _say(text: str) -> None:
-    make_console().print(text, soft_wrap=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from timbresep.commands.console import make_console
+from timbresep.commands.console import say
 from timbresep.commands.numbers import MANY, number, whole
 from timbresep.commands.options import (
     MaxMinutes,
@@ -151,10 +151,9 @@ def train_ddsp(
                 resume=resume,
                 report=update,
             )
-    console = make_console()
     for line in _told(result):
-        console.print(line, soft_wrap=True)
-    console.print(f"next: {PROGRAM} condition build {plugin}", soft_wrap=True)
+        say(line)
+    say(f"next: {PROGRAM} condition build {plugin}")
 
 
 def _told(result: VoiceResult) -> list[str]:
@@ -201,7 +200,7 @@ def resynthesise(
         dry=no_reverb,
         overwrite=overwrite,
     )
-    make_console().print(f"wrote {out}: {seconds:.1f} s", soft_wrap=True)
+    say(f"wrote {out}: {seconds:.1f} s")
 
 
 @app.command("import")
@@ -233,18 +232,14 @@ def import_ddsp(
     folder = plugin_folder(plugin, plugins_dir, trust)
     with progress("importing") as update:
         made = import_voice(checkpoint, folder, solos=solos, overwrite=overwrite, report=update)
-    console = make_console()
     step = f"step {made.source.step}, " if made.source.step >= 0 else ""
-    console.print(
-        f"wrote {made.out} from {made.source.path.name} ({step}{made.parameters} parameters)",
-        soft_wrap=True,
-    )
+    say(f"wrote {made.out} from {made.source.path.name} ({step}{made.parameters} parameters)")
     assumed = list(made.source.assumed)
     if not made.measured:
         assumed.append("the pitch and loudness of its training (measure them with --solos)")
     for what in assumed:
-        console.print(f"note: the checkpoint does not tell, assumed: {what}", soft_wrap=True)
-    console.print(f"next: {PROGRAM} condition build {plugin}", soft_wrap=True)
+        say(f"note: the checkpoint does not tell, assumed: {what}")
+    say(f"next: {PROGRAM} condition build {plugin}")
 
 
 @app.command("export")
@@ -260,4 +255,4 @@ def export_ddsp(
     from timbresep.voice.magenta import export_voice
 
     path = export_voice(plugin_folder(plugin, plugins_dir, trust), out)
-    make_console().print(f"wrote {path}.index and operative_config-0.gin", soft_wrap=True)
+    say(f"wrote {path}.index and operative_config-0.gin")

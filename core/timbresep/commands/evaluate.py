@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from timbresep.commands.console import make_console, show_error, start_logging
+from timbresep.commands.console import say, show_error, start_logging
 from timbresep.commands.numbers import MOST_PROCESSES, whole
 from timbresep.commands.options import (
     CheckpointFile,
@@ -145,7 +145,7 @@ def evaluate(
         )
     _print(result, f"{plan.checkpoint.name} on {root}", swaps=swaps)
     if out is not None:
-        make_console().print(f"wrote {out}", soft_wrap=True)
+        say(f"wrote {out}")
     if result.skipped:
         raise typer.Exit(1)
 
@@ -153,12 +153,11 @@ def evaluate(
 def _print(result: Evaluation, title: str, *, swaps: bool) -> None:
     from timbresep.evaluation import table
 
-    console = make_console()
-    console.print(table.table(result, title))
+    say(table.table(result, title))
     if swaps:
-        console.print(table.swap_table(result))
+        say(table.swap_table(result))
     if result.leaks:
-        console.print(table.leak_table(result))
+        say(table.leak_table(result))
     if result.bss:
-        console.print(table.bss_table(result))
-    console.print(table.summary(result), soft_wrap=True)
+        say(table.bss_table(result))
+    say(table.summary(result))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from timbresep.commands.console import make_console
+from timbresep.commands.console import say
 from timbresep.commands.options import PluginsDir, Trust
 from timbresep.registry.registry import Registry
 
@@ -27,6 +27,5 @@ def export(
 
     registry = Registry.load(plugins_dir or (), trust=trust)
     digest = export_checkpoint(checkpoint, out, registry.backbone)
-    console = make_console()
-    console.print(f"wrote {out}; for the separators in registry.yaml:", soft_wrap=True)
-    console.print(f"  {out.stem}: {{file: {out}, sha256: {digest}}}", soft_wrap=True)
+    say(f"wrote {out}; for the separators in registry.yaml:")
+    say(f"  {out.stem}: {{file: {out}, sha256: {digest}}}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from rich.table import Table
 from rich.text import Text
 
-from timbresep.commands.console import make_console
+from timbresep.commands.console import say
 from timbresep.commands.options import PluginsDir, Trust
 from timbresep.formats.text import shown
 from timbresep.registry.registry import Registry
@@ -24,4 +24,4 @@ def list_plugins(plugins_dir: PluginsDir = None, trust: Trust = False) -> None:
         status = Text("ok", "green") if path.is_file() else Text("broken", "red")
         about = f"{default}{separator.file}" if path.is_file() else f"{path} is missing"
         view.add_row("separator", name, status, "bundled", shown(about))
-    make_console().print(view)
+    say(view)

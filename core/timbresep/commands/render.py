@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from timbresep.commands.console import make_console, start_logging
+from timbresep.commands.console import say, start_logging
 from timbresep.commands.numbers import MOST_PROCESSES, number, span, whole
 from timbresep.commands.options import (
     Instruments,
@@ -95,7 +95,7 @@ def render_tracks(
     sounds = SoundSource(soundfont, samples, licence)
     with counting("rendering", "tracks") as progress:
         folders = render_set(chosen, source, tracks, out, sounds=sounds, progress=progress)
-    _say(f"{len(folders)} tracks in {out}")
+    say(f"{len(folders)} tracks in {out}")
 
 
 def render_extra_instruments(
@@ -152,7 +152,7 @@ def render_extra_instruments(
             at_a_time=workers,
             progress=progress,
         )
-    _say(f"{len(folders)} tracks in {out}")
+    say(f"{len(folders)} tracks in {out}")
 
 
 def render_solos(
@@ -177,8 +177,4 @@ def render_solos(
 
     start_logging()
     recipe = plugin_folder(instrument, plugins_dir, trust) / "recipe.yaml"
-    _say(f"{len(render_voice_solos(recipe, out, seed, minutes))} files in {out}")
-
-
-def _say(text: str) -> None:
-    make_console().print(text, soft_wrap=True)
+    say(f"{len(render_voice_solos(recipe, out, seed, minutes))} files in {out}")

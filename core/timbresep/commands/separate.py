@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from timbresep.commands.console import make_console, show_error, show_note, start_logging
+from timbresep.commands.console import make_console, say, show_error, show_note, start_logging
 from timbresep.commands.options import (
     CheckpointFile,
     Device,
@@ -146,13 +146,11 @@ def separate(
 
 
 def _print_file(report: FileReport) -> None:
-    console = make_console()
     stems = ", ".join(path.name for path in report.outputs)
     speed = report.duration / max(report.seconds, 1e-9)
-    console.print(
+    say(
         f"{shown(report.path)} → {shown(report.outputs[0].parent)}: {stems} "
-        f"({clock(report.duration)} of audio in {report.seconds:.1f} s, {speed:.1f}× real time)",
-        soft_wrap=True,
+        f"({clock(report.duration)} of audio in {report.seconds:.1f} s, {speed:.1f}× real time)"
     )
     for note in report.notes:
         show_note(note)

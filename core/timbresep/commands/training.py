@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from rich.table import Table
 
-from timbresep.commands.console import make_console, show_note
+from timbresep.commands.console import say, show_note
 from timbresep.commands.options import (
     CheckpointFile,
     DataRoots,
@@ -210,10 +210,8 @@ def _show(result: TrainResult, again: str) -> None:
         scores = result.scores.get(name)
         cells = [f"{scores[key]:.1f}" for key in ("sdr", "si_sdr_improvement")] if scores else "––"
         view.add_row(name, *cells)
-    console = make_console()
-    console.print(view)
+    say(view)
     for note in result.notes:
         show_note(note)
-    console.print(f"{result.steps} steps; best checkpoint: {result.best}", soft_wrap=True)
-    separate = f"{PROGRAM} separate song.wav --checkpoint {result.best}{again}"
-    console.print(f"next: {separate}", soft_wrap=True)
+    say(f"{result.steps} steps; best checkpoint: {result.best}")
+    say(f"next: {PROGRAM} separate song.wav --checkpoint {result.best}{again}")
