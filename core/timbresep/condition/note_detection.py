@@ -6,7 +6,7 @@ recordings without the upper half of the spectrum.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from timbresep.audio import info, read, resample
 from timbresep.ddsp.features import HOP, SAMPLE_RATE, VOICED, extract
 from timbresep.ddsp.solo_check import check_notes, check_recording
 from timbresep.errors import AudioError, DataError
+from timbresep.running.progress import CountDone
 from timbresep.units import hz_to_midi, midi_to_hz, note_name
 
 Array = NDArray[np.float32]
@@ -92,9 +93,7 @@ class Harmonicity:
     first: NDArray[np.float64]
 
 
-def detect_notes(
-    files: Sequence[Path], progress: Callable[[int, int], None] | None = None
-) -> SoloNotes:
+def detect_notes(files: Sequence[Path], progress: CountDone | None = None) -> SoloNotes:
     """Read recordings and find their notes.
 
     Args:

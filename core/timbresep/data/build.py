@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from timbresep.data.threads import workers
 from timbresep.data.track import Track, sides
 from timbresep.data.user_cache import default_cache
 from timbresep.errors import DataError
+from timbresep.running.progress import CountDone
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +30,7 @@ def build_tracks(
     data_roots: Mapping[str, Path] | None = None,
     *,
     cache: Path | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: CountDone | None = None,
 ) -> list[Track]:
     """The tracks of all sources that the instruments' recipes use, each source once.
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -24,6 +24,7 @@ from timbresep.errors import AudioError, CheckpointError, DataError
 from timbresep.files import atomic_write, sha256_of
 from timbresep.formats.tensor_file import read_json, read_tensors
 from timbresep.formats.text import shown
+from timbresep.running.progress import CountDone
 
 log = logging.getLogger(__name__)
 
@@ -122,7 +123,7 @@ def prepare(
     solos: Sequence[Path],
     f0_range: Range,
     out: Path,
-    progress: Callable[[int, int], None] | None = None,
+    progress: CountDone | None = None,
 ) -> Path:
     """Read solo recordings, resample them to 16 kHz mono and extract their features.
 

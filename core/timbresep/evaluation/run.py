@@ -13,7 +13,7 @@ from timbresep.evaluation.result import Evaluation, Skipped, TrackScores
 from timbresep.evaluation.score import Scorer
 from timbresep.evaluation.store import Store
 from timbresep.evaluation.tracks import Skip, Tracks, tracks_in
-from timbresep.evaluation.workers import Progress, Report, score_here, score_in_workers
+from timbresep.evaluation.workers import Report, frames_of, score_here, score_in_workers
 from timbresep.instrument import Instrument
 from timbresep.separation.separator import Separator
 
@@ -44,9 +44,8 @@ def evaluate(
     """
     scorer = Scorer(separator, tuple(instruments or separator.asked))
     _refuse_unknown(tracks, scorer.names)
-    found = [
-        scores for _, (scores, _) in score_here(scorer, tracks, Progress(tracks, report), skip)
-    ]
+    work = frames_of(tracks, report)
+    found = [scores for _, (scores, _) in score_here(scorer, tracks, work, skip)]
     if not found:
         raise DataError(f"none of {len(tracks)} tracks could be scored", "see the errors above")
     return Evaluation(scorer.names, found)
@@ -95,11 +94,11 @@ def evaluate_folder(
     store = Store(out, plan.settings(scorer), overwrite=overwrite) if out is not None else None
     done = _scored_before(store, tracks)
     pending = [track for track in tracks if track.name not in done]
-    progress = Progress(pending, report)
+    work = frames_of(pending, report)
     if workers > 1 and len(pending) > 1:
-        outcomes = score_in_workers(plan, pending, min(workers, len(pending)), progress, skip)
+        outcomes = score_in_workers(plan, pending, min(workers, len(pending)), work, skip)
     else:
-        outcomes = score_here(scorer, pending, progress, skip)
+        outcomes = score_here(scorer, pending, work, skip)
     for track, (scores, bss) in outcomes:
         for note in scores.notes:
             log.warning("track '%s': %s", track.name, note)

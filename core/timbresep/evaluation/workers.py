@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from multiprocessing import active_children, get_context
 
 import torch
@@ -20,67 +21,38 @@ from timbresep.evaluation.result import Method, TrackScores
 from timbresep.evaluation.score import Scorer
 from timbresep.evaluation.tracks import Skip
 from timbresep.running.interrupts import leave_to_parent, starting_workers
+from timbresep.running.progress import Work
 
-Report = Callable[[str, int, int], None]
-"""Told the track, how many frames of all tracks are done, and how many there are."""
+Report = Callable[[str, float, float], None]
+"""Called with the track, how many frames of all tracks are done, and how many there are."""
 Outcome = tuple[TrackScores, dict[Method, BssScores]]
 
 
-class Progress:
-    """Frames done, over all tracks."""
-
-    def __init__(self, tracks: Sequence[Track], report: Report | None) -> None:
-        self.total = sum(track.frames for track in tracks)
-        self.done = 0
-        self.report = report
-
-    def within(self, track: Track, frames: int) -> None:
-        """So many frames of a track are done."""
-        if self.report is not None:
-            self.report(track.name, self.done + frames, self.total)
-
-    def finished(self, track: Track) -> None:
-        """A track is done."""
-        self.done += track.frames
-        self.within(track, 0)
-
-    def failed(self, track: Track) -> None:
-        """A track will not be done: it is no part of the work any more."""
-        self.total -= track.frames
-        self.within(track, 0)
+def frames_of(tracks: Sequence[Track], report: Report | None) -> Work[str]:
+    """Progress through tracks, by their frames."""
+    return Work({track.name: track.frames for track in tracks}, report)
 
 
 def score_here(
-    scorer: Scorer,
-    tracks: Sequence[Track],
-    progress: Progress,
-    skip: Skip | None,
+    scorer: Scorer, tracks: Sequence[Track], work: Work[str], skip: Skip | None
 ) -> Iterator[tuple[Track, Outcome]]:
-    """One track after the other; without ``skip``, a bad track is an error."""
+    """Score one track after the other; without ``skip``, a bad track is an error."""
     for track in tracks:
         try:
-
-            def advance(frames: int, track: Track = track) -> None:
-                progress.within(track, frames)
-
-            yield track, scorer.score(track, advance)
+            yield track, scorer.score(track, partial(work.within, track.name))
         except (AudioError, DataError) as error:
             if skip is None:
                 raise
-            progress.failed(track)
+            work.failed(track.name)
             skip(track.name, error)
         else:
-            progress.finished(track)
+            work.finished(track.name)
 
 
 def score_in_workers(
-    plan: Plan,
-    tracks: Sequence[Track],
-    workers: int,
-    progress: Progress,
-    skip: Skip,
+    plan: Plan, tracks: Sequence[Track], workers: int, work: Work[str], skip: Skip
 ) -> Iterator[tuple[Track, Outcome]]:
-    """As many tracks at a time as there are workers, in the order in which they end."""
+    """Score as many tracks at a time as there are workers, in the order in which they end."""
     threads = max(1, (os.cpu_count() or 1) // workers)
     before = active_children()
     with _math_threads(threads), ExitStack() as stack:
@@ -96,10 +68,10 @@ def score_in_workers(
                 try:
                     yield track, future.result()
                 except (AudioError, DataError) as error:
-                    progress.failed(track)
+                    work.failed(track.name)
                     skip(track.name, error)
                 else:
-                    progress.finished(track)
+                    work.finished(track.name)
         except BrokenProcessPool as error:
             raise TimbresepError(
                 "a worker process ended, perhaps for want of memory",

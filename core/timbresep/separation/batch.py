@@ -6,6 +6,7 @@ import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from timbresep import audio
 from timbresep.audio.writer import AudioWriter, checked_subtype
 from timbresep.errors import AudioError, TimbresepError
 from timbresep.files import sweep
+from timbresep.running.progress import Work
 from timbresep.separation.options import SeparationOptions
 from timbresep.separation.separator import MAX_CHANNELS, Separator
 from timbresep.separation.stem_files import folders, guard, new_files, real
@@ -96,8 +98,9 @@ def separate_batch(
     batch = BatchReport()
     inputs = {real(path) for path in files}
     chosen = folders(files, output.folder)
-    progress = _Progress(chosen, instruments, output, inputs=inputs, report=report)
+    work = _work(chosen, instruments, output, inputs, report)
     for path, folder in chosen.items():
+        work.within(path, 0.0)
         try:
             row = separate_file(
                 separator,
@@ -105,67 +108,42 @@ def separate_batch(
                 instruments,
                 folder,
                 output,
-                report=progress.within(path),
+                report=partial(work.within, path),
                 inputs=inputs,
             )
         except (TimbresepError, OSError) as problem:
             error = problem if isinstance(problem, TimbresepError) else _unreachable(path, problem)
-            progress.failed(path)
+            work.failed(path)
             batch.failed.append((path, error))
             if failed is not None:
                 failed(path, error)
         else:
-            progress.finished(path)
+            work.finished(path)
             batch.done.append(row)
             if finished is not None:
                 finished(row)
     return batch
 
 
-class _Progress:
-    """How much of a batch's audio is done, in seconds; files that cannot be opened count nothing.
+def _work(
+    chosen: Mapping[Path, Path],
+    instruments: Sequence[str],
+    output: Output,
+    inputs: Set[Path],
+    report: Report | None,
+) -> Work[Path]:
+    """Progress through a batch, by seconds of audio; files that cannot be opened count nothing."""
+    seconds: dict[Path, float] = {}
+    for path, folder in chosen.items() if report is not None else ():
+        with contextlib.suppress(TimbresepError, OSError):  # reported when its turn comes
+            about = _checked(path, _outputs(folder, instruments, output), output, inputs)
+            seconds[path] = about.duration
 
-    Args:
-        chosen: file → folder of its stems.
-        instruments, output, inputs: as for `separate_file`.
-        report: told; without it, no file is opened.
-    """
+    def tell(path: Path, done: float, total: float) -> None:
+        if report is not None:
+            report(path, done / total if total else 0.0)
 
-    def __init__(
-        self,
-        chosen: Mapping[Path, Path],
-        instruments: Sequence[str],
-        output: Output,
-        *,
-        inputs: Set[Path],
-        report: Report | None,
-    ) -> None:
-        self._report, self._done = report, 0.0
-        self._seconds: dict[Path, float] = {}
-        for path, folder in chosen.items() if report is not None else ():
-            with contextlib.suppress(TimbresepError, OSError):  # it is told when its turn comes
-                about = _checked(path, _outputs(folder, instruments, output), output, inputs)
-                self._seconds[path] = about.duration
-
-    def within(self, path: Path) -> Callable[[float], None]:
-        """A file is begun; gives what to tell how many seconds of it are done."""
-        self._tell(path, 0.0)
-        return lambda seconds: self._tell(path, min(seconds, self._seconds.get(path, 0.0)))
-
-    def finished(self, path: Path) -> None:
-        """A file is done."""
-        self._done += self._seconds.get(path, 0.0)
-        self._tell(path, 0.0)
-
-    def failed(self, path: Path) -> None:
-        """A file will not be done: it is no part of the work any more."""
-        self._seconds.pop(path, None)
-        self._tell(path, 0.0)
-
-    def _tell(self, path: Path, seconds: float) -> None:
-        total = sum(self._seconds.values())
-        if self._report is not None:
-            self._report(path, (self._done + seconds) / total if total else 0.0)
+    return Work(seconds, tell)
 
 
 def _unreachable(path: Path, problem: OSError) -> AudioError:

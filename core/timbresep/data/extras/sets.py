@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,7 @@ from timbresep.data.sources.discover import InstrumentLike
 from timbresep.data.threads import workers
 from timbresep.data.user_cache import default_cache
 from timbresep.errors import DataError
+from timbresep.running.progress import CountDone
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,7 @@ def render_extras(
     listed: Path = BUNDLED,
     cache: Path | None = None,
     at_a_time: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: CountDone | None = None,
 ) -> list[Path]:
     """Render tracks with extra instruments, to train on.
 

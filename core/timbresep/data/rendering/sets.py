@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -22,8 +22,7 @@ from timbresep.data.sources.discover import InstrumentLike
 from timbresep.data.threads import workers
 from timbresep.data.user_cache import default_cache
 from timbresep.errors import DataError, UnknownNameError, nearest
-
-Progress = Callable[[int, int], None]
+from timbresep.running.progress import CountDone
 
 log = logging.getLogger(__name__)
 
@@ -57,7 +56,7 @@ def render_set(
     *,
     sounds: SoundSource = RECIPES_OWN,
     cache: Path | None = None,
-    progress: Progress | None = None,
+    progress: CountDone | None = None,
 ) -> list[Path]:
     """Render one set of tracks, for evaluation or for a larger training set.
 
@@ -101,7 +100,7 @@ def render_source(
     owners: Sequence[str],
     known: Mapping[str, Recipe],
     cache: Path,
-    progress: Progress | None = None,
+    progress: CountDone | None = None,
 ) -> Path:
     """Render a source of recipes, for all instruments that have it.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -19,6 +19,7 @@ from timbresep.data.rendering.renderer import check
 from timbresep.data.rendering.waveform import RATE
 from timbresep.data.stem_tones import write_tones
 from timbresep.files import atomic_write
+from timbresep.running.progress import CountDone
 
 ABOUT = "track.yaml"
 
@@ -30,7 +31,7 @@ def render_tracks(
     *,
     soundfonts: Sequence[str] = (),
     workers: int = 2,
-    progress: Callable[[int, int], None] | None = None,
+    progress: CountDone | None = None,
     cache: Path | None = None,
 ) -> list[Path]:
     """Render many tracks, `workers` at a time; what a track is follows from its plan alone.

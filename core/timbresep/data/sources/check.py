@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -16,6 +16,7 @@ from timbresep.data.sources.recording import read_recording, read_sum
 from timbresep.data.track import Split, sides
 from timbresep.errors import AudioError
 from timbresep.formats.text import shown
+from timbresep.running.progress import CountDone
 
 log = logging.getLogger(__name__)
 
@@ -70,9 +71,7 @@ def gap_db(track: MeasuredTrack) -> float | None:
     return 10 * float(np.log10(max(rest, 1e-12) / total)) if total > 0 else None
 
 
-def compare_mixtures(
-    listing: Listing, limit: int, progress: Callable[[int, int], None] | None = None
-) -> str:
+def compare_mixtures(listing: Listing, limit: int, progress: CountDone | None = None) -> str:
     """Compare up to `limit` tracks' mixtures with the sum of their stems; says what came out.
 
     Tracks whose audio cannot be read are told in the log.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -14,12 +14,13 @@ from timbresep.data.sources.listing import Listing
 from timbresep.data.sources.raw_track import Problem
 from timbresep.data.sources.recording import Recording, read_recording
 from timbresep.errors import AudioError
+from timbresep.running.progress import CountDone
 
 SHOWN = 5
 
 
 def decode(
-    listing: Listing, workers: int, progress: Callable[[int, int], None] | None = None
+    listing: Listing, workers: int, progress: CountDone | None = None
 ) -> tuple[int, list[str]]:
     """Decode every recording of a dataset's tracks; what cannot be is added to its problems.
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import hashlib
 import logging
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -25,6 +25,7 @@ from timbresep.data.sources.recording import Recording, read_recording, read_sum
 from timbresep.data.track import Track
 from timbresep.errors import AudioError
 from timbresep.files import atomic_write
+from timbresep.running.progress import CountDone
 
 log = logging.getLogger(__name__)
 
@@ -38,7 +39,7 @@ def prepare(
     listing: Listing,
     cache: Path,
     workers: int = 1,
-    progress: Callable[[int, int], None] | None = None,
+    progress: CountDone | None = None,
 ) -> list[Track]:
     """The tracks of a dataset, ready for random access.
 
