@@ -35,20 +35,14 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from rich.console import Console
-from rich.table import Table
 
-from study import NETWORK, recorded, roots_of, write_table
-from timbresep import checkpoint
+import study
 from timbresep.checkpoint import Conditioning
-from timbresep.evaluation.result import Evaluation
 from timbresep.evaluation.run import evaluate
-from timbresep.evaluation.summary import by_instrument, leak_means, swap_losses
+from timbresep.evaluation.summary import leak_means, swap_losses
 from timbresep.evaluation.tracks import tracks_in
 from timbresep.registry.registry import Registry
 from timbresep.separation.separator import Separator
-from timbresep.training.loop import fit
-from timbresep.training.request import TrainRequest
 
 CANDIDATES: dict[str, tuple[Conditioning, float]] = {
     "harmonic": ("harmonic", 0.5),
@@ -65,7 +59,6 @@ UNLIKE: dict[str, dict[str, int]] = {"harmonic, linear": {"embedding": 0}}
 """Label → arguments of the backbone that only this candidate has."""
 
 COLUMNS = ("in-domain", "out-of-domain", "swap loss", "absent leak")
-BATCH, TARGETS, SECONDS = 6, 3, 2.0
 
 Scores = dict[str, dict[str, float]]
 """Column → instrument → dB."""
@@ -83,28 +76,17 @@ def main() -> None:
             records.setdefault(label, []).append(record)
             shown = {c: round(x, 2) for c, x in _means(record["scores"]).items()}
             print(json.dumps({"conditioning": label, "seed": seed, **shown}))
-    heads, cells = ["conditioning", *COLUMNS], _cells(records)
-    view = Table(*heads, caption=_caption(records))
-    for line in cells:
-        view.add_row(*line)
-    Console(width=140).print(view)
-    if arguments.write:
-        write_table(arguments.write, [heads, *cells], _caption(records))
+    lines = [["conditioning", *COLUMNS], *_cells(records)]
+    found = [record for one in records.values() for record in one]
+    study.show(lines, f"dB; {study.caption_of(found)}", arguments.write)
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", action="append", required=True, help="NAME=FOLDER of tracks")
-    parser.add_argument("--test", type=Path, required=True, help="folder of held-out tracks")
-    parser.add_argument("--other", type=Path, help="the same from another sound source")
-    parser.add_argument("--out", type=Path, required=True, help="folder of results and runs")
-    parser.add_argument("--steps", type=int, default=1500)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
+    parser = study.options(__doc__, seeds=(0, 1, 2))
+    parser.add_argument("--other", type=Path, help="as --test, from another sound source")
     parser.add_argument("--tracks", type=int, help="score only so many")
     parser.add_argument("--only", nargs="+", choices=CANDIDATES, default=list(CANDIDATES))
-    parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--write", type=Path, help="page to write the table into")
     return parser.parse_args()
 
 
@@ -118,7 +100,7 @@ def _run(label: str, seed: int, arguments: argparse.Namespace) -> dict:
         "tracks": arguments.tracks,
         "other": arguments.other is not None,
     }
-    return recorded(
+    return study.recorded(
         arguments.out / f"{name}.json",
         settings,
         lambda: _train_and_score(name, label, seed, arguments),
@@ -132,49 +114,36 @@ def _train_and_score(name: str, label: str, seed: int, arguments: argparse.Names
     instruments = registry.instruments()
     tracks = tracks_in(arguments.test, instruments)[: arguments.tracks]
     played = {stem for track in tracks for stem in track.stems}
-    run = arguments.out / name
-    request = TrainRequest(
+    loaded = study.train(
+        registry,
+        arguments.out / name,
+        arguments.steps,
         instruments=tuple(item.name for item in instruments if item.name in played),
-        out=run,
         conditioning=conditioning,
         stored_share=stored_share,
         arguments={**ARGUMENTS, **UNLIKE.get(label, {})},
-        roots=roots_of(arguments.data),
-        max_steps=arguments.steps,
-        batch_size=BATCH,
-        targets=TARGETS,
-        seconds=SECONDS,
-        learning_rate=1.5e-3,
-        validate_every=max(arguments.steps // 4, 1),
+        roots=study.roots_of(arguments.data),
         device=arguments.device,
-        ema=0.99,
         seed=seed,
-        resume=(run / "resume.safetensors").is_file(),
     )
-    result = fit(registry, request, lambda share, text: print(f"{name}: {share:4.0%} {text}"))
-    loaded = checkpoint.load(result.last, registry.backbone)
-    separator = Separator(loaded, options=replace(NETWORK, device=arguments.device))
+    separator = Separator(loaded, options=replace(study.NETWORK, device=arguments.device))
     found = evaluate(separator, tracks)
     scores = {
-        "in-domain": _gains(found),
-        "oracle": _gains(found, "oracle"),
+        "in-domain": study.gains(found),
+        "oracle": study.gains(found, "oracle"),
         "swap loss": dict(swap_losses(found)),
         "absent leak": dict(leak_means(found)),
     }
     if arguments.other:
         others = tracks_in(arguments.other, instruments)[: arguments.tracks]
-        heard = evaluate(separator, others)
-        scores["out-of-domain"] = _gains(heard)
-        scores["oracle, out-of-domain"] = _gains(heard, "oracle")
+        elsewhere = evaluate(separator, others)
+        scores["out-of-domain"] = study.gains(elsewhere)
+        scores["oracle, out-of-domain"] = study.gains(elsewhere, "oracle")
     return {
-        "parameters": sum(parameter.numel() for parameter in loaded.model.parameters()),
+        "parameters": study.parameters(loaded),
         "minutes": loaded.metadata.training["minutes"],
         "scores": scores,
     }
-
-
-def _gains(found: Evaluation, method: str = "separator") -> dict[str, float]:
-    return {name: row["si_sdr_improvement"] for name, row in by_instrument(found, method).items()}
 
 
 def _means(scores: Scores) -> dict[str, float]:
@@ -200,21 +169,6 @@ def _cell(values: Sequence[float]) -> str:
         return ""
     spread = f" ± {np.std(values, ddof=1):.1f}" if len(values) > 1 else ""
     return f"{np.mean(values):.1f}{spread}"
-
-
-def _caption(records: Mapping[str, Sequence[dict]]) -> str:
-    found = [record for one in records.values() for record in one]
-    first = found[0]
-    seeds = sorted({record["settings"]["seed"] for record in found})
-    minutes = [float(record["minutes"]) for record in found]
-    sizes = [record["parameters"] / 1e6 for record in found]
-    count = len(first["scores"]["in-domain"])
-    return (
-        f"dB; {count} instruments, rnn_mask of {min(sizes):.2f} to {max(sizes):.2f} M parameters, "
-        f"{first['settings']['steps']} steps of {BATCH} mixtures × {TARGETS} targets × "
-        f"{SECONDS:.0f} s ({min(minutes):.0f} to {max(minutes):.0f} minutes each), "
-        f"{len(seeds)} seed{'s' if len(seeds) > 1 else ''} ({first['date']}, {first['hardware']})"
-    )
 
 
 if __name__ == "__main__":

@@ -32,11 +32,8 @@ import numpy as np
 import torch
 import yaml
 from numpy.typing import NDArray
-from rich.console import Console
-from rich.table import Table
 
-from study import NETWORK, recorded, roots_of, write_table
-from timbresep import checkpoint
+import study
 from timbresep.condition import vector as conditioner
 from timbresep.condition.parts import HARMONICS, PARTS, Part, compress
 from timbresep.condition.tone_table import ToneTable, tones_of_model
@@ -48,8 +45,6 @@ from timbresep.evaluation.tracks import tracks_in
 from timbresep.instrument import Instrument
 from timbresep.registry.registry import Registry
 from timbresep.separation.separator import Separator
-from timbresep.training.loop import fit
-from timbresep.training.request import TrainRequest
 from timbresep.voice.plugin_files import build_condition
 
 CANDIDATES = {
@@ -103,26 +98,17 @@ def main() -> None:
             records.append(record)
             rows.setdefault(label, []).append(record["scores"])
             print(json.dumps({"candidate": label, "seed": seed, **_means([record["scores"]])}))
-    table = _table(rows, records)
-    Console(width=140).print(table)
-    if arguments.write:
-        lines = [["condition", "values", *COLUMNS], *_cells(rows, records)]
-        write_table(arguments.write, lines, _caption(records))
+    lines = [["condition", "values", *COLUMNS], *_cells(rows, records)]
+    caption = f"SI-SDR improvement in dB; {arguments.held_out} never a target; "
+    study.show(lines, caption + study.caption_of(records), arguments.write)
 
 
 def _arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", action="append", required=True, help="NAME=FOLDER of tracks")
-    parser.add_argument("--test", type=Path, required=True, help="folder of held-out tracks")
-    parser.add_argument("--other", type=Path, help="the same from another sound source")
-    parser.add_argument("--out", type=Path, required=True, help="folder of results and runs")
-    parser.add_argument("--steps", type=int, default=1500)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    parser = study.options(__doc__)
+    parser.add_argument("--other", type=Path, help="as --test, from another sound source")
     parser.add_argument("--held-out", default="flute", help="instrument that is never a target")
     parser.add_argument("--tracks", type=int, help="score only so many")
     parser.add_argument("--only", nargs="+", choices=CANDIDATES, default=list(CANDIDATES))
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--write", type=Path, help="page to write the table into")
     return parser.parse_args()
 
 
@@ -139,7 +125,7 @@ def _run(label: str, seed: int, arguments: argparse.Namespace) -> dict:
         "tracks": arguments.tracks,
         "other": arguments.other is not None,
     }
-    return recorded(path, settings, lambda: _train_and_score(name, seed, arguments))
+    return study.recorded(path, settings, lambda: _train_and_score(name, seed, arguments))
 
 
 def _train_and_score(name: str, seed: int, arguments: argparse.Namespace) -> dict:
@@ -148,36 +134,28 @@ def _train_and_score(name: str, seed: int, arguments: argparse.Namespace) -> dic
     registry = _registry(arguments.out / name, tracks)
     instruments = registry.instruments()
     trained = [item.name for item in instruments if item.name != arguments.held_out]
-    run = arguments.out / name / "run"
-    request = TrainRequest(
+    loaded = study.train(
+        registry,
+        arguments.out / name / "run",
+        arguments.steps,
         instruments=tuple(trained),
-        out=run,
         arguments=ARGUMENTS,
-        roots=roots_of(arguments.data),
-        max_steps=arguments.steps,
-        batch_size=6,
-        targets=3,
-        seconds=2.0,
-        learning_rate=1.5e-3,
-        validate_every=max(arguments.steps // 4, 1),
-        device="cpu",
-        ema=0.99,
+        roots=study.roots_of(arguments.data),
         seed=seed,
-        resume=(run / "resume.safetensors").is_file(),
     )
-    result = fit(registry, request, lambda share, text: print(f"{name}: {share:4.0%} {text}"))
-    loaded = checkpoint.load(result.last, registry.backbone)
     extra = {name: vector for item in instruments for name, vector in _elsewhere(item).items()}
     held_out = {item.name: item.condition() for item in instruments if item.name not in trained}
-    separator = Separator(loaded, {**held_out, **extra}, NETWORK)
+    separator = Separator(loaded, {**held_out, **extra}, study.NETWORK)
     scores = _scores(evaluate(separator, tracks, separator.instruments), trained)
     if arguments.other:
         others = tracks_in(arguments.other, instruments)[: arguments.tracks]
-        found = _scores(evaluate(Separator(loaded, options=NETWORK), others, trained), trained)
+        found = _scores(
+            evaluate(Separator(loaded, options=study.NETWORK), others, trained), trained
+        )
         scores["out-of-domain"] = found["in-domain"]
     return {
         "values": len(next(iter(loaded.conditions.values()))),
-        "parameters": sum(parameter.numel() for parameter in loaded.model.parameters()),
+        "parameters": study.parameters(loaded),
         "scores": scores,
     }
 
@@ -288,26 +266,6 @@ def _cells(rows: Mapping[str, Sequence[Scores]], records: Sequence[dict]) -> lis
     ideal = {"in-domain": oracle["oracle"], "zero-shot": oracle.get("zero-shot oracle")}
     shown = [f"{value:.1f}" if (value := ideal.get(c)) is not None else "" for c in COLUMNS]
     return [*cells, ["oracle ratio mask", "", *shown]]
-
-
-def _caption(records: Sequence[dict]) -> str:
-    first = records[0]
-    settings = first["settings"]
-    seeds = sorted({record["settings"]["seed"] for record in records})
-    sizes = [record["parameters"] / 1e6 for record in records]
-    return (
-        f"SI-SDR improvement in dB; rnn_mask of {min(sizes):.2f} to {max(sizes):.2f} M parameters, "
-        f"{settings['steps']} steps of 6 mixtures × 3 targets × 2 s, "
-        f"mean over {len(seeds)} seed{'s' if len(seeds) > 1 else ''}; "
-        f"{settings['held_out']} never a target ({first['date']}, {first['hardware']})"
-    )
-
-
-def _table(rows: Mapping[str, Sequence[Scores]], records: Sequence[dict]) -> Table:
-    view = Table("condition", "values", *COLUMNS, caption=_caption(records))
-    for cells in _cells(rows, records):
-        view.add_row(*cells)
-    return view
 
 
 if __name__ == "__main__":

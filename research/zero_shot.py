@@ -13,10 +13,10 @@ number of steps:
     …, NAME             and a SHARE of the targets are the extra instruments of FOLDER
 
 and scored on TEST in dB of SI-SDR improvement: on the instruments held out, by their plugins'
-conditions alone, and on the others. *share* is what is left of the improvement of the network
-trained on them, with the same extra instruments if that one is there. Each stem is estimated by
-itself, but for *with mixture consistency*, where all stems of a track are asked for together;
-*swapped* is the score with the conditions of the other instruments.
+conditions, and on those not held out. *share* is what is left of the improvement of the network
+trained on them, with the same extra instruments if there is such a network. Each stem is estimated
+by itself; only *with mixture consistency* are all stems of a track asked for together. *swapped* is
+the score with the conditions of the other instruments.
 
 One JSON file for each training goes to FOLDER; those that are there are not made again, and an
 interrupted training goes on.
@@ -32,27 +32,20 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from rich.console import Console
-from rich.table import Table
 
-from study import NETWORK, recorded, roots_of, write_table
-from timbresep import checkpoint
-from timbresep.evaluation.result import Evaluation, Method
+import study
 from timbresep.evaluation.run import evaluate
-from timbresep.evaluation.summary import by_instrument, swap_means
+from timbresep.evaluation.summary import swap_means
 from timbresep.evaluation.tracks import tracks_in
 from timbresep.registry.registry import Registry
 from timbresep.separation.separator import Separator
-from timbresep.training.loop import fit
-from timbresep.training.request import TrainRequest
 
 ARGUMENTS: dict[str, int | float | bool | str] = {"hidden": 128, "width": 192, "embedding": 128}
 HEADS = [
     *("training", "held out", "share", "with mixture consistency", "share"),
-    *("swapped", "the others"),
+    *("swapped", "not held out"),
 ]
 TRAINED, HELD_OUT = "trained", "held out"
-BATCH, TARGETS, SECONDS = 6, 3, 2.0
 
 Given = argparse.Namespace
 
@@ -99,27 +92,16 @@ def main() -> None:
             print(json.dumps({"training": label, "seed": seed, **record["scores"]}), flush=True)
     if TRAINED not in records:
         return
-    lines, caption = _lines(records), _caption(records, given)
-    view = Table(*HEADS, caption=caption)
-    for line in lines:
-        view.add_row(*line)
-    Console(width=120).print(view)
-    if given.write:
-        write_table(given.write, [HEADS, *lines], caption)
+    found = [record for one in records.values() for record in one]
+    caption = f"dB; held out: {', '.join(given.hold_out)}; {study.caption_of(found)}"
+    study.show([HEADS, *_lines(records)], caption, given.write)
 
 
 def _arguments() -> Given:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", action="append", required=True, help="NAME=FOLDER of tracks")
+    parser = study.options(__doc__)
     parser.add_argument("--extras", action="append", default=[], help="NAME=SHARE:FOLDER,…")
-    parser.add_argument("--test", type=Path, required=True, help="folder of held-out tracks")
-    parser.add_argument("--out", type=Path, required=True, help="folder of results and runs")
     parser.add_argument("--hold-out", nargs="+", required=True, help="instruments")
     parser.add_argument("--only", nargs="*", help="labels of trainings, to share the work")
-    parser.add_argument("--steps", type=int, default=1500)
-    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
-    parser.add_argument("--threads", type=int, default=1)
-    parser.add_argument("--write", type=Path, help="page to write the table into")
     return parser.parse_args()
 
 
@@ -133,7 +115,7 @@ def _run(label: str, candidate: Candidate, seed: int, given: Given) -> dict:
         "steps": given.steps,
         "seed": seed,
     }
-    return recorded(
+    return study.recorded(
         given.out / f"{name}.json",
         settings,
         lambda: _train_and_score(name, candidate, seed, given),
@@ -146,55 +128,41 @@ def _train_and_score(name: str, candidate: Candidate, seed: int, given: Given) -
     instruments = registry.instruments()
     tracks = tracks_in(given.test, instruments)
     played = {stem for track in tracks for stem in track.stems}
-    roots = roots_of(given.data)
+    roots = study.roots_of(given.data)
     roots |= {f"extras{k}": folder for k, folder in enumerate(candidate.extras.folders)}
-    run = given.out / name
-    request = TrainRequest(
+    loaded = study.train(
+        registry,
+        given.out / name,
+        given.steps,
         instruments=tuple(item.name for item in instruments if item.name in played),
-        out=run,
         hold_out=tuple(given.hold_out) if candidate.held_out else (),
         arguments=ARGUMENTS,
         roots=roots,
         mix={"extra_share": candidate.extras.share},
-        max_steps=given.steps,
-        batch_size=BATCH,
-        targets=TARGETS,
-        seconds=SECONDS,
-        learning_rate=1.5e-3,
-        validate_every=max(given.steps // 3, 1),
-        device="cpu",
-        ema=0.99,
         seed=seed,
-        resume=(run / "resume.safetensors").is_file(),
     )
-    result = fit(registry, request, lambda done, text: print(f"{name}: {done:4.0%} {text}"))
-    loaded = checkpoint.load(result.last, registry.backbone)
     plugins = {item.name: item.condition() for item in registry.instruments(given.hold_out)}
-    separator = Separator(loaded, plugins, NETWORK)
+    separator = Separator(loaded, plugins, study.NETWORK)
     found = evaluate(separator, tracks)
-    gains = _gains(found, "separator")
+    own, together = study.gains(found), study.gains(found, "consistent")
     swapped = [value for (asked, _), value in swap_means(found).items() if asked in plugins]
     return {
         "minutes": loaded.metadata.training["minutes"],
-        "parameters": sum(parameter.numel() for parameter in loaded.model.parameters()),
-        "instruments": gains,
-        "instruments at once": _gains(found, "consistent"),
+        "parameters": study.parameters(loaded),
+        "instruments": own,
+        "instruments with mixture consistency": together,
         "scores": {
-            "held out": _mean(gains, plugins),
-            "at once": _mean(_gains(found, "consistent"), plugins),
+            "held out": _mean(own, plugins),
+            "with mixture consistency": _mean(together, plugins),
             "swapped": float(np.mean(swapped)),
-            "the others": _mean(gains, set(gains) - set(plugins)),
-            "oracle": _mean(_gains(found, "oracle"), plugins),
+            "not held out": _mean(own, set(own) - set(plugins)),
+            "oracle": _mean(study.gains(found, "oracle"), plugins),
         },
     }
 
 
-def _gains(found: Evaluation, method: Method) -> dict[str, float]:
-    return {name: row["si_sdr_improvement"] for name, row in by_instrument(found, method).items()}
-
-
-def _mean(gains: Mapping[str, float], names: Iterable[str]) -> float:
-    return float(np.mean([gains[name] for name in names]))
+def _mean(found: Mapping[str, float], names: Iterable[str]) -> float:
+    return float(np.mean([found[name] for name in names]))
 
 
 def _lines(records: Mapping[str, Sequence[dict]]) -> list[list[str]]:
@@ -206,28 +174,16 @@ def _lines(records: Mapping[str, Sequence[dict]]) -> list[list[str]]:
     lines = []
     for label in records:
         cells = []
-        for column in ("held out", "at once"):
+        for column in ("held out", "with mixture consistency"):
             held = mean(label, column)
             same = label.replace(HELD_OUT, TRAINED)  # with the same extra instruments, if they were
             best = mean(same if same in records else TRAINED, column)
             left = f"{held / best:.0%}" if label.startswith(HELD_OUT) else ""
             cells += [f"{held:.1f}", left]
-        cells += [f"{mean(label, column):.1f}" for column in ("swapped", "the others")]
+        cells += [f"{mean(label, column):.1f}" for column in ("swapped", "not held out")]
         lines.append([label, *cells])
     oracle = f"{mean(TRAINED, 'oracle'):.1f}"
     return [*lines, ["oracle ratio mask", oracle, "", oracle, "", "", ""]]
-
-
-def _caption(records: Mapping[str, Sequence[dict]], given: Given) -> str:
-    found = [record for one in records.values() for record in one]
-    minutes = [float(record["minutes"]) for record in found]
-    return (
-        f"dB; held out: {', '.join(given.hold_out)}; rnn_mask of "
-        f"{found[0]['parameters'] / 1e6:.2f} M parameters, {given.steps} steps of {BATCH} mixtures "
-        f"× {TARGETS} targets × {SECONDS:.0f} s ({min(minutes):.0f} to {max(minutes):.0f} minutes "
-        f"each), seeds {', '.join(map(str, given.seeds))} ({found[0]['date']}, "
-        f"{found[0]['hardware']})"
-    )
 
 
 if __name__ == "__main__":
