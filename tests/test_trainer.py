@@ -186,7 +186,7 @@ def test_training_conditions_vary_around_the_plugins_own(
         (
             {"batch_size": 1, "instruments": ("bass",)},
             TrainingError,
-            "1 × 1 targets.*--batch-size 2 is the least",
+            "1 × 1 targets.*--batch-size 2 or more",
         ),
     ],
 )

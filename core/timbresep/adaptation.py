@@ -24,7 +24,7 @@ class AdaptedNetwork(WrappedBackbone):
 
     A condition is the vector that the network takes, and one value for each of these instruments:
     how much of its modulations is added (see `addressed`). The network is given the vector alone,
-    as its contract says; its FiLM layers are told the rest for the time of the call.
+    as its contract says; its FiLM layers get the rest for the time of the call.
 
     Args:
         network: what separates; each of its FiLM layers gets room for the modulations.

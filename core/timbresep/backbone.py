@@ -41,7 +41,7 @@ class Backbone(nn.Module, ABC):
     def forward(self, mixture: Tensor, conditions: Tensor) -> Tensor:
         """Separate.
 
-        N instruments in one call equal N calls with one each, and whatever does not depend on
+        N instruments in one call equal N calls with one each, and what does not depend on
         the condition is computed once.
 
         Args:

@@ -28,7 +28,7 @@ def _possible(text: str) -> str:
     try:
         parts = Path(text).expanduser().parts
         possible = "\0" not in text and all(len(os.fsencode(part)) <= 255 for part in parts)
-    except (ValueError, RuntimeError):  # a letter that no name has; the home of nobody
+    except (ValueError, RuntimeError):  # not encodable, or the home of an unknown user
         possible = False
     if not possible:
         raise ValueError("no file can be called so")
@@ -36,10 +36,10 @@ def _possible(text: str) -> str:
 
 
 PathText = Annotated[str, pydantic.AfterValidator(_possible)]
-"""A path that somebody else wrote down: such a file or folder may at least be."""
+"""A path in a configuration file: one that a file system could have."""
 
 Amount = Annotated[float, pydantic.Field(gt=0, le=1e6, allow_inf_nan=False)]
-"""A length of time or the like: a number above 0 that has an end."""
+"""A duration or the like: above 0, and finite."""
 
 LARGEST = 250_000
 """Bytes of a YAML file at most: a larger one takes seconds to be found wrong."""

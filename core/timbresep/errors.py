@@ -86,7 +86,7 @@ def not_installed(missing: ImportError) -> TimbresepError:
     """
     version = ".".join(map(str, sys.version_info[:2]))
     package = (missing.name or "").partition(".")[0]
-    if sys.version_info < (3, 11):  # noqa: UP036 (it is such a one that comes here)
+    if sys.version_info < (3, 11):  # noqa: UP036 (only an older Python gets here)
         lacks = "is too old: 3.11 is needed"
     elif isinstance(missing, ModuleNotFoundError) and package not in OWN:
         lacks = f"has no {package}"

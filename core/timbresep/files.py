@@ -1,4 +1,4 @@
-"""Files that are whole or not there, and what dead writers left of theirs, swept.
+"""Files that appear whole or not at all; temporary files of dead processes are removed.
 
 A file is written under a temporary name and renamed when it is complete. While that lasts, its
 writer holds a lock on it: the system's own (`flock`), which ends with the process however it ends.
@@ -115,10 +115,10 @@ def _of_writing(error: OSError, folder: Path) -> bool:
 
 
 def sweep(folder: Path, *, below: bool = False) -> None:
-    """Remove the temporary files of writers that are no more.
+    """Remove the temporary files of dead processes.
 
-    On the machine where they wrote, the lock tells. Another machine's lock does not reach
-    everywhere (a network file system may keep locks local): there it must also be days old.
+    A lock shows that a process of this machine is alive. Another machine's lock may not be visible
+    (a network file system may keep locks local), so its file must also be days old.
 
     Args:
         folder: where to look.

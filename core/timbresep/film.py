@@ -13,10 +13,9 @@ class FiLM(nn.Module):
     layer is the identity and yet every parameter has a gradient from the first step on. It acts
     on the feature axis, never on time.
 
-    An instrument may have a modulation of its own on top (`reserve`). Whoever calls the network
-    says in `shares` how much of each is added; without shares, nothing is. Where a share is zero,
-    so is what is added, to the last bit: that is how `timbresep.adaptation` adapts one instrument
-    without touching the others.
+    An instrument may have a modulation of its own in addition (`reserve`). The caller of the
+    network sets in `shares` how much of each is added; without shares, none is. A share of zero
+    adds exactly zero: so `timbresep.adaptation` adapts one instrument and changes no other.
 
     Source: Perez et al., "FiLM: Visual Reasoning with a General Conditioning Layer", AAAI 2018,
     eq. 2.
@@ -62,12 +61,12 @@ class FiLM(nn.Module):
 
 
 class ConditionEncoder(nn.Module):
-    """Makes of a condition a code that FiLM layers are linear in.
+    """Encode a condition for FiLM layers.
 
-    FiLM alone is linear in the condition. A vector of which only one pitch register is known and
-    the whole vector cannot both give the same γ and β then, nor can close timbres give very
-    different ones. So values are standardised over the conditions seen, and two layers follow. The
-    least standard deviation is 0.1: what no instrument of the training had must not drown the rest.
+    FiLM by itself is linear in the condition. Then a vector with one known pitch register cannot
+    give the same γ and β as the whole vector, and similar timbres cannot give very different ones.
+    So values are standardised over the conditions of the training, and two layers follow. The least
+    standard deviation is 0.1, so that values that were constant in training do not dominate.
 
     Args:
         condition_dim: length of a condition vector.

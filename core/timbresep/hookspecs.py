@@ -43,7 +43,7 @@ class BackboneSpec:
     renamed: Mapping[str, str] = field(default_factory=dict)
 
     def current_arguments(self, arguments: Mapping[str, Argument]) -> dict[str, Argument]:
-        """Arguments that a checkpoint tells, by today's names."""
+        """The arguments in a checkpoint, by today's names."""
         return {self.renamed.get(name, name): value for name, value in arguments.items()}
 
     def current_weight(self, name: str) -> str:
@@ -52,7 +52,7 @@ class BackboneSpec:
         return f"{self.renamed.get(module, module)}{dot}{rest}"
 
     def make(self, condition_dim: int, arguments: Mapping[str, Argument]) -> Backbone:
-        """Build the network; what is said of its arguments may come from anywhere.
+        """Build the network, after a check of its arguments.
 
         Args:
             condition_dim: length of a condition vector.

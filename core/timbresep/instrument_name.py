@@ -10,7 +10,7 @@ import pydantic
 from timbresep.errors import ConfigError
 
 NAME = re.compile(r"[a-z][a-z0-9_]{0,47}")
-RESERVED = ("all", "residual")  # what `-i` and the outputs mean something else by
+RESERVED = ("all", "residual")  # words of `-i` and of output files
 
 
 def plain(name: str) -> str:

@@ -73,7 +73,7 @@ def consistent_waveforms(
         Stems that sum to the mixture.
     """
     missing = mixture - stems.sum(axis=0, dtype=np.float64)  # (channels, samples)
-    with np.errstate(over="ignore"):  # the caller tells it
+    with np.errstate(over="ignore"):  # the caller reports it
         made: NDArray[np.float32] = (stems + shares[:, None] * missing).astype(np.float32)
     return made
 

@@ -59,7 +59,7 @@ def _console(stream: TextIO) -> Console:
     make_printable(stream)
     console = _Screen(file=stream, highlight=False, markup=False, emoji=False)
     if not console.is_terminal:
-        console.width = PLAIN_WIDTH  # keeps tables whole when nobody watches
+        console.width = PLAIN_WIDTH  # keeps the lines of tables whole in files and pipes
     return console
 
 
@@ -125,7 +125,7 @@ def show_error(error: BaseException, *, debug: bool = False) -> None:
     else:
         text = f"internal error: {type(error).__name__}: {error}"
         text += "" if debug else " (run with --debug for the traceback)"
-    line = shown(" ".join(text.split()))  # whatever is inside, one line
+    line = shown(" ".join(text.split()))  # always one line
     console.print(Text.assemble(("error:", "bold red"), " ", line), soft_wrap=True)
 
 
@@ -135,7 +135,7 @@ def run(command: Callable[[], object], *, debug: bool) -> int:
     Returns:
         What the command exits with; 1 for an expected error, 70 for an unexpected one and 130
         for an interrupt, SIGTERM or SIGHUP (what was being written is left clean, and training can
-        be resumed), each told in one line.
+        be resumed), each reported in one line.
     """
     for stream in (sys.stdout, sys.stderr):
         make_printable(stream)
@@ -156,20 +156,20 @@ def run(command: Callable[[], object], *, debug: bool) -> int:
             return _end(1, _refused(error), debug=debug)
         except ModuleNotFoundError as error:
             return _end(1, not_installed(error), debug=debug)
-        except Exception as error:  # noqa: BLE001 — the last stop: told in a line, whole with --debug
+        except Exception as error:  # noqa: BLE001 — the last stop: one line, or the traceback with --debug
             return _end(INTERNAL, error, debug=debug)
         return 0
 
 
 def _end(code: int, error: BaseException | None, *, debug: bool = False) -> int:
     if error is not None:
-        with suppress(OSError):  # nobody is there to be told: the terminal is gone
+        with suppress(OSError):  # the terminal is gone
             show_error(error, debug=debug)
     return code
 
 
 def _refused(error: OSError) -> TimbresepError:
-    """What the system refused, as an error: a full disk is no bug of the program."""
+    """An error of the operating system, such as a full disk, as one for the user."""
     where = f"{error.filename}: " if error.filename else ""
     told = TimbresepError(
         f"{where}{error.strerror or error}", "check the path, its permissions and the free space"

@@ -157,7 +157,7 @@ def train_ddsp(
 
 
 def _told(result: VoiceResult) -> list[str]:
-    """What a training has come to, in lines."""
+    """The results of a training, line by line."""
     report, likeness = result.report, result.likeness
     pitch = "" if likeness.f0_cents is None else f"pitch {likeness.f0_cents:.1f} cents, "
     return [
@@ -238,7 +238,7 @@ def import_ddsp(
     if not made.measured:
         assumed.append("the pitch and loudness of its training (measure them with --solos)")
     for what in assumed:
-        say(f"note: the checkpoint does not tell, assumed: {what}")
+        say(f"note: not stated in the checkpoint, assumed: {what}")
     say(f"next: {PROGRAM} condition build {plugin}")
 
 

@@ -1,4 +1,4 @@
-"""`list`: what there is, and what is wrong with it."""
+"""`list`: every plugin and separator, and the faults of broken ones."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ from timbresep.errors import ConfigError
 MOST_PROCESSES = max(16, 4 * (os.cpu_count() or 1))
 LARGEST_SEED = 2**32 - 1
 MANY = 10**9
-"""Of steps and the like: nobody reaches it, and arithmetic with it stays exact."""
+"""Upper bound of steps and the like; arithmetic with it stays exact."""
 
 Value = float | str | tuple[float, ...] | None
 
@@ -64,7 +64,7 @@ def _option(
         return value if isinstance(value, tuple) else values[0]
 
     def _number(text: float | str) -> float:
-        """The value, or what lies within no bounds."""
+        """The value; nan, which is within no bounds, where it is no number."""
         try:
             return convert(str(text)) if convert else math.nan
         except ValueError:

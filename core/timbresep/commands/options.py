@@ -200,7 +200,7 @@ def split_numbers(text: str) -> list[float]:
 
 
 def split_roots(given: list[str]) -> dict[str, Path]:
-    """Folders by name; one that is given alone is called as it is."""
+    """Folders by name; a folder without NAME= is known by its own name."""
     pairs = [item.partition("=") for item in given]
     return {a if sign else Path(a).name: Path(b if sign else a) for a, sign, b in pairs}
 
@@ -269,11 +269,11 @@ def checkpoint_path(registry: Registry, separator: str | None, checkpoint: Path 
 
 @contextmanager
 def resumable(run: Path, state: str) -> Iterator[None]:
-    """Tell with an interrupt where the run is and how it goes on.
+    """On an interrupt, say where the run is and how to resume it.
 
     Args:
         run: its folder.
-        state: pattern of the files in it that it can go on from.
+        state: pattern of the files in it that it can resume from.
 
     Raises:
         InterruptedRunError: in place of a `KeyboardInterrupt`, if there is such a file.
@@ -289,7 +289,7 @@ def resumable(run: Path, state: str) -> Iterator[None]:
 
 
 def _again(run: Path) -> str:
-    """The command at work, so that it goes on with a run."""
+    """The command of this process, with the options that resume its run."""
     program, *given = sys.argv
     start = ["python", program] if program.endswith(".py") else [Path(program).name]
     out = [] if any(word.split("=")[0] == "--out" for word in given) else ["--out", str(run)]

@@ -1,4 +1,4 @@
-"""How a long operation goes: a bar on a terminal, log lines elsewhere; and the time left."""
+"""The progress of a long operation: a bar on a terminal, log lines elsewhere; and the time left."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ log = logging.getLogger(__name__)
 
 @contextmanager
 def progress(title: str) -> Iterator[Progress]:
-    """Show how a long operation goes; the block tells by what it is given.
+    """Show the progress of a long operation; the block reports it by calling what it is given.
 
-    Whatever is printed meanwhile on a console of `commands.console` appears above the bar.
+    What is printed meanwhile on a console of `commands.console` appears above the bar.
     """
     console = start_logging()
     if not console.is_interactive:
@@ -56,7 +56,7 @@ def progress(title: str) -> Iterator[Progress]:
 
 @contextmanager
 def counting(title: str, things: str = "") -> Iterator[Callable[[int, int], None]]:
-    """As `progress`, for an operation that tells how many of how many things are done."""
+    """As `progress`, for an operation that reports how many things are done, and of how many."""
     with progress(title) as update:
         yield lambda done, total: update(done / total, f"{done} of {total} {things}".strip())
 

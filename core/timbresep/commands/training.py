@@ -183,12 +183,12 @@ def _names(registry: Registry, given: list[str]) -> list[str]:
 
 
 def _label(targets: list[str]) -> str:
-    """What a run is called after."""
+    """The part of a run's name that says what it trains."""
     return "-".join(targets) if len(targets) < 4 else f"{len(targets)}-instruments"
 
 
 def _run_folder(out: Path | None, label: str, *, resume: bool) -> Path:
-    """Where a run is kept."""
+    """The folder of a run."""
     if resume and out is None:
         raise ConfigError("--resume needs --out", "name the run folder to go on with")
     return out or Path("runs") / f"{time.strftime('%Y%m%d-%H%M%S')}-{label}"

@@ -1,5 +1,6 @@
-"""Conditions: the vectors that tell a separator which instrument to pull out.
+"""Conditions: the vectors that tell a separator which instrument to separate.
 
-Steady tones are measured into a `tone_table`, of which `vector` makes a condition (`parts` says
-what its values are); `note_detection` finds the notes of recordings, `reference` measures them.
+From a DDSP model, steady tones go into a `tone_table`; from recordings, by way of `note_detection`
+and `tone_analysis` (`reference` does both). Of a table, `vector` makes a condition out of `parts`.
+`tone_store` keeps tables in files; `view` and `picture` show conditions.
 """

@@ -1,6 +1,6 @@
 """Find the notes in recordings of one instrument playing one note at a time.
 
-What cannot serve is told by file and reason: silence, noise, chords, percussion, clipped audio,
+Unusable files are reported with the reason: silence, noise, chords, percussion, clipped audio,
 recordings without the upper half of the spectrum.
 """
 
@@ -99,7 +99,7 @@ def detect_notes(files: Sequence[Path], progress: CountDone | None = None) -> So
     Args:
         files: notes or passages of one instrument alone, one note at a time; any rate from
             16 kHz on.
-        progress: told (files done, files).
+        progress: called with (files done, files).
 
     Raises:
         DataError: no files; none, or less than half of them, can serve (with the first reason);

@@ -27,7 +27,7 @@ FLOOR = 1e-4
 """Share of a harmonic (−80 dB) that the logarithm takes for silence."""
 
 RATIO_DB = 40.0
-"""Ratios of noise to harmonics are told from minus to plus this many dB."""
+"""Ratios of noise to harmonics reach from minus to plus this many dB."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
-"""The condition of an instrument out of a few recordings of it: no model is trained on them.
+"""The condition of an instrument from a few reference recordings, without training a model.
 
-It takes seconds, where a plugin with a voice of its own takes minutes (`voice.few_notes`).
+It takes seconds; a plugin with a voice of its own takes minutes (`voice.few_notes`).
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def from_files(files: Sequence[Path], version: int = conditioner.CONDITION_VERSI
 
 
 def tones(solo: SoloNotes) -> ToneTable:
-    """What solo notes sound like: one tone for each pitch found, of whatever loudness.
+    """What solo notes sound like: one tone for each pitch found, whatever its loudness.
 
     Args:
         solo: from `timbresep.condition.note_detection.detect_notes`.

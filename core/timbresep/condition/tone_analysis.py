@@ -1,7 +1,7 @@
-"""From recorded notes to a table of tones: the one way for whatever is measured on recordings.
+"""From recorded notes to a table of tones: everything that is measured on recordings goes this way.
 
 Reference recordings of a user, programs of a soundfont played note by note, and collections of
-recorded notes all come through `tones_of`. A DDSP model is asked for its tones instead
+recorded notes all come through `tones_of`. A DDSP model plays its tones instead
 (`timbresep.condition.tone_table`); the values mean the same.
 """
 
@@ -21,7 +21,7 @@ from timbresep.units import midi_to_hz, pitch_ratio
 Spectrum = npt.NDArray[np.floating]
 
 VERSION = 1
-"""Of this way of measuring: tables that were measured in another are measured again."""
+"""Version of this way of measuring: tables of another version are measured again."""
 
 HARMONICS = 60
 RATE = round(2 * NYQUIST)  # Hz

@@ -1,6 +1,6 @@
-"""What an instrument's DDSP model answers when asked for steady tones: the matter of conditions.
+"""Tables of an instrument's steady tones, of which conditions are made.
 
-numpy only, until a model has to be asked: workers that mix training data import this module.
+numpy only, until a model has to play: workers that mix training data import this module.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ MOMENTS = (0.0, 0.05, 0.25, 0.6)
 
 
 class Voice(Protocol):
-    """Whatever can be asked for tones: a DDSP model, or a blend of several."""
+    """What can play tones: a DDSP model, or a blend of several."""
 
     config: DecoderConfig
     trained_range: TrainedRange
@@ -120,7 +120,7 @@ class ToneTable:
         return cls(np.zeros(0, np.float32), levels, nothing, noise)
 
     def checked(self) -> ToneTable:
-        """The table itself, once it is sure that it is one.
+        """The table itself, after a check of its values.
 
         Raises:
             ValueError: arrays that do not belong together, or numbers that are no tones.
@@ -139,7 +139,7 @@ class ToneTable:
             raise ValueError("arrays that do not belong together")
         shares = (self.distributions, self.noise)
         if any(array.size and not 0 <= array.min() <= array.max() <= 1.01 for array in shares):
-            raise ValueError("shares that are none")
+            raise ValueError("shares that are not between 0 and 1")
         if np.any(np.diff(self.pitches) <= 0) or np.any(np.diff(self.levels) < 0):
             raise ValueError("pitches or levels out of order")
         return self

@@ -3,9 +3,9 @@
 The vector comes from the instrument's DDSP model, asked for a steady tone at each pitch. A note
 contributes the pitch it has and nothing else, so neither its duration nor its gain can matter.
 `timbresep.instrument` keeps the vector; training draws variations of it with `draw`. What the
-values are is told, version by version, in docs/guides/conditions.md.
+values are stands, version by version, in docs/guides/conditions.md.
 
-numpy only, until a model has to be asked: workers that mix training data import this module.
+numpy only, until a model has to play: workers that mix training data import this module.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ from timbresep.running.progress import CountDone
 
 log = logging.getLogger(__name__)
 
-TOLD = 5  # problems of one dataset that are told one by one
+TOLD = 5  # problems of one dataset that are logged one by one
 
 
 def build_tracks(
@@ -34,7 +34,7 @@ def build_tracks(
 ) -> list[Track]:
     """The tracks of all sources that the instruments' recipes use, each source once.
 
-    Tracks that cannot be used are left out and told of.
+    Tracks that cannot be used are left out and logged.
 
     Args:
         instruments: the instruments to separate.
@@ -45,7 +45,7 @@ def build_tracks(
             folder whose name no recipe knows needs no entry in `source_names`.
         cache: folder of rendered and prepared tracks and parsed scores (default:
             `default_cache()`).
-        progress: told how many of how many tracks of a source are rendered or prepared.
+        progress: called with how many of how many tracks of a source are rendered or prepared.
 
     Raises:
         UnknownNameError: a source that no recipe has.

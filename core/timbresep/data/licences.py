@@ -19,7 +19,7 @@ def is_non_commercial(licence: str) -> bool:
 
 
 def warnings(ledger: Iterable[Mapping[str, object]]) -> list[str]:
-    """What has to be known before weights are passed on, a sentence for each kind of terms.
+    """Warnings before weights are passed on, a sentence for each kind of terms.
 
     Args:
         ledger: rows with `sound_source` and `licence`, as a checkpoint carries them.

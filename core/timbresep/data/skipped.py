@@ -1,4 +1,4 @@
-"""Stems that could not be read when they were drawn: each is told once, and counted."""
+"""Stems that could not be read when they were drawn: each is logged once, and counted."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 log = logging.getLogger(__name__)
 
-TOLD = 20  # files that are told one by one
+TOLD = 20  # files that are logged one by one
 
 
 class Skipped:
@@ -39,7 +39,7 @@ class Skipped:
         return taken
 
     def add(self, other: Skipped) -> None:
-        """Count what was met elsewhere; files that are new are told."""
+        """Add what another process met; files that are new are logged."""
         for path, reason in other.reasons.items():
             if path not in self.reasons:
                 self.reasons[path] = reason

@@ -20,7 +20,7 @@ def check_sound(tracks: Sequence[Track], names: Sequence[str], use: str, skipped
         tracks: those of one side.
         names: the instruments.
         use: what the tracks are for, a verb.
-        skipped: where stems that cannot be read are told.
+        skipped: collects stems that cannot be read.
     """
     for name in names:
         stems = [track for track in tracks if name in track.stems]

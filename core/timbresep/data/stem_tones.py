@@ -1,4 +1,4 @@
-"""Conditions of the very sound that a stem was played with, where a file beside it tells them."""
+"""Conditions measured on the sound that plays a stem, where a file beside the stem has them."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ class Track:
         split: the side of the split.
         mixture: file of the mixture, when there is one beside the stems.
         first: first sample of the stems' files that belongs to it, where a part is held out.
-        by_chance: nobody stated its side; it follows from its name.
+        by_chance: its side is not stated and follows from its name.
     """
 
     name: str

@@ -15,7 +15,7 @@ from operator import attrgetter
 from timbresep.data.track import Split, Track
 
 SHARE = 0.1  # of pieces, recordings or time
-NAMED = 3  # tracks that are told by name
+NAMED = 3  # tracks that are logged by name
 
 
 def with_both_sides(
@@ -26,7 +26,7 @@ def with_both_sides(
 ) -> tuple[list[Track], list[str]]:
     """The tracks, some of them on another side, so that each instrument is on both.
 
-    An instrument that is on both sides stays as it is. A track whose side somebody has stated never
+    An instrument that is on both sides stays as it is. A track whose side is stated never
     becomes one to train on. What is chosen follows from the tracks' names alone.
 
     Args:

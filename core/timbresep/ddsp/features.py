@@ -1,4 +1,4 @@
-"""What a decoder is told about a sound: loudness and fundamental, on one grid of frames.
+"""The features of a sound that a decoder gets: loudness and fundamental, on one grid of frames.
 
 Audio is at 16 kHz; frames come 250 times a second, frame i centred on sample 64 i. A fundamental
 of 0 Hz means that there is no pitch: an instrument without an f0 range has none at all.

@@ -81,7 +81,7 @@ class TrainSettings:
 
 @dataclass(frozen=True)
 class Upkeep:
-    """What is kept of a training, and told, while it goes on.
+    """What is kept and reported of a training while it runs.
 
     Attributes:
         state: file of the weights, Adam's moments and the position. It is written every so many
@@ -161,7 +161,7 @@ def train(
         prepared: file of `ddsp.prepared.prepare`; no audio reader or tracker is used here.
         out: safetensors file of the model to write.
         settings: how to train.
-        upkeep: what is kept and told meanwhile.
+        upkeep: what is kept and reported meanwhile.
         metadata: kept in the model's file: data, licence, command.
         replace: whether ``out`` may be there in the end.
 

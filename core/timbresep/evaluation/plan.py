@@ -1,4 +1,4 @@
-"""What an evaluation is asked for, in words that every process can act on."""
+"""The settings of an evaluation, from which every process opens the separators by itself."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ from timbresep.separation.separator import Separator
 
 @dataclass(frozen=True)
 class Plan:
-    """What to evaluate, in words that every process can act on.
+    """The settings of an evaluation, from which every process opens the separators by itself.
 
     Attributes:
         checkpoint: the separator to score.
-        instruments: whom to ask it for, or "all" that it knows.
+        instruments: the instruments to ask it for, or "all" that it knows.
         earlier: another checkpoint to score beside it.
-        bsseval: whose stems BSSEval measures; None for nobody's.
+        bsseval: whose stems BSSEval measures; None measures none.
         options: how to separate.
         plugins: folders of plugin folders, besides the usual ones.
         trust: run the Python in them.

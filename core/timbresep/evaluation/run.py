@@ -33,9 +33,9 @@ def evaluate(
     Args:
         separator: what to score.
         tracks: multitracks; stems that are no known instrument only accompany.
-        instruments: whom to score; those that the separator was opened for by default.
-        report: told the progress.
-        skip: told of tracks that cannot be scored; without it, the first one is an error.
+        instruments: those to score; by default those that the separator was opened for.
+        report: called with the progress.
+        skip: called with each track that cannot be scored; without it, the first one is an error.
 
     Raises:
         DataError: no track has a stem of these instruments, or one does not fit together, or none
@@ -62,7 +62,7 @@ def evaluate_folder(
     report: Report | None = None,
     failed: Skip | None = None,
 ) -> Evaluation:
-    """Score a folder of tracks; bad ones are skipped, told and counted.
+    """Score a folder of tracks; bad ones are skipped, reported and counted.
 
     Args:
         plan: what to score.
@@ -72,13 +72,13 @@ def evaluate_folder(
             files, are not scored again.
         overwrite: drop other scores that the folder has.
         workers: processes, each with its own separator, that score a track at a time.
-        report: told the progress; with several workers, track by track.
-        failed: told of bad tracks as they come.
+        report: called with the progress; with several workers, track by track.
+        failed: called with each bad track.
 
     Raises:
         DataError: no track has a stem of these instruments, or none could be scored.
         OutputExistsError: the folder has an evaluation with other settings.
-        TimbresepError: whatever makes the plan impossible.
+        TimbresepError: anything that makes the plan impossible.
     """
     skipped: list[Skipped] = []
 

@@ -29,7 +29,7 @@ ACCOMPANIMENT = "accompaniment"
 """Museval's name for what is left when the targets are taken out of a mixture."""
 
 Advance = Callable[[int], None]
-"""Told how many frames of the track are done."""
+"""Called with how many frames of the track are done."""
 
 
 @dataclass
@@ -37,10 +37,10 @@ class Scorer:
     """Separators and what to measure of them.
 
     Attributes:
-        separator: whom to score.
+        separator: the separator to score.
         names: the instruments to ask it for.
         earlier: another separator to score beside it.
-        bsseval: whose stems BSSEval measures; None for nobody's.
+        bsseval: whose stems BSSEval measures; None measures none.
     """
 
     separator: Separator
@@ -94,7 +94,7 @@ class Scorer:
         return result, self._bsseval(track, stream, audible, passes, result)
 
     def _others(self, stream: StemStream, rate: int, present: Sequence[str]) -> Iterator[Scored]:
-        """The same stems in other ways, and of the earlier separator, that are compared with."""
+        """The same stems for comparison: separated in other ways, and by the earlier separator."""
         names, ways = tuple(present), list[tuple[Method, Separator]]()
         if self.separator.joint:
             ways.append(("independent", self.separator.with_options(joint=False)))

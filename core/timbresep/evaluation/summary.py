@@ -17,7 +17,7 @@ from timbresep.evaluation.result import (
 )
 
 MIXTURE_ERROR_DB = -20.0
-"""A mixture file that is further than this from the sum of its stems is told: 1 % of its energy."""
+"""Level of the difference between mixture file and sum of stems that is reported: 1 % of energy."""
 
 
 def methods_in(result: Evaluation) -> list[Method]:

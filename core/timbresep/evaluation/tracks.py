@@ -74,7 +74,7 @@ def tracks_in(
             dataset that lies as its adapter in `timbresep.data.sources` expects it.
         instruments: whose names and aliases stems may have.
         split: only the tracks on this side of the split.
-        skip: told of bad tracks, which are left out; without it, the first one is an error.
+        skip: called with each bad track, which is left out; without it, the first is an error.
         source: a source of the recipes: the folder is read as they say that it is.
 
     Raises:

@@ -78,7 +78,7 @@ def score_in_workers(
                 "use fewer --workers; finished tracks are kept in OUT",
             ) from error
         except BaseException:
-            for worker in active_children():  # nobody waits for the tracks at work
+            for worker in active_children():  # their tracks are not wanted any more
                 if worker not in before:
                     worker.terminate()
             raise
@@ -91,7 +91,7 @@ _scorer: Scorer | None = None
 
 
 def _begin(plan: Plan, threads: int) -> None:
-    """Open the separators of a worker; the first process has told the notices."""
+    """Open the separators of a worker; the first process has logged the notices."""
     global _scorer
     leave_to_parent()
     logging.getLogger("timbresep").setLevel(logging.ERROR)

@@ -1,4 +1,4 @@
-"""Foreign text on a screen: names of files, licences and summaries that somebody else wrote."""
+"""Text from any source on a screen: names of files, licences, summaries."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def shown(text: object) -> str:
     """Text on one line, with all that a terminal would obey or could not write as an escape.
 
     Args:
-        text: whatever is to be shown, by its `str`.
+        text: what is shown, by its `str`.
 
     Returns:
         The same with `\\x1b` for ESC, `\\u202e` for an override, `\\xff` for a byte of a file's

@@ -1,6 +1,6 @@
-"""The registry: what is there, and what is wrong with it.
+"""The registry: which plugins and separators there are, and the faults of broken ones.
 
-`config` is the form of `registry.yaml`; plugins arrive from there, from folders and from entry
-points (`arrival`, `plugin_import`); `registry` asks each what it brings and answers questions;
-`catalogue` keeps them by name and tells clashes.
+`config` is the form of `registry.yaml`; plugins come from there, from folders and from entry points
+(`arrival`, `plugin_import`); `registry` collects what each brings and answers questions;
+`catalogue` keeps it by name and finds clashes.
 """

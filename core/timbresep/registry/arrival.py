@@ -1,6 +1,6 @@
-"""How plugins arrive: bundled, in folders and from entry points, each ends in pluggy.
+"""Where plugins come from: bundled, in folders and from entry points; all go to pluggy.
 
-One that fails is a row with its reason; the others work.
+A plugin that fails is a row with its reason; the rest work.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Arrivals:
     Attributes:
         manager: pluggy's; bundled plugins, folders and packages answer the same hooks.
         broken: a row for each that failed.
-        python: a row for each folder of somebody's that has Python.
+        python: a row for each folder with Python that is not bundled.
     """
 
     def __init__(self, trusted: Iterable[Path], *, trust: bool) -> None:
@@ -97,7 +97,7 @@ class Arrivals:
                     self.python.append(row("ok", "Python, trusted"))
 
     def _trusted(self, folder: Path) -> bool:
-        """Whether the Python in a folder of somebody's may run."""
+        """Whether the Python in a folder that is not bundled may run."""
         return self._trust_all or any(
             folder.resolve().is_relative_to(path) for path in self._trusted_folders
         )

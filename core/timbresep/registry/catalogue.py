@@ -1,4 +1,4 @@
-"""A catalogue of plugins of one kind, in which a name claimed twice belongs to nobody."""
+"""A catalogue of plugins of one kind; a name that is claimed twice cannot be used."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class PluginRow:
 
 @contextmanager
 def isolated(rows: list[PluginRow], kind: str, name: str, owner: str) -> Iterator[None]:
-    """Turn whatever a plugin raises into a broken row, added to `rows`, that keeps the reason."""
+    """Turn any error of a plugin into a broken row, added to `rows`, with the reason."""
     try:
         yield
     except (Exception, SystemExit) as error:  # noqa: BLE001 — a plugin's code may raise anything
@@ -65,8 +65,8 @@ class Catalogue(Generic[Item]):
         """The item of that name.
 
         Raises:
-            UnknownNameError: nobody brought it (suggests the nearest).
-            PluginError: several did (names them all).
+            UnknownNameError: no plugin has it (suggests the nearest).
+            PluginError: several plugins have it (names them all).
         """
         if name in self.clashes:
             owners = " and ".join(self.clashes[name])

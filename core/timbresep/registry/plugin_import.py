@@ -31,7 +31,7 @@ def import_folder(folder: Path) -> ModuleType:
     """Import a plugin folder's `__init__.py` under a name of its own: this runs it.
 
     Raises:
-        Exception: whatever the plugin raises.
+        Exception: anything that the plugin raises.
     """
     digest = hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:8]
     name = f"timbresep_plugin_{digest}_{folder.name}"

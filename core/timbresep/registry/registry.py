@@ -41,7 +41,7 @@ class Registry:
         trusted = (folder / path for path in config.trusted)
         self._arrivals = Arrivals(trusted, trust=trust)
         self._failed: set[str] = set()  # observers that failed
-        self._told: set[str] = set()  # aliases whose choice was told
+        self._told: set[str] = set()  # aliases whose choice was logged
         self._instruments: Catalogue[Instrument] = Catalogue("instrument")
         self._backbones: Catalogue[BackboneSpec] = Catalogue("backbone")
 
@@ -118,7 +118,7 @@ class Registry:
             self._instruments.add(instrument.name, owner, instrument)
 
     def _refuse_taken_aliases(self, new: Instrument) -> None:
-        """A newcomer may not share an alias; one that is somebody's name means that one alone."""
+        """Refuse a plugin that shares an alias; an exact name always beats an alias."""
         for other in self.instruments():
             shared = set(new.aliases) & set(other.aliases)
             if shared and new.name != other.name:  # equal names are the catalogue's to judge
@@ -136,7 +136,7 @@ class Registry:
         return isolated(self.broken, kind, name, owner)
 
     def _why(self, name: str) -> None:
-        """Raise PluginError when a plugin of that name is of no use."""
+        """Raise PluginError when the plugin of that name is broken or was not run."""
         for row in self.broken:
             if row.name == name:
                 raise PluginError(f"plugin '{name}' ({row.owner}) is broken: {row.detail}")
@@ -147,7 +147,7 @@ class Registry:
                 )
 
     def _find(self, catalogue: Catalogue[Item], name: str) -> Item:
-        """As `Catalogue.get`; the message tells of Python that was not run."""
+        """As `Catalogue.get`; the message names Python that was not run."""
         try:
             return catalogue.get(name)
         except UnknownNameError as error:
@@ -235,7 +235,7 @@ class Registry:
         return self.config.separators[wanted].checked(self.folder, wanted)
 
     def notify_step(self, step: int, scalars: dict[str, float]) -> None:
-        """Tell observers what the trainer logged; one that fails is told of once and left out."""
+        """Pass on to observers what the trainer logged; a failing one is logged once and left out."""
         arguments = {"step": step, "scalars": scalars}
         for hook in self._arrivals.manager.hook.timbresep_step.get_hookimpls():
             if hook.plugin_name not in self._failed:

@@ -1,5 +1,5 @@
-"""What long runs have in common, whatever they compute.
+"""What long runs have in common.
 
-A `device`; `progress` that is told; `interrupts` that wait for the end of a step; `optimizer_state`
-to go on from; `provenance` of what comes out.
+The `device` that computes; `progress` to report; `interrupts` that wait for the end of a step;
+`optimizer_state` to resume from; `provenance` of the results.
 """

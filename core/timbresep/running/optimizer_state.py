@@ -36,7 +36,7 @@ def save_state(
         path: safetensors file.
         model: its weights are kept.
         optimizer: an Adam over some or all of the model's parameters.
-        header: how far the training is and whatever else JSON can hold.
+        header: how far the training is, and anything else that JSON can hold.
         others: further modules whose weights are kept, by name.
 
     Raises:
@@ -54,7 +54,7 @@ def save_state(
 
 
 def read_header(path: Path) -> dict[str, Any]:
-    """What `save_state` was told of a state, without reading its weights.
+    """The header of a state, without its weights.
 
     Raises:
         CheckpointError: missing, truncated or not ours.

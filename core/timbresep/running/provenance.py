@@ -43,7 +43,7 @@ def circumstances() -> dict[str, str]:
 
 
 def _processor() -> str:
-    """The processor's name, as far as the system tells."""
+    """The processor's name, if the system states it."""
     about = Path("/proc/cpuinfo")
     for line in about.read_text(encoding="utf-8").splitlines() if about.is_file() else ():
         if line.startswith("model name"):

@@ -22,7 +22,7 @@ from timbresep.separation.stem_files import folders, guard, new_files, real
 
 RESIDUAL = "residual"
 Report = Callable[[Path, float], None]
-"""Told the file at work, and the share of the batch's audio that is done (0 to 1)."""
+"""Called with the file at work, and the share of the batch's audio that is done (0 to 1)."""
 
 
 @dataclass(frozen=True)
@@ -73,18 +73,18 @@ def separate_batch(
     finished: Callable[[FileReport], None] | None = None,
     failed: Callable[[Path, TimbresepError], None] | None = None,
 ) -> BatchReport:
-    """Separate files one after the other; those that cannot be are reported, and the rest done.
+    """Separate files one after another; a file that fails is reported and does not end the batch.
 
     Args:
         separator: loaded once for all of them.
         files: a file named twice is separated once.
         output: where and how to write.
         instruments: names that the separator knows; those that it was opened for by default.
-        report: told the progress of the batch.
-        finished, failed: told each file as it ends.
+        report: called with the progress of the batch.
+        finished, failed: called with each file that is done, or that failed.
 
     Raises:
-        TimbresepError: when the output cannot be as asked for, whatever the files.
+        TimbresepError: the output options do not work for any file.
         AudioError: mixture consistency of a single stem, which would be the mixture itself.
     """
     instruments = separator.asked if instruments is None else instruments
@@ -152,7 +152,7 @@ def _unreachable(path: Path, problem: OSError) -> AudioError:
 
 
 def check(output: Output, options: SeparationOptions) -> None:
-    """Refuse, before any work, an output that makes no sense.
+    """Check the output options before any work.
 
     Raises:
         AudioError: the format cannot hold the subtype; mixture consistency and a residual, which
@@ -183,7 +183,7 @@ def separate_file(
         separator, instruments, output: as for `separate_batch`.
         path: the file.
         folder: of its stems.
-        report: told how many seconds of it are done.
+        report: called with how many seconds of it are done.
         inputs: files that no stem may replace, besides this one.
 
     Raises:
@@ -227,7 +227,7 @@ def _outputs(folder: Path, instruments: Sequence[str], output: Output) -> list[P
 def _checked(
     path: Path, outputs: Sequence[Path], output: Output, inputs: Set[Path]
 ) -> audio.AudioInfo:
-    """What a file is, once it is clear that it can be opened and its stems may be written."""
+    """A file's header, after a check that it can be opened and that its stems may be written."""
     about = audio.info(path)
     if about.channels > MAX_CHANNELS:
         raise AudioError(

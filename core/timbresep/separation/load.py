@@ -1,4 +1,4 @@
-"""Open a separator for some instruments, by whatever names they are asked for."""
+"""Open a separator for some instruments, given by name or alias."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def _take_reference(
     if reference and loaded.metadata.conditioning != "harmonic":
         raise CheckpointError(
             f"{loaded.path} was trained with '{loaded.metadata.conditioning}' conditions, which "
-            "no recordings can tell",
+            "cannot be measured on recordings",
             hint="use a separator that was trained with harmonic conditions",
         )
     version = loaded.metadata.condition_version

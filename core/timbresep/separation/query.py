@@ -1,4 +1,4 @@
-"""What the network is asked about each window: instruments, as the conditions of its calls."""
+"""The instruments asked for, as the conditions that the network gets for each window."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ Vector = NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Query:
-    """Instruments, in words that the network and the joint mask understand.
+    """The instruments asked for, as the network and the joint mask take them.
 
     Attributes:
         calls: conditions (rows, dim) of one call of the network after the other. With joint
             masking, those of all known instruments come first, then each of the others asked for.
-        rows: of the instruments asked for, among the rows of all calls.
-        same: which known instrument, in the first rows, is which one asked for: booleans
+        rows: where each instrument asked for is among the rows of all calls.
+        same: whether a known instrument, in the first rows, is the one asked for: booleans
             (instruments, known); no columns without joint masking.
-        masked: which of the instruments asked for take part in joint masking: (instruments,).
+        masked: whether an instrument asked for takes part in joint masking: (instruments,).
     """
 
     calls: tuple[torch.Tensor, ...]
@@ -46,8 +46,8 @@ def query(
         checkpoint: of the network.
         conditions: of all instruments that can be asked for.
         instruments: those that are.
-        known: instruments that claim their sound first, as the network takes them; none where each
-            stem is estimated by itself.
+        known: conditions of the instruments of joint masking, as the network takes them; empty
+            where each stem is estimated by itself.
 
     Raises:
         UnknownNameError: an instrument without a condition, or none at all.
@@ -61,14 +61,14 @@ def query(
                 hint=nearest(name, conditions),
             )
     vectors = {name: checkpoint.addressed(conditions[name], name) for name in instruments}
-    # An adapted instrument that is not among the known ones stays as it is: its claim needs no
-    # help, and the others were not trained beside it.
+    # An adapted instrument that is not among the known ones is not masked: it was trained to
+    # claim enough, and the known ones were not trained beside it.
     adapted = set(checkpoint.metadata.adapted)
     masked = [name in known or name not in adapted for name in instruments]
     known = known if any(masked) else {}
     rest = [n for n in vectors if n not in known or (vectors[n] != known[n]).any()]
     calls = [[vectors[name] for name in rest]]
-    if known:  # what else is asked for must not change a bit of what any call gives
+    if known:  # a call each: no stem may depend on which others are asked for
         calls = [list(known.values()), *([vectors[name]] for name in rest)]
     return Query(
         tuple(torch.from_numpy(np.stack(call)) for call in calls),

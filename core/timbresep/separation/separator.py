@@ -32,7 +32,7 @@ class Separator:
         checkpoint: network and the conditions it was trained with.
         extra: conditions (dim,) of instruments that the network was not trained on.
         options: how to separate.
-        asked: the instruments to separate unless told otherwise; all by default.
+        asked: the instruments to separate unless a call names others; all by default.
 
     Raises:
         CheckpointError: an extra condition has another length than the checkpoint's.
@@ -67,7 +67,7 @@ class Separator:
 
     @property
     def joint(self) -> bool:
-        """Whether known instruments claim their sound before a stem can take it."""
+        """Whether stems are masked jointly."""
         return self.options.joint and len(self.checkpoint.jointly_masked()) > 1
 
     def condition(self, instrument: str) -> Vector:
@@ -189,7 +189,7 @@ class Separator:
             )
         stems = stems.transpose(0, 1)  # (instruments, batch, model channels, n)
         flat: Rows = stems.reshape(-1, samples).float().cpu().numpy()
-        with np.errstate(over="ignore"):  # `stream` tells it
+        with np.errstate(over="ignore"):  # `stream` reports it
             return (flat / gain).astype(np.float32)
 
     def _semitones_above(self, window: Rows) -> float:
@@ -199,7 +199,7 @@ class Separator:
         return tuning_of(torch.from_numpy(window), self.checkpoint.model.sample_rate) / 100
 
     def _masked(self, mixture: torch.Tensor, estimates: torch.Tensor, asked: Query) -> torch.Tensor:
-        """The stems asked for, as what is known of one another makes them."""
+        """The stems asked for, after mixture consistency or joint masking."""
         stft, samples = self.network.stft, mixture.shape[-1]
         rows = list(asked.rows)
         own = estimates[:, rows]
@@ -224,7 +224,7 @@ def _aligned(stems: Iterable[Rows], mixture: Fifo, count: int) -> Iterator[Pair]
 
 
 def _check_loudness(rows: Rows, name: str) -> None:
-    """Numbers near the largest float overflow where a signal is filtered."""
+    """Refuse samples that are not finite: a filter overflows on numbers near the largest float."""
     if not np.isfinite(rows).all():
         raise AudioError(
             f"{name} is too loud to be computed with",

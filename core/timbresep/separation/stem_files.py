@@ -1,4 +1,4 @@
-"""Where stems go: a folder for each file, named after it; nothing that is there is lost."""
+"""Where stems go: a folder for each file, named after it; no existing file is lost."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def real(path: Path) -> Path:
 
 
 def guard(path: Path, outputs: Sequence[Path], inputs: Set[Path], *, overwrite: bool) -> None:
-    """Nothing is lost: not a stem that is there, and never a file of the batch."""
+    """Refuse to replace a stem that is there, and always to replace a file of the batch."""
     for file in outputs:
         if real(file) in inputs:
             raise OutputExistsError(

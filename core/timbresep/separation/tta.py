@@ -1,7 +1,7 @@
 """Test-time augmentation: several passes over a mixture, each at another pitch.
 
-Played a semitone faster, a mixture is another piece to a network that has no sense of pitch by
-construction, and its mistakes there are others. So their mean errs less than any one of them.
+A network makes other mistakes in a transposed mixture, because nothing in it is built to treat all
+pitches alike. So the mean of several passes is better than each.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The conformance kit for backbones: whatever passes it can be trained, adapted and separate."""
+"""The conformance kit for backbones: a network that passes can be trained and adapted."""
 
 from __future__ import annotations
 

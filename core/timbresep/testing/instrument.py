@@ -1,4 +1,4 @@
-"""The conformance kit for instruments: whatever passes it can be shown, asked for and rendered."""
+"""The conformance kit for instruments: a plugin that passes can be shown, used and rendered."""
 
 from __future__ import annotations
 

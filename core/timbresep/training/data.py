@@ -1,4 +1,4 @@
-"""What a training run feeds on: mixtures with varied conditions, and a fixed validation set."""
+"""The data of a training run: mixtures with varied conditions, and a fixed validation set."""
 
 from __future__ import annotations
 
@@ -141,8 +141,8 @@ class TrainingData:
             check_sound(chosen, self.names, use, self.skipped)
         if len({label for track in self.train for label in track.stems}) == 1:
             log.warning(
-                "no stem but %s: each mixture holds it alone, and nothing is learned from what it "
-                "is mixed with; add --source starter, or other instruments' tracks with --data",
+                "the only stem is %s, so the network has nothing to separate it from; add --source "
+                "starter, or other instruments' tracks with --data",
                 self.names[0],
             )
 
@@ -159,7 +159,7 @@ class TrainingData:
         ]
 
     def identity(self) -> dict[str, object]:
-        """What must be the same in a run that goes on, for its batches to be those to come."""
+        """What must be equal in a resumed run, so that its batches are the same."""
         tracks = [(track.name, track.frames, track.rate, [*track.stems]) for track in self.train]
         return {
             "conditions": _digest(self.stored.tobytes()),

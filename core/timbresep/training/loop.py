@@ -26,14 +26,14 @@ WARM_UP = 0.02  # share of the run in which the learning rate rises
 
 @dataclass(frozen=True)
 class TrainResult:
-    """Where the results are, and what there is to say of them.
+    """The results of a training.
 
     Attributes:
         best, last: checkpoints.
         scores: validation SDR and SI-SDR improvement in dB, by instrument that sounds in it.
         steps: optimizer steps.
         instruments: all that were trained.
-        notes: what has to be known besides.
+        notes: remarks for the user.
     """
 
     best: Path
@@ -60,14 +60,14 @@ def fit(registry: Registry, request: TrainRequest, report: Progress) -> TrainRes
         _check_output(settings)
         run = TrainingRun(settings)
         if not settings.resume:
-            run.keep_state()  # first of all: whatever else is in the folder can be gone on from
+            run.keep_state()  # first of all, so that the run can always be resumed
         try:
             scores = _train(run, registry.notify_step, report)
         except BaseException as error:
             if run.between_steps:
                 with held():
                     run.keep_state()
-            if str(error).startswith("DataLoader worker"):  # as torch tells it, with its number
+            if str(error).startswith("DataLoader worker"):  # torch's own message
                 raise TrainingError(
                     f"a mixing process ended, perhaps for want of memory ({str(error).strip()})",
                     "go on with --resume and fewer --workers, or --mix memory_mb=…",
@@ -115,7 +115,7 @@ def _train(
 
 
 def _check_output(settings: RunSettings) -> None:
-    """Refuse to replace a run, and to go on where there is nothing to go on from."""
+    """Refuse to replace a run, or to resume one that is not there."""
     there = [name for name in FILES if (settings.out / f"{name}.safetensors").exists()]
     if settings.resume and "resume" not in there:
         way = "leave --resume out"

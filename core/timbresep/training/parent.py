@@ -1,4 +1,4 @@
-"""The checkpoint that a run starts from: its weights, and what must stay known about them."""
+"""The checkpoint that a run starts from: its weights, their provenance and licences."""
 
 from __future__ import annotations
 

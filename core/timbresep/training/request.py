@@ -1,4 +1,4 @@
-"""What a training is asked for, and the run that it becomes: all defaults filled in, once."""
+"""The request for a training, and the settings of its run: all defaults are filled in here."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Value = TypeVar("Value", int, float)
 
 @dataclass(frozen=True, kw_only=True)
 class _Plain:
-    """What a run takes from its request as it is.
+    """Settings that a run takes from its request unchanged.
 
     Attributes:
         out: run folder: checkpoints, state and TensorBoard log.
@@ -92,7 +92,7 @@ class RunSettings(_Plain):
     validate_every: int
 
     def identity(self) -> dict[str, object]:
-        """What must be the same in a run that goes on, besides its network and data."""
+        """What must be equal in a resumed run, besides its network and data."""
         return {
             "conditioning": self.conditioning,
             "hold_out": list(self.hold_out),

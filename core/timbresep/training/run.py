@@ -157,7 +157,7 @@ class TrainingRun:
     def keep(self, scores: dict[str, dict[str, float]]) -> None:
         """Write the last checkpoint, the best if this is it, and the state to resume from.
 
-        Whatever comes between, the state is of before or of after: before, all of it is done again.
+        The state comes last: after an interrupt before it, a resumed run does all of this again.
         """
         model, conditions = self.task.deployed(self._averaged())
         metadata = self.task.metadata(
@@ -171,7 +171,7 @@ class TrainingRun:
         self.keep_state()
 
     def notes(self) -> list[str]:
-        """What has to be known of a run that is over: what was skipped; a best that is no good."""
+        """Remarks on a finished run: stems that were skipped, and scores below those of silence."""
         said = [self.data.skipped.summary()]
         best = checkpoint.read_metadata(self.file("best")).scores
         sdr = {name: best[name]["sdr"] for name in self.data.names if name in best}

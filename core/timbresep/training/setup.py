@@ -1,4 +1,4 @@
-"""What a training run computes with: threads, and how many bits."""
+"""Threads and precision of a training."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ Precision = Literal["auto", "bf16", "32"]
 
 
 def set_up_processor(workers: int) -> None:
-    """Leave a core to each process that mixes, and take the others.
+    """Compute with all cores but one for each process that mixes.
 
-    Threads that wait for one another at every step of a recurrent layer are slower than a single
-    one where they share their cores.
+    Threads wait for one another at every step of a recurrent layer. Where they share cores with
+    other processes, they are slower than a single thread.
     """
     if "OMP_NUM_THREADS" not in os.environ:
         torch.set_num_threads(max(1, (os.cpu_count() or 1) - workers))
-    # What decays to silence would otherwise be computed to the end, at many times the cost.
+    # Arithmetic with denormal numbers, in sounds that decay, is many times slower.
     torch.set_flush_denormal(True)
 
 

@@ -1,4 +1,4 @@
-"""What a training run goes on from, where it stopped: its position, and what makes it that run."""
+"""The state that an interrupted training resumes from: position, weights, and settings."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def _position(path: Path, header: Mapping[str, object]) -> Position:
 
 
 def _differing(key: str, before: object, now: object) -> str:
-    """What differs, by its name; a hash tells nobody more."""
+    """What differs, in words; of a hash, only what it is of."""
     hashes = {
         "conditions": "other vectors of the instruments",
         "tracks": "other tracks",

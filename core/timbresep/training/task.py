@@ -1,4 +1,4 @@
-"""What a run trains: a network, the instruments it is asked for, and the vectors that ask.
+"""What a run trains: the network, its instruments and their conditions.
 
 Three tasks share one loop: a network that follows harmonic conditions or labels, whole; a network
 together with its conditions; and one instrument of a trained separator, everything else frozen.

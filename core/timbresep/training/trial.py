@@ -1,4 +1,4 @@
-"""What a training would meet at its first step, or at its end of memory, found before it starts."""
+"""A trial before a training: faults of the first step, and networks too large for the memory."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MOST_BYTES = 4 * 2**30  # of a step's audio
 
 
 def of_bounded_size() -> AbstractContextManager[None]:
-    """Let a network be built here that a training has memory and time for.
+    """A context that refuses to build a network too large to be trained.
 
     Raises:
         TrainingError: at the first parameter too many, before it is filled.
@@ -51,7 +51,7 @@ def try_step(task: Task, config: MixConfig) -> None:
     size = 4 * batch_size * (1 + targets) * config.channels * config.samples
     if size > MOST_BYTES:
         raise TrainingError(
-            f"the audio of a step alone would take {size / 2**30:.0f} GiB ({batch_size} mixtures "
+            f"just the audio of a step would take {size / 2**30:.0f} GiB ({batch_size} mixtures "
             f"of {config.seconds:g} s)",
             "lower --batch-size or --seconds",
         )
@@ -67,9 +67,9 @@ def try_step(task: Task, config: MixConfig) -> None:
             model.loss(mixture, vector.expand(count, targets, -1), parts)
         except (RuntimeError, ValueError, TypeError, LookupError, ArithmeticError) as error:
             reason = str(error).split("\n")[0]
-            alone = batch_size * targets == 1
+            single = batch_size * targets == 1
             raise TrainingError(
                 f"backbone '{name}' cannot make a step of {batch_size} × {targets} "
                 f"targets: {reason}",
-                "--batch-size 2 is the least here" if alone else "change what --set and --mix say",
+                "use --batch-size 2 or more" if single else "change --set or --mix",
             ) from error

@@ -93,7 +93,7 @@ def from_notes(
         registry: the instruments whose voices may be the start.
         settings: how to make it.
         overwrite: replace a plugin of this name in ``out``.
-        report: told the share done and what is going on.
+        report: called with the share done and the step at work.
 
     Raises:
         ConfigError: the name is not one.
@@ -177,7 +177,7 @@ def _make(
 
 @contextmanager
 def _scratch_beside(folder: Path) -> Iterator[Path]:
-    """A folder to make another in; what the disk refuses is one error that names the other."""
+    """A temporary folder beside another one; errors of the disk name the other one."""
     with write_errors(folder):
         folder.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{folder.name}-", dir=folder.parent) as scratch:
@@ -253,7 +253,7 @@ def _recorded_tones(solo: SoloNotes) -> ToneTable | None:
     try:
         return reference.tones(solo)
     except DataError as error:
-        log.warning("the condition is measured on the voice alone: %s", error)
+        log.warning("the condition is measured only on the voice: %s", error)
         return None
 
 

@@ -1,4 +1,4 @@
-"""How a voice's training goes, for TensorBoard: loss, a held-out passage to hear and to see."""
+"""A voice's training for TensorBoard: loss, audio and pictures of a held-out passage."""
 
 from __future__ import annotations
 

@@ -55,7 +55,7 @@ def train_with_magenta(
         run: folder of ddsp's own files; `runs/ddsp-NAME-magenta` if None.
         overwrite: replace a model or a run that is there.
         resume: go on with the run.
-        report: told the share done and what is going on.
+        report: called with the share done and the step at work.
 
     Raises:
         As `voice.train_voice`; MissingToolError also if ddsp or TensorFlow is missing, and
@@ -101,7 +101,7 @@ def import_voice(
         folder: the plugin's; has `instrument.yaml`.
         solos: recordings such as the model was trained on.
         overwrite: replace a model that is there.
-        report: told the share done and what is going on.
+        report: called with the share done and the step at work.
 
     Raises:
         ConfigError: `instrument.yaml` is missing or invalid.

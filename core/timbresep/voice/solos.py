@@ -26,7 +26,7 @@ def prepare_solos(
         folder: the plugin's.
         config: its `instrument.yaml`.
         solos: a folder of recordings; None renders those of the plugin's recipe.
-        report: told the first tenth of the share done.
+        report: called with the first tenth of the share done.
 
     Raises:
         DataError, AudioError, MissingToolError: as `train_voice`.

@@ -103,7 +103,7 @@ def train_voice(
         device: torch device.
         overwrite: replace a model or a run that is there.
         resume: go on with the run.
-        report: told the share done and what is going on.
+        report: called with the share done and the step at work.
 
     Raises:
         ConfigError: `instrument.yaml` or the recipe is missing or invalid.
@@ -136,7 +136,7 @@ def train_voice(
 
 
 def run_folder(config: InstrumentConfig, engine: str = "torch") -> Path:
-    """Where a voice is trained unless told otherwise."""
+    """Where a voice is trained by default."""
     return Path("runs") / (f"ddsp-{config.name}" + ("" if engine == "torch" else f"-{engine}"))
 
 
@@ -165,7 +165,7 @@ class _Place:
         return self.run / STATE
 
     def check(self, *, overwrite: bool, resume: bool) -> None:
-        """Refuse to replace what is there, or to go on with what is not."""
+        """Refuse to replace an existing model or run, or to resume a missing one."""
         if self.state.exists() and not (overwrite or resume):
             raise OutputExistsError(
                 f"{self.run} holds an unfinished run",
@@ -238,7 +238,7 @@ def model_sizes(settings: VoiceSettings, plugin: DdspSettings) -> DecoderConfig:
 
 
 def origin(config: InstrumentConfig, device: str = "cpu") -> dict[str, Any]:
-    """What a model's file tells about where it comes from."""
+    """The provenance in a model's file."""
     return {
         "instrument": config.name,
         "licences": config.licences.data,

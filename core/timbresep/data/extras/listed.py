@@ -65,11 +65,11 @@ class ExtraInstrument:
 
     @property
     def name(self) -> str:
-        """Name of its stems, in whatever track."""
+        """Name of its stems in every track."""
         return f"extra_{Path(self.font.file).stem.lower()}_{self.program}"
 
     def member(self, *, reverb: bool) -> Member:
-        """It, as one who plays in a track."""
+        """The instrument as a member of a track's band."""
         player = Player(self.name, self.voice, (self.font,))
         return Member(player, ProgramSound(self.font, self.program, reverb), extra=True)
 

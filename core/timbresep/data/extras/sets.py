@@ -77,7 +77,7 @@ def render_extras(
         listed: file that lists extra instruments.
         cache: folder of parsed scores and measured tones.
         at_a_time: tracks at a time; as many as there are processor cores by default.
-        progress: told how many of how many tracks are rendered.
+        progress: called with how many of how many tracks are rendered.
     Returns:
         the tracks' folders.
     Raises:

@@ -52,7 +52,7 @@ def feed(
     Args:
         mixtures: the dataset.
         size: mixtures in a batch.
-        skipped: where what could not be read is told and counted.
+        skipped: logs and counts what could not be read.
         workers: processes that mix; 0: this one does.
         first: number of the first batch; a resumed run sees what it would have seen.
 

@@ -18,7 +18,7 @@ REVERB_SHARE = 0.4
 
 @dataclass(frozen=True)
 class Member:
-    """One who plays in a track.
+    """A player in a track, and its sound.
 
     Attributes:
         player: how.

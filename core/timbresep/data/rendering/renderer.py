@@ -1,4 +1,4 @@
-"""From MIDI to sound: the suffix of a soundfont's name tells which program plays it.
+"""From MIDI to sound: the suffix of a soundfont's name decides which program plays it.
 
 `fluidsynth` plays .sf2 and .sf3; `timidity` plays GUS patches, which a .cfg names.
 """

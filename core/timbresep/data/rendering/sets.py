@@ -67,7 +67,7 @@ def render_set(
         out: folder of tracks, in the layout that `stems` sources read.
         sounds: what everything is played with, if not with the recipes' soundfonts.
         cache: folder of parsed scores.
-        progress: told how many of how many tracks are rendered.
+        progress: called with how many of how many tracks are rendered.
     Returns:
         the tracks' folders.
     Raises:
@@ -109,7 +109,7 @@ def render_source(
         owners: the instruments that train on it.
         known: all recipes.
         cache: folder of rendered tracks and parsed scores.
-        progress: told how many of how many tracks are rendered.
+        progress: called with how many of how many tracks are rendered.
     Returns:
         the folder of its tracks.
     Raises:
@@ -188,8 +188,8 @@ def players_of(source: str, known: Mapping[str, Recipe]) -> dict[str, Player]:
     """Everyone whose recipe has this rendered source.
 
     Raises:
-        UnknownNameError: nobody has it.
-        DataError: one instrument alone has it.
+        UnknownNameError: no instrument has it.
+        DataError: only one instrument has it.
     """
     players = {
         name: Player(name, known[name].voice, tuple(spec.soundfonts))

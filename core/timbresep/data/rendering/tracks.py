@@ -42,7 +42,7 @@ def render_tracks(
         root: folder of tracks.
         soundfonts: those that may be played; they are looked for before any work.
         workers: tracks at a time.
-        progress: told how many of how many tracks are done.
+        progress: called with how many of how many tracks are done.
         cache: as for `render_track`.
     Returns:
         the folders of the tracks in which two stems or more sound.

@@ -22,7 +22,7 @@ class Location:
         naming: what its labels stand for.
         licence: terms of its audio where it states none itself.
         owner: the instrument of a folder that names none.
-        bleed: keep recordings in which other instruments can be heard.
+        bleed: keep recordings with bleed from other instruments.
     """
 
     root: Path

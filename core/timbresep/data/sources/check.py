@@ -74,7 +74,7 @@ def gap_db(track: MeasuredTrack) -> float | None:
 def compare_mixtures(listing: Listing, limit: int, progress: CountDone | None = None) -> str:
     """Compare up to `limit` tracks' mixtures with the sum of their stems; says what came out.
 
-    Tracks whose audio cannot be read are told in the log.
+    Tracks whose audio cannot be read are logged.
     """
     having = [track for track in listing.tracks if track.raw.mixture is not None]
     chosen = having[:: max(1, -(-len(having) // max(limit, 1)))] if limit else []
@@ -131,7 +131,7 @@ def instrument_table(listings: Sequence[Listing], names: Sequence[str]) -> Table
 
 
 def notes(listings: Sequence[Listing], names: Sequence[str]) -> list[str]:
-    """What has to be known: what else there is, what is missing and how to get it, terms."""
+    """Remarks: other stems, what is missing and how to get it, and what licences demand."""
     found = count(listings)
     said = [_completeness(listing) for listing in listings]
     files = (

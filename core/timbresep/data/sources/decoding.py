@@ -27,7 +27,7 @@ def decode(
     Args:
         listing: the dataset. Its tracks stay: training skips such stems where it meets them.
         workers: recordings at a time.
-        progress: told how many of how many recordings are decoded.
+        progress: called with how many of how many recordings are decoded.
     Returns:
         How many cannot be decoded, and what came out in lines, none when every stem is whole and
         sounds.

@@ -149,7 +149,7 @@ def _at_root(
     source: str, root: Path, known: Mapping[str, Recipe], aliases: Mapping[str, str]
 ) -> tuple[Kind, Location]:
     """A dataset whose folder the command line names: of the kind that a recipe says it is, or else
-    of the kind that it looks like. The terms of somebody's own folder are not known."""
+    of the kind that it looks like. The terms of a user's own folder are not known."""
     if not root.is_dir():
         raise DataError(f"{root}: no such folder", f"{source}=FOLDER names a folder")
     specs = [recipe.sources[source] for recipe in known.values() if source in recipe.sources]

@@ -1,4 +1,4 @@
-"""Files and folders of datasets, whatever names somebody gave them."""
+"""Files and folders of datasets; their names may be anything."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from timbresep.errors import DataError
 
 
 def beneath(folder: Path, *names: str) -> Path:
-    """A file below a folder, as somebody's metadata name it; it may not be there.
+    """A file below a folder, as the dataset's metadata name it; it may be missing.
 
     Raises:
         DataError: a name that leads out of the folder, or that no file can have.

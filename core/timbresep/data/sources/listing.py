@@ -1,4 +1,4 @@
-"""A dataset as a list of tracks that can be used: every header is read, every fault is told."""
+"""A dataset as a list of usable tracks: every header is read, every fault is reported."""
 
 from __future__ import annotations
 

@@ -43,5 +43,5 @@ def normalised(label: str) -> str:
 
 
 def piece_of(artist_and_title: str) -> str:
-    """One key for a piece whatever the dataset that has it: letters and digits alone."""
+    """One key for a piece in all datasets: its letters and digits."""
     return re.sub(r"[\W_]+", "", artist_and_title.lower())

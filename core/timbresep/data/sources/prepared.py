@@ -49,7 +49,7 @@ def prepare(
         listing: the dataset.
         cache: folder for the files that have to be written.
         workers: tracks at a time.
-        progress: told how many of how many tracks are ready.
+        progress: called with how many of how many tracks are ready.
 
     Raises:
         OSError: the cache cannot be written.
@@ -138,7 +138,7 @@ def _target(track: MeasuredTrack, name: str, recordings: Recordings, root: Path)
             recording.stream,
         )
         digest.update(repr(made_of).encode())
-    # Both names may be somebody's, of any length, and dots alone lead elsewhere.
+    # Both names may be of any length, and names of dots lead to other folders.
     folder = re.sub(r"[^\w .()-]", "_", track.raw.name).lstrip(".")[:LONGEST_NAME] or "_"
     stem = re.sub(r"[^\w .()-]", "_", name).lstrip(".")[:LONGEST_NAME]
     return root / folder / f"{stem}-{digest.hexdigest()[:12]}"

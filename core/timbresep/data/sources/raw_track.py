@@ -15,7 +15,7 @@ from timbresep.formats.text import shown
 class RawTrack:
     """A multitrack on disk. Its stems may still be several files each, or streams.
 
-    Its texts can be shown and written anywhere, whatever names of files they come from.
+    Its texts are safe to show and to write, also where they come from names of files.
 
     Attributes:
         name: name of the track, unique within its source.
@@ -27,7 +27,7 @@ class RawTrack:
         mixture: the dataset's own mixture.
         pads: short recordings are padded with silence at their end, as this dataset means them to
             be; elsewhere unequal lengths are a fault.
-        by_chance: nobody stated its side; it follows from its name.
+        by_chance: its side is not stated and follows from its name.
     """
 
     name: str
@@ -53,7 +53,7 @@ class Problem:
         where: the track, file or folder.
         text: what is wrong.
         skipped: the track is left out.
-        cause: the error that told so, if it was one.
+        cause: the error behind it, if there was one.
     """
 
     where: str
@@ -63,7 +63,7 @@ class Problem:
 
     @classmethod
     def of(cls, where: str, cause: TimbresepError) -> Problem:
-        """The problem that an error tells of."""
+        """The problem that an error describes."""
         return cls(where, str(cause), cause=cause)
 
     @property

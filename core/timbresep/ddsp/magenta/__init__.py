@@ -1,5 +1,5 @@
-"""Magenta's own ddsp on TensorFlow: train with it, read and write its checkpoints.
+"""Magenta's own ddsp on TensorFlow, imported here and nowhere else, and only inside functions.
 
-The only place where `tensorflow`, `gin` and `ddsp` are imported, and only inside functions: without
-them everything else works, and these functions say what to install.
+`environment` loads it or says what to install; `training` trains with it on `records` of solos;
+`checkpoint` reads and writes its files, whose sizes are in an `operative_config`.
 """

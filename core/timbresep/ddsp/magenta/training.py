@@ -136,7 +136,7 @@ class _Follow:
 
     Args:
         settings: when it ends.
-        on_step: told of each step.
+        on_step: called after each step.
     """
 
     def __init__(self, settings: TrainSettings, on_step: OnStep | None) -> None:

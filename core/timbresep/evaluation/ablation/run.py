@@ -76,8 +76,8 @@ def ablate(
         separator: knows the instruments.
         tracks: multitracks; stems that are no known instrument only accompany.
         instruments: whose conditions to try; those that the separator was opened for by default.
-        report: told the progress.
-        skip: told of tracks that cannot be scored; without it, the first one is an error.
+        report: called with the progress.
+        skip: called with each track that cannot be scored; without it, the first is an error.
 
     Raises:
         DataError: no track has a stem of these instruments, or none can be scored.
@@ -88,7 +88,7 @@ def ablate(
     wrong = {_shuffled_name(name): shuffled(vector) for name, vector in vectors.items()}
     wrong[ZERO] = np.zeros_like(next(iter(vectors.values())))
     # Neither shuffled values nor zeros bring an adapted instrument's own modulations with them.
-    # Each stem by itself: what one condition does, and not what the others make of it.
+    # No joint masking: the effect of one condition is measured, without that of the others.
     options = replace(separator.options, joint=False)
     tried = Separator(separator.checkpoint, {**vectors, **wrong}, options)
     result = evaluate(tried, tracks, [*names, *wrong], report=report, skip=skip)
