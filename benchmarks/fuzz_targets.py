@@ -207,7 +207,7 @@ def _tones(scratch: Path) -> Target:
     levels = np.array([-40, -30, -20], np.float32)
     pitched = ToneTable(np.arange(60, 64, dtype=np.float32), levels, shares, noise)
     strokes = ToneTable(np.zeros(0, np.float32), levels, shares[:, :0], noise[:, :3])
-    table_file.write(path, {"one": pitched, "two": strokes}, {"made": "here"})
+    table_file.write(path, {"one": pitched, "two": strokes})
 
     def read(path: Path) -> None:
         chance = np.random.default_rng(0)

@@ -28,7 +28,7 @@ LEVELS = (-30.0, -20.0, -10.0)
 
 def test_tables_come_back_whole_and_a_cut_file_is_told(tmp_path: Path) -> None:
     table = some_table(1)
-    table_file.write(tmp_path / "t.safetensors", {"a": table, "b": some_table(2)}, {"seed": 3})
+    table_file.write(tmp_path / "t.safetensors", {"a": table, "b": some_table(2)})
     assert table_file.names(tmp_path / "t.safetensors") == ["a", "b"]
     back = table_file.read(tmp_path / "t.safetensors", "a")
     for field in table_file.ARRAYS:
@@ -68,7 +68,7 @@ def sine_tracks(root: Path) -> tuple[list[Track], dict[str, float], dict[str, To
         (root / f"t{k}" / "track.yaml").write_text("split: train\n")
         extras = {name: some_table(ord(name[-1])) for name in names if "extra_" in name}
         if extras:
-            table_file.write(root / f"t{k}" / TABLES, extras, {})
+            table_file.write(root / f"t{k}" / TABLES, extras)
         tables |= extras
     return read_stems(root), hertz, tables
 

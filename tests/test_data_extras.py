@@ -33,7 +33,7 @@ from timbresep.data.rendering.casting import Player
 from timbresep.data.rendering.font_tones import tones_of
 from timbresep.data.rendering.plan import TrackSet, plan_tracks
 from timbresep.data.rendering.sets import players_of
-from timbresep.data.stem_tones import TONES, StemTones, write_tones
+from timbresep.data.stem_tones import TONES, StemTones
 from timbresep.data.track import Track
 from timbresep.errors import ConfigError, DataError
 from timbresep.registry.registry import Registry
@@ -184,7 +184,7 @@ def test_conditions_are_of_the_sound_that_plays_in_their_share(
             wave = 0.1 * np.sin(2 * np.pi * hz * np.arange(RATE) / RATE)[None].astype(np.float32)
             audio.write(tmp_path / f"t{k}" / f"{name}.wav", wave, RATE, "FLOAT")
         (tmp_path / f"t{k}" / "track.yaml").write_text("split: train\n")
-        write_tones(tmp_path / f"t{k}", {"flute": some_table()})
+        table_file.write(tmp_path / f"t{k}" / TONES, {"flute": some_table()})
 
     def own(index: int, rng: np.random.Generator) -> np.ndarray:
         return np.full(conditioner.DIM, 2.0 + index, dtype=np.float32)
@@ -221,7 +221,7 @@ def test_check_tells_extra_instruments_from_what_only_accompanies(
     for name in ("flute", "extra_a_80", "kazoo"):
         audio.write(folder / f"{name}.wav", np.full((1, RATE), 0.1, np.float32), RATE, "FLOAT")
     (folder / "track.yaml").write_text("split: train\nlicence: MIT\n")
-    table_file.write(folder / TABLES, {"extra_a_80": some_table()}, {})
+    table_file.write(folder / TABLES, {"extra_a_80": some_table()})
     assert main(["data", "check", "-p", "flute", "--data", f"mine={tmp_path / 'set'}"]) == 0
     said = " ".join(capsys.readouterr().out.split())
     assert "extra instruments, which no plugin is for: 1 (0.0 min)" in said

@@ -161,7 +161,7 @@ def test_forged_tones_are_refused(tmp_path: Path, change: Change) -> None:
     shares = np.full((2, 2, 5), 0.2, np.float32)
     notes, levels = np.array([60, 62], np.float32), np.array([-30, -20], np.float32)
     table = ToneTable(notes, levels, shares, np.zeros((2, 2, 16), np.float32))
-    table_file.write(path, {"one": table}, {})
+    table_file.write(path, {"one": table})
     assert table_file.read(path, table_file.names(path)[0]).pitches.tolist() == [60, 62]
     alter(path, table_file.FORMAT, change)
     with pytest.raises(DataError, match="not a whole file of tone tables"):

@@ -22,20 +22,21 @@ NEW_CLAIM = 5.0
 """Factor of the claim of an instrument that the network was not trained on: the network estimates
 such an instrument too softly. Chosen on validation pieces with three new instruments."""
 EPS = 1e-9
+FLOOR = 1e-6
+"""The magnitude ε that every estimate claims of a bin under mixture consistency."""
 
 
-def ratio_masks(stems: Tensor, eps: float = 1e-8) -> Tensor:
+def ratio_masks(stems: Tensor) -> Tensor:
     """Oracle ratio masks ``|s_i| / Σ_j |s_j|``; they sum to 1 wherever there is sound.
 
     Args:
         stems: complex spectra of the true stems ``(stems, ...)``.
-        eps: keeps silence from being divided by.
     """
     magnitude = stems.abs()
-    return magnitude / (magnitude.sum(dim=0, keepdim=True) + eps)
+    return magnitude / (magnitude.sum(dim=0, keepdim=True) + 1e-8)
 
 
-def consistent_spectra(mixture: Tensor, stems: Tensor, floor: float = 1e-6) -> Tensor:
+def consistent_spectra(mixture: Tensor, stems: Tensor) -> Tensor:
     """Mixture consistency of spectra: each estimate gets its ratio of every bin.
 
     ``Ŷ_i = X · (|Ŝ_i| + ε) / Σ_j (|Ŝ_j| + ε)``, a Wiener-like filter from magnitudes. It is meant
@@ -47,12 +48,11 @@ def consistent_spectra(mixture: Tensor, stems: Tensor, floor: float = 1e-6) -> T
     Args:
         mixture: complex spectrum ``(batch, channels, bins, frames)``.
         stems: its estimates ``(batch, instruments, channels, bins, frames)``.
-        floor: magnitude ε that every estimate claims.
 
     Returns:
         Complex spectra ``(batch, instruments, channels, bins, frames)`` that sum to the mixture.
     """
-    claims = stems.abs() + floor
+    claims = stems.abs() + FLOOR
     return claims / claims.sum(dim=1, keepdim=True) * mixture.unsqueeze(1)
 
 

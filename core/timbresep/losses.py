@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from timbresep.joint_mask import consistent_spectra
+from timbresep.joint_mask import FLOOR, consistent_spectra
 from timbresep.stft import STFT
 
-FLOOR = 1e-6  # what every mask claims of a bin, as in `timbresep.joint_mask`
+COMPLETE_DB = -40.0  # level of what is left of a mixture, relative to it, that counts as nothing
 
 
 def thresholded_snr_loss(
@@ -153,16 +153,16 @@ def _in_bands(values: Tensor, band: Tensor | None) -> Tensor:
     return sums.index_add(-2, band, values)
 
 
-def complete(targets: Tensor, mixture: Tensor, below_db: float = -40.0) -> Tensor:
+def complete(targets: Tensor, mixture: Tensor) -> Tensor:
     """Which mixtures are the sum of their targets.
 
     Args:
         targets: ``(batch, instruments, channels, samples)``.
         mixture: ``(batch, channels, samples)``.
-        below_db: level of what is left, relative to the mixture, that counts as nothing.
+
 
     Returns:
         Booleans, ``(batch,)``.
     """
     rest = (mixture - targets.sum(dim=1)).square().mean(dim=(-2, -1))
-    return rest <= 10 ** (below_db / 10) * mixture.square().mean(dim=(-2, -1))
+    return rest <= 10 ** (COMPLETE_DB / 10) * mixture.square().mean(dim=(-2, -1))

@@ -23,22 +23,21 @@ from timbresep.units import hz_to_midi
 RANGE_DB = 30.0  # below the loudest frame, notes have died away
 
 
-def from_files(files: Sequence[Path], version: int = conditioner.CONDITION_VERSION) -> Array:
+def from_files(files: Sequence[Path]) -> Array:
     """Find the notes in recordings of an instrument alone and give its condition.
 
     Args:
         files: notes or passages, one note at a time; at least three different pitches.
-        version: of the condition.
 
     Returns:
-        (length(version),) float32.
+        A condition (dim,) of the current version.
 
     Raises:
         DataError: the recordings cannot serve; says which and why.
         AudioError: a recording that cannot be read.
         MissingToolError: the pitch tracker is not installed.
     """
-    return conditioner.condition(tones(detect_notes(files)), version=version)
+    return conditioner.condition(tones(detect_notes(files)))
 
 
 def tones(solo: SoloNotes) -> ToneTable:

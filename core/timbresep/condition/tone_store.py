@@ -6,7 +6,6 @@ import json
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
 
 from safetensors.numpy import save as to_bytes
 
@@ -19,19 +18,11 @@ FORMAT = "timbresep-tones"
 ARRAYS = tuple(field.name for field in fields(ToneTable))
 
 
-def write(path: Path, tables: Mapping[str, ToneTable], about: Mapping[str, Any]) -> None:
-    """Write tables as safetensors, atomically.
-
-    Args:
-        path: the file.
-        tables: by name.
-        about: where they come from: anything JSON can hold.
-    """
+def write(path: Path, tables: Mapping[str, ToneTable]) -> None:
+    """Write tables by name as safetensors, atomically."""
     arrays = {f"{name}/{a}": getattr(table, a) for name, table in tables.items() for a in ARRAYS}
     with atomic_write(path) as temporary:
-        temporary.write_bytes(
-            to_bytes(arrays, {FORMAT: json.dumps({**about, "names": list(tables)})})
-        )
+        temporary.write_bytes(to_bytes(arrays, {FORMAT: json.dumps({"names": list(tables)})}))
 
 
 def names(path: Path) -> list[str]:

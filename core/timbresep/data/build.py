@@ -29,7 +29,6 @@ def build_tracks(
     source_names: Sequence[str] | None = None,
     data_roots: Mapping[str, Path] | None = None,
     *,
-    cache: Path | None = None,
     progress: CountDone | None = None,
 ) -> list[Track]:
     """The tracks of all sources that the instruments' recipes use, each source once.
@@ -43,8 +42,6 @@ def build_tracks(
         source_names: sources to use instead of each recipe's `use`.
         data_roots: source name → folder of tracks, in place of a recipe's or beside them; a
             folder whose name no recipe knows needs no entry in `source_names`.
-        cache: folder of rendered and prepared tracks and parsed scores (default:
-            `default_cache()`).
         progress: called with how many of how many tracks of a source are rendered or prepared.
 
     Raises:
@@ -52,7 +49,7 @@ def build_tracks(
         DataError: a folder cannot be used; two instruments claim one stem name.
         MissingToolError: a source needs a program, soundfont or package.
     """
-    cache = cache or default_cache()
+    cache = default_cache()
 
     def render(source: str, owners: Sequence[str], known: Mapping[str, Recipe]) -> Path:
         return render_source(source, owners, known, cache, progress)
@@ -73,15 +70,12 @@ def list_sources(
     everyone: Sequence[InstrumentLike] = (),
     source_names: Sequence[str] | None = None,
     data_roots: Mapping[str, Path] | None = None,
-    cache: Path | None = None,
 ) -> list[Listing]:
     """What `build_tracks` would find, without rendering or preparing; arguments as there."""
-    cache = cache or default_cache()
-
     pending: dict[str, str] = {}
 
     def rendered(source: str, owners: Sequence[str], known: Mapping[str, Recipe]) -> Path:
-        root = rendered_root(source, owners, known, cache)
+        root = rendered_root(source, owners, known, default_cache())
         if not root.is_dir():
             tracks = size_of(source, owners, known).tracks
             pending[source] = (

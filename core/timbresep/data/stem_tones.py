@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +13,6 @@ from timbresep.data.track import Track
 
 TONES = "tones.safetensors"
 """File beside a track's stems: tone tables of the sounds that its instruments play with."""
-
-
-def write_tones(folder: Path, tables: Mapping[str, ToneTable]) -> None:
-    """Write the tables of a track's stems, by stem."""
-    tone_store.write(folder / TONES, tables, {})
 
 
 class StemTones:

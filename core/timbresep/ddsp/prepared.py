@@ -33,6 +33,8 @@ VERSION = 2
 FEATURES = ("f0_hz", "f0_confidence", "loudness_db")
 HELD_OUT = 8
 """One file in this many is held out of training, one at least where there are two."""
+STRIDE = 25
+"""Frames from the start of a passage to that of the next."""
 
 
 @dataclass(frozen=True)
@@ -94,7 +96,7 @@ class Prepared:
             self.metadata["files"][begins.index(first)] for first, _ in self.held_out()
         )
 
-    def windows(self, length: int, stride: int = 25) -> Tensor:
+    def windows(self, length: int) -> Tensor:
         """First frames of the passages to learn from (windows,).
 
         A passage lies in one file, sounds for at least 30 % of its time, and has a sure pitch in
@@ -102,14 +104,13 @@ class Prepared:
 
         Args:
             length: frames of a passage.
-            stride: frames between candidates.
         """
         starts: list[Tensor] = []
         sums = torch.stack([self.sounding(), self.voiced()]).long().cumsum(1)
         sums = torch.nn.functional.pad(sums, (1, 0))  # (2, frames + 1)
         begin = 0
         for end in self.ends.tolist():
-            starts.append(torch.arange(begin, max(end - length + 1, begin), stride))
+            starts.append(torch.arange(begin, max(end - length + 1, begin), STRIDE))
             begin = end
         first = torch.cat(starts)
         first = first[first + length <= self.frames]

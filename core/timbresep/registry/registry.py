@@ -235,7 +235,7 @@ class Registry:
         return self.config.separators[wanted].checked(self.folder, wanted)
 
     def notify_step(self, step: int, scalars: dict[str, float]) -> None:
-        """Pass on to observers what the trainer logged; a failing one is logged once and left out."""
+        """Pass on to observers what the trainer logged; one that fails is left out from then on."""
         arguments = {"step": step, "scalars": scalars}
         for hook in self._arrivals.manager.hook.timbresep_step.get_hookimpls():
             if hook.plugin_name not in self._failed:

@@ -148,7 +148,7 @@ def overlap_add(
         held.take(chunk - fade)
 
 
-def made_consistent(pairs: Iterable[Pair], frame: int = SHARE_FRAME) -> Iterator[Pair]:
+def made_consistent(pairs: Iterable[Pair]) -> Iterator[Pair]:
     """Mixture consistency of a stream: what its stems leave of the mixture is spread over them.
 
     Each stem's share follows its energy, measured in frames counted from the start of the signal
@@ -157,11 +157,10 @@ def made_consistent(pairs: Iterable[Pair], frame: int = SHARE_FRAME) -> Iterator
 
     Args:
         pairs: mixture and stems, block by block.
-        frame: samples in which energy is measured.
     """
     previous: Energies | None = None
     current: tuple[Rows, Rows, Energies] | None = None  # mixture, stems, energies
-    for mixture, stems in _reframed(pairs, frame):
+    for mixture, stems in _reframed(pairs, SHARE_FRAME):
         energy = np.square(stems, dtype=np.float64).mean(axis=(1, 2)) + 1e-30  # (instruments,)
         if current is not None:
             yield _shared(previous, current, energy)

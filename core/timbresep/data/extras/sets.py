@@ -60,7 +60,6 @@ def render_extras(
     *,
     band: BandSize | None = None,
     listed: Path = BUNDLED,
-    cache: Path | None = None,
     at_a_time: int | None = None,
     progress: CountDone | None = None,
 ) -> list[Path]:
@@ -75,7 +74,7 @@ def render_extras(
         out: folder of tracks, in the layout that `stems` sources read.
         band: who plays in a track (default: four extra instruments).
         listed: file that lists extra instruments.
-        cache: folder of parsed scores and measured tones.
+
         at_a_time: tracks at a time; as many as there are processor cores by default.
         progress: called with how many of how many tracks are rendered.
     Returns:
@@ -86,7 +85,7 @@ def render_extras(
         MissingToolError: a soundfont, what plays it, or music21 is missing.
         UnknownNameError: plugins' instruments are to play, and none has the source.
     """
-    band, cache = band or BandSize(), cache or default_cache()
+    band, cache = band or BandSize(), default_cache()
     known = {i.name: recipes.load(i.recipe_file) for i in instruments}
     players = players_of(band.source, known) if band.real else {}
     extra_list = load_yaml(listed, ExtraList)

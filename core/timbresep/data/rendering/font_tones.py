@@ -46,7 +46,7 @@ def tones_of(file: str, program: int, bank: int, notes: Range, cache: Path) -> T
     path = cache / "tones" / f"{Path(file).stem}-{program}-{digest}.safetensors"
     if not path.is_file():
         table = tone_analysis.tones_of(_played(file, program, bank, notes))
-        tone_store.write(path, {"tones": table}, {})
+        tone_store.write(path, {"tones": table})
     return tone_store.read(path, "tones")
 
 

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 CACHE_VERSION = 2
+TUNES = 150
 
 
 @dataclass(frozen=True)
@@ -78,11 +79,11 @@ class Score:
         return replace(self, parts=parts)
 
 
-def family_of(melody: Part, steps: int = 6) -> str:
-    """A name for a melody from its first `steps` non-zero intervals: transposed or re-rhythmed
+def family_of(melody: Part) -> str:
+    """A name for a melody from its first six non-zero intervals: transposed or re-rhythmed
     settings of one tune share it."""
     pitches = [note.midi for note in melody]
-    moves = [b - a for a, b in itertools.pairwise(pitches) if a != b][:steps]
+    moves = [b - a for a, b in itertools.pairwise(pitches) if a != b][:6]
     return hashlib.sha256(json.dumps(moves).encode()).hexdigest()[:12]
 
 
@@ -97,10 +98,9 @@ def chorales(cache: Path) -> list[Score]:
     return _cached(cache / f"scores-chorales-v{CACHE_VERSION}.json", _parse_chorales)
 
 
-def tunes(cache: Path, limit: int = 150, seed: int = 0) -> list[Score]:
-    """One-part dance tunes (Ryan's Mammoth Collection, 1883): `limit` of them, drawn by `seed`."""
-    name = f"scores-tunes-v{CACHE_VERSION}-{limit}-{seed}.json"
-    return _cached(cache / name, lambda: _parse_tunes(limit, seed))
+def tunes(cache: Path) -> list[Score]:
+    """Some one-part dance tunes (Ryan's Mammoth Collection, 1883), drawn at random."""
+    return _cached(cache / f"scores-tunes-v{CACHE_VERSION}-{TUNES}-0.json", _parse_tunes)
 
 
 def _cached(path: Path, parse: Callable[[], Iterable[Score]]) -> list[Score]:
@@ -145,10 +145,10 @@ def _parse_chorales() -> Iterator[Score]:
         yield from parse(corpus, path, piece, n_parts=4)
 
 
-def _parse_tunes(limit: int, seed: int) -> Iterator[Score]:
+def _parse_tunes() -> Iterator[Score]:
     corpus = _corpus()
     paths = sorted(corpus.getComposer("ryansMammoth"))
-    order = np.random.default_rng(seed).permutation(len(paths))[:limit]
+    order = np.random.default_rng(0).permutation(len(paths))[:TUNES]
     for index in order:
         path = paths[int(index)]
         yield from parse(corpus, path, f"ryan/{path.name.removesuffix('.abc')}", n_parts=1)

@@ -55,7 +55,6 @@ def render_set(
     out: Path,
     *,
     sounds: SoundSource = RECIPES_OWN,
-    cache: Path | None = None,
     progress: CountDone | None = None,
 ) -> list[Path]:
     """Render one set of tracks, for evaluation or for a larger training set.
@@ -66,7 +65,6 @@ def render_set(
         tracks: what is rendered.
         out: folder of tracks, in the layout that `stems` sources read.
         sounds: what everything is played with, if not with the recipes' soundfonts.
-        cache: folder of parsed scores.
         progress: called with how many of how many tracks are rendered.
     Returns:
         the tracks' folders.
@@ -81,7 +79,7 @@ def render_set(
     recordings = None
     if sounds.samples:
         recordings = find_recordings(sounds.samples, list(players), sounds.licence)
-    cache = cache or default_cache()
+    cache = default_cache()
     parts = size_of(source, list(players), known).parts
     fonts = [sounds.soundfont] if sounds.soundfont else soundfonts_of(players)
     return render_tracks(

@@ -17,7 +17,7 @@ from timbresep.data.rendering.casting import arrange
 from timbresep.data.rendering.plan import Plan
 from timbresep.data.rendering.renderer import check
 from timbresep.data.rendering.waveform import RATE
-from timbresep.data.stem_tones import write_tones
+from timbresep.data.stem_tones import TONES
 from timbresep.files import atomic_write
 from timbresep.running.progress import CountDone
 
@@ -119,9 +119,9 @@ def _write(
         if (table := member.sound.tones(member.player.voice, cache)) is not None
     }
     if own := {name: table for name, table in tables.items() if not band[name].extra}:
-        write_tones(folder, own)
+        tone_store.write(folder / TONES, own)
     if extra := {name: table for name, table in tables.items() if band[name].extra}:
-        tone_store.write(folder / TABLES, extra, {})
+        tone_store.write(folder / TABLES, extra)
     sounds = [member.sound for member in band.values()]
     about = {
         "piece": plan.score.piece,

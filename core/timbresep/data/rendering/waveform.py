@@ -42,20 +42,19 @@ def read_mono(path: Path, program: str) -> np.ndarray:
     return mono
 
 
-def normalise(wave: np.ndarray, level_db: float = -20.0, rate: int = RATE) -> np.ndarray | None:
+def normalise(wave: np.ndarray, level_db: float = -20.0) -> np.ndarray | None:
     """Bring a stem to a common loudness, keeping its dynamics.
 
     Args:
-        wave: mono waveform (samples,).
+        wave: mono waveform (samples,) at 44.1 kHz.
         level_db: RMS over its sounding 50 ms frames, in dBFS; the peak stays below 0.98.
-        rate: sample rate in Hz.
     Returns:
         the scaled waveform, or None when it is silent (peak below -60 dBFS).
     """
     peak = float(np.abs(wave).max(initial=0.0))
     if peak < 1e-3:
         return None
-    frame = rate // 20
+    frame = RATE // 20
     n_frames = max(1, len(wave) // frame)
     frames = wave[: n_frames * frame].reshape(n_frames, -1)  # (frames, samples)
     power = np.mean(frames.astype(np.float64) ** 2, axis=1)
