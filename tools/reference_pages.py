@@ -11,7 +11,6 @@ docstrings. Change those, then run this.
 from __future__ import annotations
 
 import argparse
-import enum
 import inspect
 import os
 import sys
@@ -130,17 +129,16 @@ def _plain_default(value: object) -> str:
         return "–"
     if isinstance(value, bool):
         return "on" if value else "off"
-    if isinstance(value, enum.Enum):
-        value = value.value
+
     if isinstance(value, tuple):
         value = " ".join(f"{one:g}" for one in value)
     return f"`{value}`"
 
 
 def _choices(hint: object) -> list[str]:
-    """Values of the enumeration in an annotation, if there is one."""
-    if isinstance(hint, type) and issubclass(hint, enum.Enum):
-        return [str(one.value) for one in hint]
+    """The choices in an annotation, if there are some."""
+    if typing.get_origin(hint) is typing.Literal:
+        return [str(choice) for choice in typing.get_args(hint)]
     return [one for part in typing.get_args(hint) for one in _choices(part)]
 
 

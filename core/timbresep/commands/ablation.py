@@ -83,7 +83,7 @@ def ablate(
         skipped.append(track)
         show_error(error)
 
-    tracks = tracks_in(root, registry.instruments(), split.value if split else None, skip)
+    tracks = tracks_in(root, registry.instruments(), split, skip)
     with progress("ablating") as update:
         result = run.ablate(
             model,

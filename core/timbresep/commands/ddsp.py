@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -35,21 +34,6 @@ app = typer.Typer(
 Plugin = Annotated[str, typer.Option(help="The instrument: its name, or its plugin's folder.")]
 
 
-class Size(StrEnum):
-    """Sizes of a model; full is Magenta's solo_instrument."""
-
-    tiny = "tiny"
-    small = "small"
-    full = "full"
-
-
-class Engine(StrEnum):
-    """What trains a model."""
-
-    torch = "torch"
-    magenta = "magenta"
-
-
 Solos = Annotated[
     Path | None,
     typer.Option(
@@ -60,7 +44,7 @@ Solos = Annotated[
     ),
 ]
 ModelSize = Annotated[
-    Size | None,
+    Literal["tiny", "small", "full"] | None,
     typer.Option(
         help="Train a model of this size; full is Magenta's solo_instrument. The default is the "
         "size in instrument.yaml."
@@ -76,7 +60,7 @@ Reverb = Annotated[
     ),
 ]
 TrainedBy = Annotated[
-    Engine,
+    Literal["torch", "magenta"],
     typer.Option(
         "--engine",
         help="Train with this engine: torch is built in, magenta is ddsp's own trainer on "
@@ -111,7 +95,7 @@ def train_ddsp(
     solos: Solos = None,
     size: ModelSize = None,
     reverb: Reverb = None,
-    engine: TrainedBy = Engine.torch,
+    engine: TrainedBy = "torch",
     steps: Steps = 3000,
     minutes: MaxMinutes = None,
     batch: PassagesInStep = 8,
@@ -127,12 +111,10 @@ def train_ddsp(
     """Train an instrument's voice on solo recordings and write its model card."""
     from timbresep.voice.training import STATE, VoiceSettings, run_folder, train_voice
 
-    settings = VoiceSettings(
-        steps, minutes, batch, seconds, seed, size.value if size else None, reverb
-    )
+    settings = VoiceSettings(steps, minutes, batch, seconds, seed, size, reverb)
     folder = plugin_folder(plugin, plugins_dir, trust)
-    run = out or run_folder(load_yaml(folder / "instrument.yaml", InstrumentConfig), engine.value)
-    if engine is Engine.magenta:
+    run = out or run_folder(load_yaml(folder / "instrument.yaml", InstrumentConfig), engine)
+    if engine == "magenta":
         from timbresep.voice.magenta import train_with_magenta
 
         with resumable(run, "ckpt-*.index"), progress("training") as update:

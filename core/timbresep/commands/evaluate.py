@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -36,13 +35,6 @@ if TYPE_CHECKING:
     from timbresep.evaluation.result import Evaluation
 
 
-class BssEval(StrEnum):
-    """Whose stems BSSEval measures."""
-
-    separator = "separator"
-    all = "all"
-
-
 TracksOf = Annotated[
     str,
     typer.Argument(
@@ -68,7 +60,7 @@ Against = Annotated[
     ),
 ]
 Bss = Annotated[
-    BssEval | None,
+    Literal["separator", "all"] | None,
     typer.Option(
         help="Also compute BSSEval v4, for the separator's stems only or for the baselines' "
         "too. Slow; off by default."
@@ -124,7 +116,7 @@ def evaluate(
         checkpoint=checkpoint_path(registry, separator, checkpoint),
         instruments=tuple(split_names(instruments or ["all"])),
         earlier=against,
-        bsseval=bsseval.value if bsseval else None,
+        bsseval=bsseval,
         options=SeparationOptions(
             device=device, joint=not independent, tta=tta, retune=not keep_tuning
         ),
@@ -135,7 +127,7 @@ def evaluate(
     with progress("evaluating") as update:
         result = evaluate_folder(
             plan,
-            Tracks(root, source, split.value if split else None, limit),
+            Tracks(root, source, split, limit),
             registry.instruments(),
             out=out,
             overwrite=overwrite,

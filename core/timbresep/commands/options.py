@@ -6,9 +6,8 @@ import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -24,14 +23,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-class Side(StrEnum):
-    """Sides of the split by piece."""
-
-    train = "train"
-    valid = "valid"
-    test = "test"
-
-
+Side = Literal["train", "valid", "test"]
 PluginsDir = Annotated[
     list[Path] | None,
     typer.Option(

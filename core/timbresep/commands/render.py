@@ -48,7 +48,7 @@ def render_tracks(
     ] = "orchestra",
     split: Annotated[
         Side, typer.Option(help="Play pieces on this side of the train/valid/test split.")
-    ] = Side.test,
+    ] = "test",
     count: Count = 10,
     seconds: Seconds = (20.0, 30.0),
     soundfont: Annotated[
@@ -91,7 +91,7 @@ def render_tracks(
     chosen = named_instruments(Registry.load(plugins_dir or (), trust=trust), instruments)
     if samples and split_names(instruments or ["all"]) == ["all"]:
         chosen = [item for item in chosen if (samples / item.name).is_dir()] or chosen
-    tracks = TrackSet(split.value, count, seconds, seed, detune)
+    tracks = TrackSet(split, count, seconds, seed, detune)
     sounds = SoundSource(soundfont, samples, licence)
     with counting("rendering", "tracks") as progress:
         folders = render_set(chosen, source, tracks, out, sounds=sounds, progress=progress)

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -34,23 +33,7 @@ if TYPE_CHECKING:
     from timbresep.separation.batch import FileReport
 
 
-class Format(StrEnum):
-    """File formats of stems."""
-
-    wav = "wav"
-    flac = "flac"
-
-
-class Bits(StrEnum):
-    """Bits a sample of stems has: 32 is float."""
-
-    b16 = "16"
-    b24 = "24"
-    b32 = "32"
-
-
-SUBTYPES = {Bits.b16: "PCM_16", Bits.b24: "PCM_24", Bits.b32: "FLOAT"}
-
+SUBTYPES = {"16": "PCM_16", "24": "PCM_24", "32": "FLOAT"}
 
 Files = Annotated[
     list[Path],
@@ -67,9 +50,9 @@ Out = Annotated[
         help="Write the stems of a file to this folder, as OUT/<file>/<instrument>.wav.",
     ),
 ]
-StemFormat = Annotated[Format, typer.Option(help="File format of the stems.")]
+StemFormat = Annotated[Literal["wav", "flac"], typer.Option(help="File format of the stems.")]
 StemBits = Annotated[
-    Bits | None,
+    Literal["16", "24", "32"] | None,
     typer.Option(
         help="Bits of a sample: 16, 24 or 32 for WAV (32, the default, is float); 16 or 24 "
         "for FLAC (24 by default)."
@@ -94,7 +77,7 @@ def separate(
     out: Out = Path("out"),
     separator: SeparatorName = None,
     checkpoint: CheckpointFile = None,
-    format: StemFormat = Format.wav,
+    format: StemFormat = "wav",
     bits: StemBits = None,
     residual: Residual = False,
     mixture_consistency: MixtureConsistency = DEFAULTS.mixture_consistency,
@@ -119,7 +102,7 @@ def separate(
         tta=tta,
         retune=not keep_tuning,
     )
-    output = Output(out, format.value, SUBTYPES[bits] if bits else None, residual, overwrite)
+    output = Output(out, format, SUBTYPES[bits] if bits else None, residual, overwrite)
     check(output, options)
     registry = Registry.load(plugins_dir or (), trust=trust)
     model = open_separator(

@@ -2,31 +2,12 @@
 
 from __future__ import annotations
 
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
 from timbresep.commands.numbers import MANY, MOST_PROCESSES, number, whole
-
-
-class Precision(StrEnum):
-    """Numbers to compute with."""
-
-    auto = "auto"
-    bf16 = "bf16"
-    full = "32"
-
-
-class Conditioning(StrEnum):
-    """What steers a network."""
-
-    harmonic = "harmonic"
-    onehot = "onehot"
-    learned = "learned"
-    none = "none"
-
 
 Plugins = Annotated[
     list[str],
@@ -67,7 +48,7 @@ HoldOut = Annotated[
     ),
 ]
 ConditioningKind = Annotated[
-    Conditioning,
+    Literal["harmonic", "onehot", "learned", "none"],
     typer.Option(
         help="Steer the network by the plugins' conditions (harmonic). For comparison: by "
         "one-hot vectors, by vectors that are learned with the network, or by nothing."
@@ -153,7 +134,7 @@ StartFrom = Annotated[
     ),
 ]
 PrecisionKind = Annotated[
-    Precision,
+    Literal["auto", "bf16", "32"],
     typer.Option(
         help="Compute in 32-bit floats, or do convolutions and matrix products in 16 bits "
         "(bf16), which is faster on hardware that supports it. auto is bf16 on CUDA and"
