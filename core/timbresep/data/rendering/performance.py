@@ -24,10 +24,11 @@ def fit_octave(part: Part, voice: Voice, rng: np.random.Generator) -> Part:
     inside = [sum(low <= n.midi + s <= high for n in part) for s in shifts]
     best = max(inside)
     shift = int(rng.choice([s for s, count in zip(shifts, inside, strict=True) if count == best]))
-    return tuple(Note(n.start, n.duration, _fold(n.midi + shift, voice), n.velocity) for n in part)
+    return tuple(Note(n.start, n.duration, fold(n.midi + shift, voice), n.velocity) for n in part)
 
 
-def _fold(midi: int, voice: Voice) -> int:
+def fold(midi: int, voice: Voice) -> int:
+    """A pitch (MIDI number) moved by octaves into the voice's range."""
     low, high = voice.range
     while midi < low:
         midi += 12
@@ -66,7 +67,7 @@ def chords(own: Part, others: Sequence[Part], voice: Voice, *, broken: bool) -> 
 
 
 def _near(midi: int, target: int, voice: Voice) -> int:
-    return _fold(midi + 12 * round((target - midi) / 12), voice)
+    return fold(midi + 12 * round((target - midi) / 12), voice)
 
 
 def perform(

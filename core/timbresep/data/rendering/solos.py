@@ -16,7 +16,7 @@ from timbresep.data.rendering import scores as score_library
 from timbresep.data.rendering.casting import Player
 from timbresep.data.rendering.midi import Control, Event, midi_file
 from timbresep.data.rendering.percussion import solo
-from timbresep.data.rendering.performance import perform
+from timbresep.data.rendering.performance import fold, perform
 from timbresep.data.rendering.renderer import check, render
 from timbresep.data.rendering.scores import Note, Part, Score
 from timbresep.data.rendering.waveform import RATE, normalise
@@ -194,12 +194,8 @@ def medley(tunes: list[Score], voice: Voice, seconds: float, rng: np.random.Gene
         stretch = float(rng.choice([1.0, 1.5, 2.5]))
         origin = excerpt[0].start
         for note in excerpt:
-            midi = note.midi + shift
-            while midi < low:
-                midi += 12
-            while midi > high:
-                midi -= 12
             start = now + (note.start - origin) * stretch
+            midi = fold(note.midi + shift, voice)
             notes.append(Note(start, note.duration * stretch, midi))
         now = notes[-1].end + 0.5
     return tuple(n for n in notes if n.start * QUARTER_S < seconds)
