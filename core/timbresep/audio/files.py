@@ -29,9 +29,9 @@ MP3_FRAME = mpeg.LARGEST
 
 @dataclass(frozen=True)
 class AudioInfo:
-    """What a file is: ``rate`` in Hz, length in ``frames`` and ``duration`` in seconds.
+    """A file's format: ``rate`` in Hz, length in ``frames`` and ``duration`` in seconds.
 
-    ``notes`` tell, a sentence each, what had to be assumed because its header is wrong.
+    Each of the ``notes`` is a sentence on what was assumed because the header is wrong.
     """
 
     path: Path

@@ -1,4 +1,4 @@
-"""Write audio files block by block: formats, sample formats, clipping, what the disk refuses."""
+"""Write audio files block by block: formats, sample formats, clipping, errors of the disk."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ class AudioWriter:
             raise OSError("the disk took only a part of it") from error
 
     def close(self) -> None:
-        """Flush and close; what the disk refuses is an AudioError."""
+        """Flush and close; an error of the disk is an AudioError."""
         with write_errors(self.path):
             self._sound.close()
             if self.subtype == "VORBIS":
@@ -173,7 +173,7 @@ def checked_subtype(path: Path, subtype: str | None = None) -> str:
 
 @contextlib.contextmanager
 def write_errors(path: Path) -> Iterator[None]:
-    """Turn what the file system or libsndfile says while writing ``path`` into one AudioError."""
+    """Turn errors of the file system or libsndfile while writing ``path`` into an AudioError."""
     try:
         yield
     except (OSError, soundfile.LibsndfileError) as error:

@@ -19,8 +19,8 @@ LONGEST_NUMBER = 100
 
 
 class _Loader(yaml.SafeLoader):
-    """YAML's safe loader, strict: of two equal keys, it would let the last one win silently, and
-    a value that is not of its tag would end it without a word of where."""
+    """YAML's safe loader, made strict: a repeated key is an error, and so is a value that is not of
+    its tag, with its line."""
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         """Build the value of a node; one that cannot be is a syntax error at its line."""

@@ -1,4 +1,4 @@
-"""Networks and optimisers are rebuilt for a file's tensors: never larger, and of their kind."""
+"""Networks and optimisers rebuilt for a file's tensors: within their size, and of their kind."""
 
 from __future__ import annotations
 
@@ -73,14 +73,14 @@ def load_strictly(model: nn.Module, weights: Mapping[str, Tensor], where: str) -
 
 @contextmanager
 def no_larger_than(weights: Mapping[str, Tensor], where: str) -> Iterator[None]:
-    """Let a network be built here only while it stays in proportion to the weights for it.
+    """A context that refuses to build a network out of proportion to its weights.
 
     Args:
         weights: the tensors that will be loaded.
         where: names their origin in the error.
 
     Raises:
-        CheckpointError: the network outgrows them, or cannot be.
+        CheckpointError: the network is larger than they are, or impossible.
     """
 
     def refuse(what: str) -> CheckpointError:
@@ -104,15 +104,15 @@ def no_larger_than(weights: Mapping[str, Tensor], where: str) -> Iterator[None]:
 def bounded(
     parameters: int, values: int, refuse: Callable[[str], TimbresepError]
 ) -> Iterator[None]:
-    """Let a network be built here that has no more parameters, and values in them, than these.
+    """A context that refuses to build a network with more parameters, or values, than these.
 
-    Modules allocate a parameter, register it, and fill it then: memory that nobody has written to
-    costs nothing. So it ends at the first parameter too many, of however many.
+    Modules allocate a parameter, register it and then fill it; memory that is not written to costs
+    nothing. So the error comes at the first parameter too many, before it takes memory.
 
     Args:
         parameters: tensors at most.
         values: numbers in them at most.
-        refuse: makes the error of what was one too many, in words.
+        refuse: makes the error, given what was one too many in words.
     """
     thread = threading.get_ident()
 

@@ -16,7 +16,7 @@ STOPS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if ha
 """Ctrl-C; batch systems and `kill`; a terminal or connection that is closed."""
 
 PATIENCE = 1.0
-"""Seconds within which several signals are one wish. A shell and its terminal both send SIGHUP."""
+"""Seconds within which several signals are one request: shell and terminal both send SIGHUP."""
 
 LOOK = 1.0
 """Seconds between two looks of a worker at whether its parent lives."""
@@ -24,7 +24,7 @@ LOOK = 1.0
 
 @contextmanager
 def as_interrupts() -> Iterator[None]:
-    """Make what asks the program to end a `KeyboardInterrupt`; only the main thread may.
+    """Turn signals that ask a program to end into one `KeyboardInterrupt`, in the main thread.
 
     It comes once, so that what is put in order then is not interrupted itself: only a Ctrl-C
     interrupts again, a second later. What a shell has told the program to ignore stays ignored
@@ -57,7 +57,7 @@ def as_interrupts() -> Iterator[None]:
 
 
 def _ignore() -> None:
-    """What was done is done and told: a program on its way out is not killed on it."""
+    """Ignore further signals while the program ends: its work is done and reported."""
     for number in STOPS:
         signal.signal(number, signal.SIG_IGN)
 

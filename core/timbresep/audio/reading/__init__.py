@@ -1,5 +1,6 @@
 """How audio files are opened.
 
-`kind` tells what a file is, a reader of that kind what its header promises (`promise`), and `sound`
-decodes it, or `program` does where libsndfile cannot.
+`look` recognises a file (`kind`) and asks the reader of its format (`riff`, `flac`, `ogg`, `mpeg`,
+`chunked`) for a `plan`: whether the audio that the header promises is there (`promise`). `sound`
+decodes the file by that plan, with libsndfile or else with the ffmpeg `program`.
 """

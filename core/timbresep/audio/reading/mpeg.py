@@ -28,7 +28,7 @@ def plan(data: Data, path: Path, start: int, *, search: bool = True) -> Plan | N
         data: of the file.
         path: to name it in messages.
         start: byte at which it begins.
-        search: look also further on, behind what belongs to nothing.
+        search: look also further on, behind bytes that are no frames.
 
     Raises:
         AudioError: the file is cut short of what it says, or damaged for the most part; the

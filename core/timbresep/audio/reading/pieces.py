@@ -1,6 +1,6 @@
-"""A file as it should have been: stretches of a real file, with bytes put before or between them.
+"""A corrected view of a file: stretches of it, with other bytes before or between them.
 
-Decoders take it for a file. So a header that lies is mended, and a tag left out, without a copy.
+Decoders read it as a file. So a wrong header is corrected, and a tag left out, without a copy.
 """
 
 from __future__ import annotations

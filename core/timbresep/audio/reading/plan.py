@@ -1,4 +1,4 @@
-"""What reading a file takes: the answer of everything that looks into one before it is decoded."""
+"""How a file is to be read: the result of looking into it before it is decoded."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ _FORMATS = (
 _SAFE = ["-v", "error", "-protocol_whitelist", "file,pipe", "-format_whitelist", _FORMATS]
 
 _GUESSED = {"aac", "ac3", "amr", "dts", "eac3", "loas", "mp3", "mpeg", "mpegts"}
-"""Formats without a length, of which ffprobe tells a guess."""
+"""Formats without a length, for which ffprobe only guesses one."""
 
 _TOLERANCE = 0.25  # seconds between what a container says and its last packet
 
@@ -133,7 +133,7 @@ class Decoder:
         return np.frombuffer(data[:usable], "<f4").reshape(-1, self._stream.channels)
 
     def _check(self, frames: int) -> None:
-        """Raise AudioError if ffmpeg was not content, or the end came too early."""
+        """Raise AudioError if ffmpeg reported damage, or the end came too early."""
         code = self._running.wait()
         self._said.seek(0)
         said = self._said.read(2**16)
@@ -160,7 +160,7 @@ class Decoder:
 
 
 def _lines(said: bytes) -> list[str]:
-    """What ffmpeg said, but for what it thinks of cover pictures."""
+    """The messages of ffmpeg, without those on cover pictures."""
     lines = (line.strip() for line in said.decode("utf-8", "replace").splitlines())
     return [line for line in lines if line and not line.startswith(_PICTURES)]
 

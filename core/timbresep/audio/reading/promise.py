@@ -1,4 +1,4 @@
-"""What a header promises, and what there is: when a file is cut, and when its header is wrong."""
+"""What a header promises against what a file holds: a cut file, or a wrong header."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ def among_chunks(
 
 
 def left_over(path: Path, found: Extent, stop: int) -> Extent:
-    """The same, which tells of what lies behind the audio and was not read."""
+    """The same extent, with a note on bytes behind the audio that were not read."""
     after = stop - found.begin - found.length
     if after <= SLACK or found.note:
         return found

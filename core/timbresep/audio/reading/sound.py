@@ -1,4 +1,4 @@
-"""An audio file that is open for reading: libsndfile or ffmpeg, with one face."""
+"""An audio file that is open for reading: libsndfile or ffmpeg behind one class."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ class _Library:
     def __init__(self, path: Path, plan: Plan) -> None:
         self._opened = contextlib.ExitStack()
         self._sounds: list[soundfile.SoundFile] = []
-        with self._opened, hush.libmpg123():  # which is asked about what nobody else knows, too
+        with self._opened, hush.libmpg123():  # libsndfile tries it on unknown files, too
             for part in plan.parts or (None,):
                 file: str | bytes | Pieces = file_name(path)
                 if part is not None:
@@ -151,7 +151,7 @@ class _Program:
 
 @contextlib.contextmanager
 def _system_errors(path: Path) -> Iterator[None]:
-    """What the system refuses is an AudioError."""
+    """Turn errors of the operating system into AudioErrors."""
     try:
         yield
     except OSError as error:
@@ -159,7 +159,7 @@ def _system_errors(path: Path) -> Iterator[None]:
 
 
 class _Identity(NamedTuple):
-    """What makes a file the one that was looked into before."""
+    """What stays equal as long as a file is not changed."""
 
     path: Path
     size: int  # bytes
@@ -167,7 +167,7 @@ class _Identity(NamedTuple):
 
 
 def _identity(path: Path) -> _Identity:
-    """What a file is; what is none is an error."""
+    """The identity of a file; AudioError for a folder, or an empty or missing file."""
     if path.is_dir():
         raise AudioError(f"{path} is a folder, not an audio file")
     with _system_errors(path):
