@@ -17,7 +17,7 @@ from disks import full_disk
 from timbresep.ddsp import prepared
 from timbresep.ddsp.model import DdspModel
 from timbresep.ddsp.resynthesis import play
-from timbresep.ddsp.training import Position
+from timbresep.ddsp.training import SIZES, Position
 from timbresep.files import claim
 from timbresep.voice import training as voice
 from timbresep.voice.card import BEGIN, END, merge
@@ -135,7 +135,7 @@ def test_words_around_the_generated_part_are_kept() -> None:
 def test_an_interrupted_run_goes_on_exactly(
     plugin: Path, solos: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    settings = voice.VoiceSettings(steps=6, batch=2, seconds=0.5, size="tiny")
+    settings = voice.TrainSettings(config=SIZES["tiny"], steps=6, batch=2, seconds=0.5)
 
     def weights(**options: object) -> dict[str, torch.Tensor]:
         voice.train_voice(plugin, solos, settings, report=lambda *_: None, **options)  # type: ignore[arg-type]
@@ -356,4 +356,5 @@ def test_the_only_recording_is_said_to_be_the_only_one(
     melody(solos / "a.wav", *(220, 330, 440, 275, 247) * 3)
     assert train() == 0
     assert "the last tenth of a.wav, the only recording" in capsys.readouterr().out
-    assert json.loads(Path("runs/ddsp-whistle/settings.json").read_text())["size"] == "tiny"
+    kept = json.loads(Path("runs/ddsp-whistle/settings.json").read_text())
+    assert kept["model"] == dataclasses.asdict(SIZES["tiny"])

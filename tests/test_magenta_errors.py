@@ -73,13 +73,13 @@ def test_a_plugin_keeps_its_model_unless_it_may_be_replaced(
 def test_training_with_magenta_needs_it_before_anything_else(
     registry: Registry, tmp_path: Path
 ) -> None:
+    from timbresep.ddsp.training import TrainSettings
     from timbresep.voice.magenta import train_with_magenta
-    from timbresep.voice.training import VoiceSettings
 
     folder = registry.instruments()[0].folder
     with pytest.raises(MissingToolError, match="make magenta"):
         train_with_magenta(
-            folder, tmp_path, VoiceSettings(), overwrite=True, report=lambda share, text: None
+            folder, tmp_path, TrainSettings(), overwrite=True, report=lambda share, text: None
         )
 
 

@@ -109,30 +109,30 @@ def train_ddsp(
     trust: Trust = False,
 ) -> None:
     """Train an instrument's voice on solo recordings and write its model card."""
-    from timbresep.voice.training import STATE, VoiceSettings, run_folder, train_voice
+    from timbresep.ddsp.training import TrainSettings
+    from timbresep.voice.training import STATE, model_sizes, run_folder, train_voice
 
-    settings = VoiceSettings(steps, minutes, batch, seconds, seed, size, reverb)
-    folder = plugin_folder(plugin, plugins_dir, trust)
-    run = out or run_folder(load_yaml(folder / "instrument.yaml", InstrumentConfig), engine)
+    train, state = train_voice, STATE
     if engine == "magenta":
         from timbresep.voice.magenta import train_with_magenta
 
-        with resumable(run, "ckpt-*.index"), progress("training") as update:
-            result = train_with_magenta(
-                folder, solos, settings, run=run, overwrite=overwrite, resume=resume, report=update
-            )
-    else:
-        with resumable(run, STATE), progress("training") as update:
-            result = train_voice(
-                folder,
-                solos,
-                settings,
-                run=run,
-                device=device,
-                overwrite=overwrite,
-                resume=resume,
-                report=update,
-            )
+        train, state = train_with_magenta, "ckpt-*.index"
+    folder = plugin_folder(plugin, plugins_dir, trust)
+    config = load_yaml(folder / "instrument.yaml", InstrumentConfig)
+    settings = TrainSettings(
+        config=model_sizes(config.ddsp, size, reverb),
+        steps=steps,
+        minutes=minutes,
+        batch=batch,
+        seconds=seconds,
+        device=device,
+        seed=seed,
+    )
+    run = out or run_folder(config, engine)
+    with resumable(run, state), progress("training") as update:
+        result = train(
+            folder, solos, settings, run=run, overwrite=overwrite, resume=resume, report=update
+        )
     for line in _told(result):
         say(line)
     say(f"next: {PROGRAM} condition build {plugin}")

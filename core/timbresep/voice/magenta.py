@@ -10,12 +10,13 @@ from timbresep.ddsp import prepared as solos_file
 from timbresep.ddsp.magenta import checkpoint, environment, training
 from timbresep.ddsp.model import DdspModel, TrainedRange
 from timbresep.ddsp.passages import trained_range
+from timbresep.ddsp.training import TrainSettings
 from timbresep.errors import OutputExistsError
 from timbresep.files import claim
 from timbresep.instrument import InstrumentConfig, own_file
 from timbresep.running.progress import Progress
 from timbresep.voice.solos import prepare_solos
-from timbresep.voice.training import VoiceResult, VoiceSettings, origin, run_folder
+from timbresep.voice.training import VoiceResult, origin, run_folder, with_sizes
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,7 @@ class Imported:
 def train_with_magenta(
     folder: Path,
     solos: Path | None,
-    settings: VoiceSettings,
+    settings: TrainSettings,
     *,
     run: Path | None = None,
     overwrite: bool = False,
@@ -51,7 +52,7 @@ def train_with_magenta(
         folder: has `instrument.yaml`.
         solos: a folder of recordings of the instrument alone, one note at a time; None renders
             those of the plugin's recipe.
-        settings: how to train; passages of whole seconds.
+        settings: how to train; passages of whole seconds, and the plugin's sizes unless given.
         run: folder of ddsp's own files; `runs/ddsp-NAME-magenta` if None.
         overwrite: replace a model or a run that is there.
         resume: go on with the run.
@@ -77,7 +78,7 @@ def train_with_magenta(
             ready,
             out,
             run,
-            settings.for_plugin(config.ddsp),
+            with_sizes(settings, config.ddsp),
             resume=resume,
             metadata=origin(config),
             on_step=lambda step, total, loss: report(

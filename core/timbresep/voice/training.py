@@ -30,43 +30,11 @@ from timbresep.voice.solos import prepare_solos
 STATE, RECORD = "state.safetensors", "settings.json"
 """Files of a run: what it goes on from, and the settings that it began with."""
 
+KEPT = ("steps", "minutes", "batch", "seconds", "seed")
+"""Settings of a run that must be the same when it goes on, besides the sizes of its model."""
+
 SAVE_EVERY = 250
 """Steps between two savings of a run's state, and between two listenings."""
-
-
-@dataclass(frozen=True)
-class VoiceSettings:
-    """How a voice is trained.
-
-    Attributes:
-        steps: optimiser steps, or fewer if ``minutes`` are over first.
-        minutes: longest time.
-        batch: passages in a step.
-        seconds: length of a passage.
-        seed: of the weights and the order of passages.
-        size: tiny, small or full; that of `instrument.yaml` if None.
-        reverb: seconds of a learned reverb; that of the size if None.
-    """
-
-    steps: int = 3000
-    minutes: float | None = None
-    batch: int = 8
-    seconds: float = 2.0
-    seed: int = 0
-    size: str | None = None
-    reverb: float | None = None
-
-    def for_plugin(self, plugin: DdspSettings, device: str = "cpu") -> TrainSettings:
-        """What the trainer is given, with the sizes that `model_sizes` chooses."""
-        return TrainSettings(
-            config=model_sizes(self, plugin),
-            steps=self.steps,
-            minutes=self.minutes,
-            batch=self.batch,
-            seconds=self.seconds,
-            device=device,
-            seed=self.seed,
-        )
 
 
 @dataclass(frozen=True)
@@ -81,10 +49,9 @@ class VoiceResult:
 def train_voice(
     folder: Path,
     solos: Path | None,
-    settings: VoiceSettings,
+    settings: TrainSettings,
     *,
     run: Path | None = None,
-    device: str = "cpu",
     overwrite: bool = False,
     resume: bool = False,
     report: Progress,
@@ -98,9 +65,9 @@ def train_voice(
         folder: has `instrument.yaml`.
         solos: a folder of recordings of the instrument alone, one note at a time; None renders
             those of the plugin's recipe.
-        settings: how to train; a run can only go on with those that it began with.
+        settings: how to train, with the plugin's sizes unless they are given; a run can only go on
+            with those that it began with.
         run: its folder; `runs/ddsp-NAME` if None.
-        device: torch device.
         overwrite: replace a model or a run that is there.
         resume: go on with the run.
         report: called with the share done and the step at work.
@@ -118,18 +85,13 @@ def train_voice(
     from timbresep.voice.card import write_card
 
     config = load_yaml(folder / "instrument.yaml", InstrumentConfig)
+    settings = with_sizes(settings, config.ddsp)
     place = _Place(folder, config, run or run_folder(config))
     with claim(place.run, [STATE, RECORD]):
         place.check(overwrite=overwrite, resume=resume)
         ready = prepare_solos(folder, config, solos, report)
         place.begin(settings, solos_file.load(ready), resume=resume)
-        trained = _train(
-            place,
-            ready,
-            settings.for_plugin(config.ddsp, device),
-            replace=overwrite or resume,
-            report=report,
-        )
+        trained = _train(place, ready, settings, overwrite=overwrite or resume, report=report)
         likeness = write_card(folder, config, solos_file.load(ready))
         place.state.unlink()
         return VoiceResult(trained, likeness, place.run)
@@ -178,10 +140,11 @@ class _Place:
                 f"{self.run} holds no run to go on with", "leave out --resume, or give --out"
             )
 
-    def begin(self, settings: VoiceSettings, data: Prepared, *, resume: bool) -> None:
+    def begin(self, settings: TrainSettings, data: Prepared, *, resume: bool) -> None:
         """Write down the settings of the run, or refuse to go on with others."""
-        sizes = model_sizes(settings, self.config.ddsp)
-        wanted = {**asdict(settings), "model": asdict(sizes), "solos": data.metadata["key"]}
+        wanted = {name: getattr(settings, name) for name in KEPT}
+        sizes = asdict(settings.config) if settings.config else {}
+        wanted |= {"model": sizes, "solos": data.metadata["key"]}
         if resume:
             _same(self.run / RECORD, wanted)
         else:
@@ -190,7 +153,7 @@ class _Place:
 
 
 def _train(
-    place: _Place, ready: Path, settings: TrainSettings, *, replace: bool, report: Progress
+    place: _Place, ready: Path, settings: TrainSettings, *, overwrite: bool, report: Progress
 ) -> TrainReport:
     """Train from the state that is there, if there is one, and log the run."""
     from timbresep.voice.log import VoiceLog
@@ -209,17 +172,29 @@ def _train(
             settings,
             upkeep=Upkeep(place.state, resume, SAVE_EVERY, on_step, log.listen),
             metadata=origin(place.config, settings.device),
-            replace=replace,
+            replace=overwrite,
         )
 
 
-def model_sizes(settings: VoiceSettings, plugin: DdspSettings) -> DecoderConfig:
-    """The sizes to train: those asked for by name, or else the plugin's own.
+def with_sizes(settings: TrainSettings, plugin: DdspSettings) -> TrainSettings:
+    """Settings with the plugin's sizes, unless they have some."""
+    return replace(settings, config=settings.config or model_sizes(plugin))
+
+
+def model_sizes(
+    plugin: DdspSettings, size: str | None = None, reverb: float | None = None
+) -> DecoderConfig:
+    """The sizes to train.
+
+    Args:
+        plugin: the plugin's own sizes.
+        size: tiny, small or full, instead of them.
+        reverb: seconds of a learned reverb, instead of that of the sizes.
 
     Raises:
         TrainingError: no such size.
     """
-    if settings.size is None:
+    if size is None:
         config = DecoderConfig(
             rnn_channels=plugin.rnn_channels,
             channels=plugin.channels,
@@ -228,13 +203,13 @@ def model_sizes(settings: VoiceSettings, plugin: DdspSettings) -> DecoderConfig:
             n_noise=plugin.n_noise,
             reverb_length=plugin.reverb_length,
         )
-    elif settings.size in SIZES:
-        config = SIZES[settings.size]
+    elif size in SIZES:
+        config = SIZES[size]
     else:
-        raise TrainingError(f"no size '{settings.size}'", f"take one of {', '.join(SIZES)}")
-    if settings.reverb is None:
+        raise TrainingError(f"no size '{size}'", f"take one of {', '.join(SIZES)}")
+    if reverb is None:
         return config
-    return replace(config, reverb_length=round(settings.reverb * config.sample_rate))
+    return replace(config, reverb_length=round(reverb * config.sample_rate))
 
 
 def origin(config: InstrumentConfig, device: str = "cpu") -> dict[str, Any]:
