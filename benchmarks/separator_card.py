@@ -26,11 +26,11 @@ import numpy as np
 from timbresep.checkpoint import Metadata, read_metadata
 from timbresep.evaluation.result import Evaluation
 from timbresep.evaluation.run import evaluate
-from timbresep.evaluation.store import write_json
+from timbresep.evaluation.store import as_data
 from timbresep.evaluation.summary import by_instrument, methods_in, overall, swap_losses, swap_means
 from timbresep.evaluation.table import TITLES
 from timbresep.evaluation.tracks import named_folder, tracks_in
-from timbresep.files import atomic_write, sha256_of
+from timbresep.files import sha256_of, write_json
 from timbresep.registry.registry import Registry
 from timbresep.running.provenance import hardware, today
 from timbresep.separation.load import open_separator
@@ -175,10 +175,9 @@ def main() -> None:
         sets.append(scored(title, result))
         print(f"{sets[-1]['table']}\n", flush=True)
         if kept:
-            with atomic_write(kept) as temporary:
-                temporary.write_text(json.dumps(sets[-1], indent=2), encoding="utf-8")
+            write_json(kept, sets[-1])
         if arguments.scores:
-            write_json(result, arguments.scores / f"{folder.name}.json", overwrite=True)
+            write_json(arguments.scores / f"{folder.name}.json", as_data(result))
     print(tables(sets))
     if arguments.print:
         return

@@ -129,7 +129,7 @@ class Store:
                 f"({', '.join(differing)})",
                 hint="choose another folder or use --overwrite",
             )
-        write_json(result, self.folder / "scores.json", overwrite=True)
+        files.write_json(self.folder / "scores.json", as_data(result))
         _write_csv(self.folder / "scores.csv", Row, result.rows)
         _write_csv(self.folder / "absent.csv", Leak, result.leaks)
         if result.bss:
@@ -185,17 +185,6 @@ def as_data(result: Evaluation) -> dict[str, object]:
         "absent": [asdict(leak) for leak in result.leaks],
         "bsseval_rows": [asdict(row) for row in result.bss],
     }
-
-
-def write_json(result: Evaluation, path: Path, *, overwrite: bool = False) -> None:
-    """Write `as_data`.
-
-    Raises:
-        OutputExistsError: the file is there and ``overwrite`` is false.
-    """
-    if path.exists() and not overwrite:
-        raise OutputExistsError(f"{path} exists", hint="choose another name or use --overwrite")
-    files.write_json(path, as_data(result), replace=overwrite)
 
 
 def _write_csv(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from types import TracebackType
 
 import torch
 
@@ -20,7 +19,7 @@ PASSAGE = 6 * FRAME_RATE
 
 
 class VoiceLog:
-    """Writes events into a run's folder; a context manager.
+    """Writes events into a run's folder.
 
     Args:
         folder: of the run.
@@ -36,15 +35,8 @@ class VoiceLog:
         self._f0, self._loudness = data.f0_hz[self.passage], data.loudness_db[self.passage]
         self._audio("original", self._original, 0)
 
-    def __enter__(self) -> VoiceLog:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Close the file of events."""
         self._events.close()
 
     def loss(self, step: int, value: float) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -160,7 +161,7 @@ def _train(
 
     resume = place.state.exists()
     done = Position.read(place.state).steps if resume else 0
-    with VoiceLog(place.run, solos_file.load(ready), done) as log:
+    with closing(VoiceLog(place.run, solos_file.load(ready), done)) as log:
 
         def on_step(step: int, total: int, loss: float) -> None:
             log.loss(step, loss)
