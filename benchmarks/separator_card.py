@@ -30,7 +30,7 @@ from timbresep.evaluation.store import as_data
 from timbresep.evaluation.summary import by_instrument, methods_in, overall, swap_losses, swap_means
 from timbresep.evaluation.table import TITLES
 from timbresep.evaluation.tracks import named_folder, tracks_in
-from timbresep.files import sha256_of, write_json
+from timbresep.files import sha256_of, write_json, write_text
 from timbresep.registry.registry import Registry
 from timbresep.running.provenance import hardware, today
 from timbresep.separation.load import open_separator
@@ -186,8 +186,7 @@ def main() -> None:
     about = record(read_metadata(path), parameters, path.stat().st_size / 1e6)
     card = path.with_suffix(".md")
     text = merged(card.read_text(encoding="utf-8"), f"{about}\n\n{tables(sets)}\n\n{when}")
-    with atomic_write(card) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_text(card, text)
 
 
 if __name__ == "__main__":

@@ -16,7 +16,7 @@ from timbresep.checkpoint import Checkpoint
 from timbresep.errors import ConfigError
 from timbresep.evaluation.result import Evaluation, Method
 from timbresep.evaluation.summary import by_instrument
-from timbresep.files import atomic_write, write_json
+from timbresep.files import write_json, write_text
 from timbresep.registry.registry import Registry
 from timbresep.running.provenance import hardware, today
 from timbresep.separation.options import SeparationOptions
@@ -117,10 +117,7 @@ def show(lines: Sequence[Sequence[str]], caption: str, page: Path | None = None)
     body = "\n".join("| " + " | ".join(line) + " |" for line in (head, ["---"] * len(head), *cells))
     before, _, rest = text.partition(BEGIN)
     after = rest.partition(END)[2]
-    with atomic_write(page) as temporary:
-        temporary.write_text(
-            f"{before}{BEGIN}\n{body}\n\n{caption}.\n{END}{after}", encoding="utf-8"
-        )
+    write_text(page, f"{before}{BEGIN}\n{body}\n\n{caption}.\n{END}{after}")
 
 
 def roots_of(data: Sequence[str]) -> dict[str, Path]:

@@ -22,7 +22,7 @@ from timbresep.adaptation import adapted_network, addressed, plain_network
 from timbresep.backbone import Backbone
 from timbresep.config import Model, parse
 from timbresep.errors import CheckpointError, ConfigError, OutputExistsError
-from timbresep.files import atomic_write, sha256_of
+from timbresep.files import sha256_of, write_bytes
 from timbresep.formats.rebuild import load_strictly, no_larger_than
 from timbresep.formats.tensor_file import read_json, read_tensors
 from timbresep.hookspecs import BackboneSpec
@@ -150,8 +150,7 @@ def save(
     tensors = {WEIGHTS + name: _pack(tensor, half=half) for name, tensor in weights.items()}
     stacked = np.stack([conditions[name] for name in metadata.instruments])
     tensors[CONDITIONS] = torch.from_numpy(stacked)  # (instruments, dim)
-    with atomic_write(path, replace=replace) as temporary:
-        temporary.write_bytes(to_bytes(tensors, {KEY: metadata.model_dump_json()}))
+    write_bytes(path, to_bytes(tensors, {KEY: metadata.model_dump_json()}), replace=replace)
 
 
 def export(source: Path, out: Path, find_backbone: Callable[[str], BackboneSpec]) -> str:

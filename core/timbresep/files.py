@@ -79,10 +79,20 @@ def atomic_writes(paths: Sequence[Path], *, replace: bool = True) -> Iterator[li
             raise refusal(path, error) from error
 
 
+def write_bytes(path: Path, data: bytes, *, replace: bool = True) -> None:
+    """Write a file; arguments and errors otherwise as `atomic_write`."""
+    with atomic_write(path, replace=replace) as temporary:
+        temporary.write_bytes(data)
+
+
+def write_text(path: Path, text: str, *, replace: bool = True) -> None:
+    """Write a text in UTF-8; arguments and errors otherwise as `atomic_write`."""
+    write_bytes(path, text.encode(), replace=replace)
+
+
 def write_json(path: Path, data: object, *, replace: bool = True) -> None:
     """Write what JSON can hold, indented; arguments and errors otherwise as `atomic_write`."""
-    with atomic_write(path, replace=replace) as temporary:
-        temporary.write_text(json.dumps(data, indent=2) + "\n", encoding="utf-8")
+    write_text(path, json.dumps(data, indent=2) + "\n", replace=replace)
 
 
 def sha256_of(*paths: Path) -> str:

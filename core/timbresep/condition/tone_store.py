@@ -11,7 +11,7 @@ from safetensors.numpy import save as to_bytes
 
 from timbresep.condition.tone_table import ToneTable
 from timbresep.errors import CheckpointError, DataError
-from timbresep.files import atomic_write
+from timbresep.files import write_bytes
 from timbresep.formats.tensor_file import opened, read_json, read_one
 
 FORMAT = "timbresep-tones"
@@ -21,8 +21,7 @@ ARRAYS = tuple(field.name for field in fields(ToneTable))
 def write(path: Path, tables: Mapping[str, ToneTable]) -> None:
     """Write tables by name as safetensors, atomically."""
     arrays = {f"{name}/{a}": getattr(table, a) for name, table in tables.items() for a in ARRAYS}
-    with atomic_write(path) as temporary:
-        temporary.write_bytes(to_bytes(arrays, {FORMAT: json.dumps({"names": list(tables)})}))
+    write_bytes(path, to_bytes(arrays, {FORMAT: json.dumps({"names": list(tables)})}))
 
 
 def names(path: Path) -> list[str]:

@@ -17,7 +17,7 @@ from timbresep.ddsp import synthesis
 from timbresep.ddsp.decoder import Controls, Decoder, DecoderConfig
 from timbresep.ddsp.reverb import Reverb
 from timbresep.errors import CheckpointError
-from timbresep.files import atomic_write
+from timbresep.files import write_bytes
 from timbresep.formats.rebuild import no_larger_than
 from timbresep.formats.tensor_file import FLOATS, read_json, read_tensors
 
@@ -142,8 +142,9 @@ class DdspModel(nn.Module):
             name: value.detach().cpu().to(torch.half if half else torch.float).contiguous()
             for name, value in self.state_dict().items()
         }
-        with atomic_write(path, replace=replace) as temporary:
-            temporary.write_bytes(to_bytes(tensors, {FORMAT: json.dumps(header, sort_keys=True)}))
+        write_bytes(
+            path, to_bytes(tensors, {FORMAT: json.dumps(header, sort_keys=True)}), replace=replace
+        )
 
     @classmethod
     def load(cls, path: Path) -> DdspModel:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from timbresep.ddsp.spectral_loss import magnitudes
-from timbresep.files import atomic_write
+from timbresep.files import write_bytes
 
 WIDTH, HEIGHT = 480, 128  # pixels of each spectrogram
 N_FFT = 1024
@@ -56,8 +56,7 @@ def write_comparison(path: Path, original: Tensor, resynthesis: Tensor) -> None:
     image.putpalette(_palette().flatten().tolist())
     buffer = io.BytesIO()
     image.save(buffer, "PNG", optimize=True, bits=5)
-    with atomic_write(path) as temporary:
-        temporary.write_bytes(buffer.getvalue())
+    write_bytes(path, buffer.getvalue())
 
 
 def _stack(original: Tensor, resynthesis: Tensor) -> Pixels:

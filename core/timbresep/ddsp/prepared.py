@@ -21,7 +21,7 @@ from torch import Tensor
 from timbresep.ddsp.features import FRAME_RATE, HOP, SAMPLE_RATE, VOICED, Features, Range, extract
 from timbresep.ddsp.solo_check import QUIETEST, SOUNDING_RANGE, check_notes, check_recording
 from timbresep.errors import AudioError, CheckpointError, DataError
-from timbresep.files import atomic_write, sha256_of
+from timbresep.files import sha256_of, write_bytes
 from timbresep.formats.tensor_file import read_json, read_tensors
 from timbresep.formats.text import shown
 from timbresep.running.progress import CountDone
@@ -173,8 +173,7 @@ def prepare(
         "files": [shown(path.name) for path in solos],
         "seconds": round(len(tensors["f0_hz"]) / FRAME_RATE, 1),
     }
-    with atomic_write(out) as temporary:
-        temporary.write_bytes(to_bytes(tensors, {FORMAT: json.dumps(header)}))
+    write_bytes(out, to_bytes(tensors, {FORMAT: json.dumps(header)}))
     log.info("prepared %.1f s of solos in %s", header["seconds"], out)
     return out
 

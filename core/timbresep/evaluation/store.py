@@ -47,7 +47,7 @@ from timbresep.evaluation.summary import (
     tracks_of,
     without_target,
 )
-from timbresep.files import atomic_write
+from timbresep.files import atomic_write, write_text
 from timbresep.formats.notation import parse_json
 
 log = logging.getLogger(__name__)
@@ -110,11 +110,9 @@ class Store:
         """Write a finished track; its own file comes last, so that it stands for the rest."""
         for method, value in bss.items():
             name = f"{_plain(track.name)}.json"
-            with atomic_write(self.folder / "museval" / method / "test" / name) as temporary:
-                temporary.write_text(value.json, encoding="utf-8")
+            write_text(self.folder / "museval" / method / "test" / name, value.json)
         finished = Finished(settings=self._digest, audio=_audio_digest(track), scores=scores)
-        with atomic_write(self._path(track.name)) as temporary:
-            temporary.write_text(finished.model_dump_json(indent=1), encoding="utf-8")
+        write_text(self._path(track.name), finished.model_dump_json(indent=1))
 
     def finish(self, result: Evaluation) -> None:
         """Write the tables of all tracks.

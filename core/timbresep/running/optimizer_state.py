@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from timbresep.errors import CheckpointError
-from timbresep.files import atomic_write
+from timbresep.files import write_bytes
 from timbresep.formats.rebuild import load_strictly, moments
 from timbresep.formats.tensor_file import read_json, read_tensors
 
@@ -49,8 +49,7 @@ def save_state(
         for moment, value in optimizer.state.get(parameter, {}).items():
             tensors[f"{OPTIMIZER}{moment}.{name}"] = value
     packed = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
-    with atomic_write(path) as temporary:
-        temporary.write_bytes(to_bytes(packed, {KEY: json.dumps(header)}))
+    write_bytes(path, to_bytes(packed, {KEY: json.dumps(header)}))
 
 
 def read_header(path: Path) -> dict[str, Any]:

@@ -14,7 +14,7 @@ from timbresep.ddsp.model import DdspModel
 from timbresep.ddsp.picture import write_comparison
 from timbresep.ddsp.prepared import Prepared
 from timbresep.ddsp.resynthesis import Likeness, measure, play
-from timbresep.files import atomic_write
+from timbresep.files import write_text
 from timbresep.instrument import InstrumentConfig, own_file
 from timbresep.voice.log import passage
 
@@ -48,8 +48,7 @@ def write_card(folder: Path, config: InstrumentConfig, data: Prepared) -> Likene
         _read(folder / "README.md") or f"# {config.name}\n",
         card(config, model, likeness, data),
     )
-    with atomic_write(folder / "README.md") as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_text(folder / "README.md", text)
     return likeness
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from timbresep.errors import ConfigError, MissingToolError
-from timbresep.files import atomic_write
+from timbresep.files import write_text
 from timbresep.formats.notation import parse_json
 
 if TYPE_CHECKING:
@@ -111,8 +111,7 @@ def _cached(path: Path, parse: Callable[[], Iterable[Score]]) -> list[Score]:
         except (ConfigError, OSError, ValueError, KeyError, TypeError):
             log.warning("%s is damaged: its scores are parsed again", path)
     scores = list(parse())
-    with atomic_write(path) as temporary:
-        temporary.write_text(json.dumps([_to_json(score) for score in scores]), encoding="utf-8")
+    write_text(path, json.dumps([_to_json(score) for score in scores]))
     return scores
 
 

@@ -18,7 +18,7 @@ from timbresep.data.rendering.plan import Plan
 from timbresep.data.rendering.renderer import check
 from timbresep.data.rendering.waveform import RATE
 from timbresep.data.stem_tones import TONES
-from timbresep.files import atomic_write
+from timbresep.files import write_text
 from timbresep.running.progress import CountDone
 
 ABOUT = "track.yaml"
@@ -130,5 +130,4 @@ def _write(
         "licence": "; ".join(sorted({sound.licence for sound in sounds})),
         "sounds": {name: member.sound.label for name, member in band.items()},
     }
-    with atomic_write(folder / ABOUT) as temporary:
-        temporary.write_text(yaml.safe_dump(about, sort_keys=False), encoding="utf-8")
+    write_text(folder / ABOUT, yaml.safe_dump(about, sort_keys=False))
