@@ -12,10 +12,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from timbresep.condition import tone_analysis
-from timbresep.condition import vector as conditioner
 from timbresep.condition.note_detection import FEWEST, SoloNotes, detect_notes, settle_octave
 from timbresep.condition.tone_analysis import RATE, RecordedNote
 from timbresep.condition.tone_table import Array, ToneTable
+from timbresep.condition.vector import condition
 from timbresep.ddsp.features import HOP, VOICED, extract
 from timbresep.errors import DataError
 from timbresep.units import hz_to_midi
@@ -37,7 +37,7 @@ def from_files(files: Sequence[Path]) -> Array:
         AudioError: a recording that cannot be read.
         MissingToolError: the pitch tracker is not installed.
     """
-    return conditioner.condition(tones(detect_notes(files)))
+    return condition(tones(detect_notes(files)))
 
 
 def tones(solo: SoloNotes) -> ToneTable:

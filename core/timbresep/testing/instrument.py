@@ -9,9 +9,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from timbresep.condition import vector as conditioner
 from timbresep.condition.tone_analysis import RecordedNote, tones_of
 from timbresep.condition.tone_table import tones_of_model
+from timbresep.condition.vector import CONDITION_VERSION, DIM, condition, split
 from timbresep.data import recipe as recipes
 from timbresep.ddsp.features import FRAME_RATE
 from timbresep.ddsp.model import DdspModel
@@ -55,18 +55,18 @@ class InstrumentConformance:
         """The stored vector was measured on the DDSP model beside it."""
         self.instrument.verify_ddsp()
         table = tones_of_model(self.instrument.ddsp_file, self.instrument.f0_range)
-        found, expected = self.instrument.condition(), conditioner.condition(table)
+        found, expected = self.instrument.condition(), condition(table)
         np.testing.assert_allclose(found, expected, atol=1e-3)
 
     def test_its_condition_keeps_the_contract(self) -> None:
         """A vector of fixed length, finite, of values from 0 to 1."""
         vector = self.instrument.condition()
-        assert vector.shape == (conditioner.DIM,)
+        assert vector.shape == (DIM,)
         assert vector.dtype == np.float32
         assert np.isfinite(vector).all()
         assert vector.min() >= 0
         assert vector.max() <= 1.001
-        assert self.instrument.measured().version == conditioner.CONDITION_VERSION
+        assert self.instrument.measured().version == CONDITION_VERSION
 
     def test_its_harmonics_are_shares_and_end_at_nyquist(self) -> None:
         """Where it has a pitch, each tone's harmonics sum to one, and none lies too high."""
@@ -100,7 +100,7 @@ class InstrumentConformance:
             return
         once, midi = self.note(1.0), round(hz_to_midi(self.middle()))
         vectors = [
-            conditioner.condition(tones_of([RecordedNote(midi, audio)]))
+            condition(tones_of([RecordedNote(midi, audio)]))
             for audio in (once, 0.5 * once, self.note(2.0))
         ]
         np.testing.assert_allclose(vectors[1], vectors[0], atol=1e-3)
@@ -115,7 +115,7 @@ class InstrumentConformance:
         assert 1e-3 < np.sqrt(np.mean(audio**2)) < 2
         power = np.square(np.abs(np.fft.rfft(audio[4000:12_000] * np.hanning(8000))))
         assert power.max() < 0.05 * power.sum(), "a single partial carries it"
-        parts = conditioner.split(self.instrument.condition())
+        parts = split(self.instrument.condition())
         assert not parts["registers"].any()
         assert parts["noise"].any()
         assert parts["noise"][-1] == 1, "all of it is noise"

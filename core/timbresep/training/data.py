@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from timbresep.backbone import Backbone
-from timbresep.condition import vector as conditioner
 from timbresep.condition.tone_table import ToneTable, tones_of_model
+from timbresep.condition.vector import draw, version_of
 from timbresep.data.build import build_tracks
 from timbresep.data.extra_stems import ExtraStems, tables_of
 from timbresep.data.mixing.config import MixConfig
@@ -55,7 +55,7 @@ class TrainingConditions:
         self, instruments: Sequence[Instrument], stored: NDArray[np.float32], share: float
     ) -> None:
         self.stored, self.share = stored, share
-        self.version = conditioner.version_of(stored[0])
+        self.version = version_of(stored[0])
         self.tables = [self._table(instrument) for instrument in instruments]
 
     @staticmethod
@@ -69,7 +69,7 @@ class TrainingConditions:
         if rng.random() < self.share:
             vector: NDArray[np.float32] = self.stored[index]
             return vector
-        return conditioner.draw(self.tables[index], rng, self.version)
+        return draw(self.tables[index], rng, self.version)
 
 
 class TrainingData:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from timbresep.condition import vector as conditioner
 from timbresep.condition.tone_table import Array, ToneTable, tones_of_model
+from timbresep.condition.vector import CONDITION_VERSION, condition, provenance
 from timbresep.config import load_yaml
 from timbresep.files import atomic_writes
 from timbresep.instrument import InstrumentConfig, own_file
@@ -18,7 +18,7 @@ from timbresep.instrument import InstrumentConfig, own_file
 def build_condition(
     folder: Path,
     pitches: Sequence[float] | None = None,
-    version: int = conditioner.CONDITION_VERSION,
+    version: int = CONDITION_VERSION,
     recorded: ToneTable | None = None,
 ) -> Path:
     """Measure the condition of a plugin's DDSP model, and of recorded notes where there are some.
@@ -45,10 +45,10 @@ def build_condition(
     config = load_yaml(folder / "instrument.yaml", InstrumentConfig)
     model_file = own_file(folder, config.ddsp.file)
     table = tones_of_model(model_file, config.f0_range)
-    vector: Array = conditioner.condition(table, pitches, version=version)
+    vector: Array = condition(table, pitches, version=version)
     if recorded:
-        vector = (vector + conditioner.condition(recorded, version=version)) / np.float32(2)
-    origin = conditioner.provenance(model_file, table, pitches, version)
+        vector = (vector + condition(recorded, version=version)) / np.float32(2)
+    origin = provenance(model_file, table, pitches, version)
     origin["measured_on"] = ["DDSP model", *(["recorded notes"] if recorded else [])]
     path = own_file(folder, config.condition.file)
     about = own_file(folder, config.condition.measured_file)
