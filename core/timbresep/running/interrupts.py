@@ -19,7 +19,7 @@ PATIENCE = 1.0
 """Seconds within which several signals are one request: shell and terminal both send SIGHUP."""
 
 LOOK = 1.0
-"""Seconds between two looks of a worker at whether its parent lives."""
+"""Seconds between two checks of a worker that its parent lives."""
 
 
 @contextmanager
@@ -120,22 +120,22 @@ def starting_workers() -> Iterator[None]:
 
 
 def leave_to_parent(*_: object) -> None:
-    """Have a worker process end when its parent wants it or is no more, and for nothing else.
+    """Let a worker process end only when its parent asks for it, or has ended.
 
-    Terminals and batch systems signal all processes of a group. The parent alone can tell what is
-    to be finished first, and it needs its workers for that. That it stops listening when it is
-    interrupted, while it is handed a tensor, is no error to tell.
+    Terminals and batch systems signal all processes of a group. Only the parent knows what is to be
+    finished first, and it needs its workers for that. An interrupted parent may stop listening
+    while it is handed a tensor; that is no error to report.
     """
-    sys.excepthook = _tell_unless_unheard
+    sys.excepthook = _report_unless_disconnected
     for number in STOPS:
         if number != signal.SIGTERM:
             signal.signal(number, signal.SIG_IGN)
-    if sys.platform == "linux":  # elsewhere nobody says who sent a SIGTERM
+    if sys.platform == "linux":  # only there is the sender of a SIGTERM known
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
         threading.Thread(target=_heed_parent, args=[os.getppid()], daemon=True).start()
 
 
-def _tell_unless_unheard(
+def _report_unless_disconnected(
     kind: type[BaseException], error: BaseException, trace: TracebackType | None
 ) -> None:
     if not issubclass(kind, (EOFError, ConnectionError)):
@@ -150,8 +150,8 @@ def _heed_parent(began_under: int) -> None:
         return
     while True:
         told = signal.sigtimedwait([signal.SIGTERM], LOOK)
-        alone = os.getppid() != began_under or not parent.is_alive()
-        if alone or (told is not None and told.si_pid == parent.pid):
+        orphan = os.getppid() != began_under or not parent.is_alive()
+        if orphan or (told is not None and told.si_pid == parent.pid):
             os._exit(0)
 
 

@@ -1,4 +1,4 @@
-"""Where a result comes from, in words: the command, the machine and the date."""
+"""The provenance of a result in words: the command, the machine and the date."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from timbresep.formats.text import shown
 
 
 def command_line() -> str:
-    """The command at work, as it can be given again."""
+    """The command of this process, as it can be given again."""
     program = Path(sys.argv[0]).name
     start = ["python", program] if program.endswith(".py") else [program]
     return shown(shlex.join([*start, *sys.argv[1:]]))
@@ -38,7 +38,7 @@ def today() -> str:
 
 
 def circumstances() -> dict[str, str]:
-    """Command, machine and date: what figures are written down with."""
+    """Command, machine and date, to be written beside figures."""
     return {"command": command_line(), "hardware": hardware(), "date": today()}
 
 

@@ -45,9 +45,9 @@ class Source:
 
     Attributes:
         path: the checkpoint's files without their endings.
-        step: training step of the checkpoint; -1 if its name does not tell.
+        step: training step of the checkpoint; -1 if its name has none.
         sha256: of its data file.
-        assumed: what the checkpoint does not tell and was taken to be as usual.
+        assumed: what the checkpoint does not state, so that the usual value is taken.
     """
 
     path: Path
@@ -189,7 +189,7 @@ def sizes(
     }
     if wrong and not splits and all(name.startswith(DENSE_OUT) for name in wrong):
         raise CheckpointError(
-            f"{where}: the decoder has {width} outputs, and nothing tells how many of them are "
+            f"{where}: the decoder has {width} outputs, and it is not stated how many of them are "
             f"harmonics (of the usual {1 + harmonics + noise} it is {harmonics})",
             "put the operative_config-*.gin of its training beside the checkpoint",
         )

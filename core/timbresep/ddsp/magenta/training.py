@@ -20,7 +20,7 @@ from timbresep.ddsp.features import FRAME_RATE
 from timbresep.ddsp.magenta import checkpoint, environment, records
 from timbresep.ddsp.passages import Passages, trained_range
 from timbresep.ddsp.prepared import Prepared
-from timbresep.ddsp.report import TrainReport, evaluate
+from timbresep.ddsp.report import TrainReport, evaluate, mean_loss
 from timbresep.ddsp.training import OnStep, TrainSettings
 from timbresep.errors import OutputExistsError, TrainingError
 from timbresep.running.interrupts import held
@@ -102,7 +102,7 @@ def train(
 
 
 def _check(work: Path, config: DecoderConfig, seconds: float, *, resume: bool) -> None:
-    """Refuse what ddsp cannot do, and a run that is there or not there."""
+    """Refuse what ddsp cannot do, to replace a run, and to resume one that is not there."""
     if seconds < 1 or seconds != round(seconds):
         raise TrainingError(
             f"ddsp trains on passages of whole seconds, not {seconds:g} s",
@@ -165,8 +165,8 @@ class _Follow:
         return TrainReport(
             steps=done,
             seconds=round(time.monotonic() - self.began, 1),
-            first_loss=_mean(self.losses[:20]),
-            last_loss=_mean(self.losses[-20:]),
+            first_loss=mean_loss(self.losses[:20]),
+            last_loss=mean_loss(self.losses[-20:]),
             valid_loss=held_out[0],
             loudness_error_db=held_out[1],
             windows=0,
@@ -223,7 +223,3 @@ def _run(work: Path, seed: int, follow: Callable[[int, float], None]) -> int:
             trainer.save(str(work))
         raise
     return int(trainer.step.numpy())
-
-
-def _mean(values: list[float]) -> float:
-    return round(sum(values) / len(values), 4) if values else math.nan
