@@ -47,7 +47,9 @@ def table() -> ToneTable:
     return ToneTable.from_model(model(), RANGE)
 
 
-def test_the_table_holds_proper_distributions_of_every_semitone_heard(table: ToneTable) -> None:
+def test_the_table_holds_proper_distributions_of_every_semitone_of_the_trained_range(
+    table: ToneTable,
+) -> None:
     assert table.pitches.tolist() == list(range(44, 84))  # 103.8 to 987.8 Hz
     assert table.distributions.shape == (3, 40, 60)
     assert np.allclose(table.distributions.sum(-1), 1, atol=1e-5)

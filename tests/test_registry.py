@@ -374,15 +374,13 @@ def test_a_failing_observer_does_not_end_training(tmp_path: Path) -> None:
 def test_observers_hear_of_steps(tmp_path: Path) -> None:
     (tmp_path / "watcher").mkdir()
     (tmp_path / "watcher" / "__init__.py").write_text(
-        "from timbresep.hookspecs import hookimpl\nheard = []\n\n"
-        "@hookimpl\ndef timbresep_step(step, scalars):\n    heard.append((step, dict(scalars)))\n"
+        "from timbresep.hookspecs import hookimpl\nseen = []\n\n"
+        "@hookimpl\ndef timbresep_step(step, scalars):\n    seen.append((step, dict(scalars)))\n"
     )
     registry = Registry.load([tmp_path], trust=True)
     registry.notify_step(7, {"loss": 1.0})
-    module = next(
-        m for n, m in sys.modules.items() if n.endswith("watcher") and hasattr(m, "heard")
-    )
-    assert module.heard == [(7, {"loss": 1.0})]
+    module = next(m for n, m in sys.modules.items() if n.endswith("watcher") and hasattr(m, "seen"))
+    assert module.seen == [(7, {"loss": 1.0})]
 
 
 @pytest.mark.parametrize("which", ["a plugin", "the folder of all", "a model"])
