@@ -17,7 +17,7 @@ from timbresep.config import load_yaml
 from timbresep.data.sources.adapter import Kind, LenientModel, Location
 from timbresep.data.sources.folders import beneath
 from timbresep.data.sources.naming import piece_of
-from timbresep.data.sources.raw_track import Problem, RawTrack, collect
+from timbresep.data.sources.raw_track import Problem, RawTrack, collect, incomplete
 from timbresep.data.sources.recording import Recording
 from timbresep.data.track import split_of
 from timbresep.errors import ConfigError, DataError
@@ -68,10 +68,8 @@ def _track(song: str, folder: Path, about: Metadata, location: Location) -> RawT
         beneath(folder, about.stem_dir, stem.filename): _label(stem.instrument)
         for _, stem in sorted(about.stems.items())
     }
-    missing = [path.name for path in stems if not path.is_file()]
-    if missing or not stems:
-        first = f" ({missing[0]})" if missing else ""
-        return Problem(song, f"{len(missing)} of {len(stems)} stems are missing{first}")
+    if problem := incomplete(song, stems):
+        return problem
     mixture = beneath(folder, about.mix_filename)
     return RawTrack(
         name=song,

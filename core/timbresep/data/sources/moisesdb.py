@@ -15,7 +15,7 @@ from timbresep.config import parse
 from timbresep.data.sources.adapter import Kind, LenientModel, Location
 from timbresep.data.sources.folders import beneath
 from timbresep.data.sources.naming import normalised, piece_of
-from timbresep.data.sources.raw_track import Problem, RawTrack, collect
+from timbresep.data.sources.raw_track import Problem, RawTrack, collect, incomplete
 from timbresep.data.sources.recording import Recording
 from timbresep.data.track import split_of
 from timbresep.errors import ConfigError, DataError
@@ -69,10 +69,8 @@ def _track(folder: Path, data: Data, location: Location) -> RawTrack | Problem:
         beneath(folder, stem, f"{item.id}.{item.extension}"): _label(stem, item.trackType)
         for stem, item in recordings
     }
-    missing = [path for path in files if not path.is_file()]
-    if missing or not files:
-        where = f" ({missing[0].relative_to(folder)})" if missing else ""
-        return Problem(name, f"{len(missing)} of {len(files)} recordings are missing{where}")
+    if problem := incomplete(name, files):
+        return problem
     return RawTrack(
         name=name,
         piece=piece_of(data.artist + data.song),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from timbresep.data.sources.recording import Recording
 from timbresep.data.track import Split
@@ -73,6 +74,16 @@ class Problem:
 
     def __str__(self) -> str:
         return f"{self.where}: {self.text}" + (" (skipped)" if self.skipped else "")
+
+
+def incomplete(track: str, stems: Iterable[Path]) -> Problem | None:
+    """The problem of a track that has no stems, or some that are missing; None if all are there."""
+    files = list(stems)
+    missing = [path.name for path in files if not path.is_file()]
+    if files and not missing:
+        return None
+    first = f" ({missing[0]})" if missing else ""
+    return Problem(track, f"{len(missing)} of {len(files)} stems are missing{first}")
 
 
 def collect(pairs: Iterable[tuple[str, Recording]]) -> dict[str, tuple[Recording, ...]]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from timbresep.config import load_yaml
 from timbresep.data.sources.adapter import Kind, LenientModel, Location
 from timbresep.data.sources.folders import beneath
-from timbresep.data.sources.raw_track import Problem, RawTrack, collect
+from timbresep.data.sources.raw_track import Problem, RawTrack, collect, incomplete
 from timbresep.data.sources.recording import Recording
 from timbresep.data.track import Split
 from timbresep.errors import ConfigError, DataError
@@ -58,10 +58,8 @@ def _track(folder: Path, about: Metadata, location: Location) -> RawTrack | Prob
         for name, stem in sorted(about.stems.items())
         if stem.audio_rendered
     }
-    missing = [path.name for path in stems if not path.is_file()]
-    if missing or not stems:
-        first = f" ({missing[0]})" if missing else ""
-        return Problem(folder.name, f"{len(missing)} of {len(stems)} stems are missing{first}")
+    if problem := incomplete(folder.name, stems):
+        return problem
     mixture = _file(folder, "mix")
     return RawTrack(
         name=folder.name,
