@@ -23,7 +23,7 @@ class AdaptedNetwork(WrappedBackbone):
     """A network and the modulations of the instruments that it was adapted to.
 
     A condition is the vector that the network takes, and one value for each of these instruments:
-    how much of its modulations is added (see `addressed`). The network is given the vector alone,
+    how much of its modulations is added (see `addressed`). The network gets only the vector,
     as its contract says; its FiLM layers get the rest for the time of the call.
 
     Args:

@@ -32,7 +32,7 @@ def make_console(stderr: bool = False) -> Console:
     """The console for stdout or stderr; both are one where both lead to the same terminal.
 
     So what is printed while a progress bar is drawn appears above it, and a stdout that leads
-    elsewhere gets results alone.
+    elsewhere gets only results.
     """
     return _console(_stream(stderr or one_terminal()))
 

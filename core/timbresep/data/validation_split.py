@@ -27,7 +27,7 @@ def with_both_sides(
     """The tracks, some of them on another side, so that each instrument is on both.
 
     An instrument that is on both sides stays as it is. A track whose side is stated never
-    becomes one to train on. What is chosen follows from the tracks' names alone.
+    becomes one to train on. The choice follows only from the tracks' names.
 
     Args:
         tracks: of all sides.

@@ -1,7 +1,7 @@
 """Whether a recording can teach an instrument's voice; if not, why, and of which file.
 
 A recording that cannot is refused by name. It is never left out silently, as a voice learned from
-the others alone would not be the one that was asked for.
+the others only would not be the one that was asked for.
 """
 
 from __future__ import annotations

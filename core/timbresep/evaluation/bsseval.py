@@ -16,7 +16,7 @@ from timbresep.errors import DataError, MissingToolError
 from timbresep.evaluation.result import BSS_KEYS, Scores, median_of
 
 Extent = Literal["separator", "all"]
-"""Whose stems to measure: the separators' alone, or also those of oracle and mixture."""
+"""Whose stems to measure: only the separators', or also those of oracle and mixture."""
 WINDOW_S = 1.0
 """Window and hop of the published scores."""
 

@@ -36,7 +36,7 @@ def folders(files: Sequence[Path], root: Path) -> dict[Path, Path]:
 def _folder_name(path: Path) -> str:
     """The file's name without its ending, as a name that a folder can have on every system.
 
-    Dots alone would lead out of the output folder; Windows has no names that end in a dot or
+    A name of dots would lead out of the output folder; Windows has no names that end in a dot or
     space, and none that are those of its devices.
     """
     name = path.stem

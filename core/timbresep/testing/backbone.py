@@ -80,7 +80,7 @@ class BackboneConformance:
         assert network(x, self.conditions()).abs().max() == 0
 
     def test_swapped_conditions_swap_the_stems(self) -> None:
-        """The condition decides, and it alone, which instrument comes out."""
+        """Only the condition decides which instrument comes out."""
         network = self.trained()
         x, conditions = noise(network), self.conditions(1, 2)
         stems = network(x, conditions)

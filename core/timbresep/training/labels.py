@@ -29,7 +29,7 @@ class FixedConditions:
         self.vectors = vectors
 
     def __call__(self, index: int, rng: np.random.Generator) -> Vector:
-        """The condition ``(dim,)`` of instrument number `index`; `rng` is left alone."""
+        """The condition ``(dim,)`` of instrument number `index`; `rng` is not used."""
         del rng
         vector: Vector = self.vectors[index]
         return vector

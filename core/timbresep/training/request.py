@@ -38,7 +38,7 @@ class _Plain:
         seed: of the weights and of the mixtures.
         device: cpu, cuda, mps, or auto.
         precision: `bf16` computes convolutions and matrix products in 16 bits, which pays on
-            processors with AVX-512 BF16; `auto` does so on CUDA alone.
+            processors with AVX-512 BF16; `auto` does so only on CUDA.
         stored_share: share of training conditions that are the plugin's stored vector; the rest
             are drawn anew from random notes of the instrument.
         consistency_weight: weight, 0 to 1, of the loss after mixture consistency, in mixtures

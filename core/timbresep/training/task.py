@@ -103,7 +103,7 @@ class LearnedTask(Task):
     """A network whose conditions are trained with it."""
 
     def deployed(self, model: Backbone) -> tuple[Backbone, Vectors]:
-        """The network alone, and the vectors that were learned."""
+        """The network without the table, and the vectors that were learned."""
         learned = cast(LearnedConditions, model)
         return learned.network, dict(zip(self.vectors, learned.vectors(), strict=True))
 

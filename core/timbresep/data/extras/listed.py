@@ -51,7 +51,7 @@ class ExtraInstrument:
     """A program of a soundfont as an instrument.
 
     Attributes:
-        font: the soundfont, with this program alone.
+        font: the soundfont, with only this program.
         voice: how it plays.
     """
 

@@ -33,7 +33,7 @@ class MixtureDataset(Dataset[dict[str, Tensor]]):
     (targets, dim). The mixture is the exact sum of its stems; targets are those of its stems whose
     names are asked for. A stem that cannot be read where it is drawn is left out, and noted in
     `skipped`; when it is that of the first instrument asked for, the mixture is drawn anew. That,
-    too, follows from the seed, the number and the files alone.
+    too, follows only from the seed, the number and the files.
 
     Args:
         tracks: the tracks to mix; stems that are not in `names` accompany.

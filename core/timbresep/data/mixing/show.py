@@ -63,7 +63,7 @@ def write_examples(
 ) -> list[Path]:
     """Write `OUT/batch.png`, and `OUT/01-mixture.wav` and `OUT/01-<instrument>.wav` for each.
 
-    Targets that are silent, because their instrument is absent, are in the picture alone.
+    Targets that are silent, because their instrument is absent, are only in the picture.
 
     Args:
         examples: what to write.

@@ -132,7 +132,7 @@ def _samples(spec: SolosSpec, voice: AnyVoice, root: Path) -> list[_Sound]:
             how = _recorded(sampler.find_notes(folder))
             sounds.append(_Sound(f"{recordings.name}-0", voice, how))
         else:
-            log.info("no recordings in %s: soundfonts alone", folder)
+            log.info("no recordings in %s: only soundfonts are played", folder)
     return sounds
 
 

@@ -34,7 +34,7 @@ def render_tracks(
     progress: CountDone | None = None,
     cache: Path | None = None,
 ) -> list[Path]:
-    """Render many tracks, `workers` at a time; what a track is follows from its plan alone.
+    """Render many tracks, `workers` at a time; each follows only from its plan.
 
     Args:
         plans: the tracks.
