@@ -76,7 +76,7 @@ def open_separator(
     _check_lengths(loaded, extra)
     for name in extra:
         log.warning(
-            "'%s' was not in this separator's training: it is separated only by the condition of %s",
+            "'%s' was not in this separator's training: only the condition of %s separates it",
             name,
             "its recordings" if name in new else "its plugin",
         )
