@@ -23,7 +23,7 @@ demo: .venv/core.stamp
 	    --checkpoint runs/demo/best.safetensors -o out/demo/trained-here
 
 test: lint
-	$(BIN)/python -m pytest -n 2 --dist loadfile
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --ignore tests/magenta
 
 test-magenta: .venv/dev.stamp magenta
 	$(BIN)/python -m pytest tests/magenta
