@@ -150,7 +150,7 @@ def plugins(reed: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("plugins")
     files = [str(path) for path in sorted(reed.glob("*.wav"))]
     command = ["condition", "from-audio", *files, "--name", "reed", "-o", str(out)]
-    assert cli.main([*command, "--seconds", "4", "--licence", "CC0"]) == 0
+    assert cli.main([*command, "--seconds", "2", "--licence", "CC0"]) == 0
     return out
 
 

@@ -33,14 +33,14 @@ def unnamed(returns: ast.expr) -> bool:
     )
 
 
-@pytest.mark.parametrize("path", CODE, ids=lambda path: path.stem)
-def test_functions_are_short_and_what_they_return_is_named(path: Path) -> None:
-    lines = path.read_text(encoding="utf-8").count("\n")
-    assert lines <= LONGEST_FILE
-    for node in functions(path):
-        assert node.end_lineno is not None
-        assert node.end_lineno - node.lineno < LONGEST_FUNCTION, node.name
-        assert node.returns is None or not unnamed(node.returns), node.name
+def test_files_and_functions_are_short_and_what_they_return_is_named() -> None:
+    for path in CODE:
+        assert path.read_text(encoding="utf-8").count("\n") <= LONGEST_FILE, path
+        for node in functions(path):
+            where = f"{path}: {node.name}"
+            assert node.end_lineno is not None
+            assert node.end_lineno - node.lineno < LONGEST_FUNCTION, where
+            assert node.returns is None or not unnamed(node.returns), where
 
 
 def test_each_room_says_what_happens_in_it() -> None:

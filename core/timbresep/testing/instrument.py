@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from pathlib import Path
 from typing import ClassVar
 
@@ -10,13 +11,19 @@ import torch
 from numpy.typing import NDArray
 
 from timbresep.condition.tone_analysis import RecordedNote, tones_of
-from timbresep.condition.tone_table import tones_of_model
+from timbresep.condition.tone_table import ToneTable, tones_of_model
 from timbresep.condition.vector import CONDITION_VERSION, DIM, condition, split
 from timbresep.data import recipe as recipes
 from timbresep.ddsp.features import FRAME_RATE
 from timbresep.ddsp.model import DdspModel
 from timbresep.instrument import Instrument
 from timbresep.units import hz_to_midi, midi_to_hz
+
+
+@cache
+def measured(model_file: Path, f0_range: tuple[float, float] | None) -> ToneTable:
+    """The tones of a voice; measuring them takes longer than all that is asked of them."""
+    return tones_of_model(model_file, f0_range)
 
 
 class InstrumentConformance:
@@ -54,7 +61,7 @@ class InstrumentConformance:
     def test_its_condition_is_that_of_its_voice(self) -> None:
         """The stored vector was measured on the DDSP model beside it."""
         self.instrument.verify_ddsp()
-        table = tones_of_model(self.instrument.ddsp_file, self.instrument.f0_range)
+        table = measured(self.instrument.ddsp_file, self.instrument.f0_range)
         found, expected = self.instrument.condition(), condition(table)
         np.testing.assert_allclose(found, expected, atol=1e-3)
 
@@ -72,7 +79,7 @@ class InstrumentConformance:
         """Where it has a pitch, each tone's harmonics sum to one, and none lies too high."""
         if not self.instrument.f0_range:
             return
-        table = tones_of_model(self.instrument.ddsp_file, self.instrument.f0_range)
+        table = measured(self.instrument.ddsp_file, self.instrument.f0_range)
         shares = table.distributions  # (levels, pitches, harmonics)
         assert (shares >= 0).all()
         np.testing.assert_allclose(shares.sum(axis=-1), 1, atol=1e-4)
