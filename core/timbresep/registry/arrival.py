@@ -20,7 +20,7 @@ from timbresep.registry.plugin_import import PYTHON, InstrumentFolder, import_fo
 
 PLUGINS_VARIABLE = "TIMBRESEP_PLUGINS"
 NOT_RUN = "not run"
-ENTRY_POINT_GROUPS = ("timbresep.instruments", "timbresep.backbones")
+ENTRY_POINT_GROUPS = ("timbresep.instruments", "timbresep.backbones", "timbresep.source_models")
 
 
 class Arrivals:
@@ -108,7 +108,7 @@ class Arrivals:
             for point in importlib.metadata.entry_points(group=group):
                 distribution = point.dist.name if point.dist else "an installed package"
                 owner = f"{distribution} (entry point {point.name})"
-                with isolated(self.broken, group.rpartition(".")[2][:-1], point.name, owner):
+                with isolated(self.broken, _kind(group), point.name, owner):
                     plugin = point.load()
                     location = getattr(plugin, "__file__", None)
                     folder = Path(location).parent if location else None
@@ -122,3 +122,8 @@ class Arrivals:
             return
         self.manager.register(plugin, owner)
         self.manager.check_pending()  # a mistyped hook is an error, not silence
+
+
+def _kind(group: str) -> str:
+    """The word for a plugin of an entry point group, such as "source model"."""
+    return group.rpartition(".")[2][:-1].replace("_", " ")

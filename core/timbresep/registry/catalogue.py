@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from timbresep.errors import PluginError, TimbresepError, UnknownNameError, nearest
-from timbresep.hookspecs import BackboneSpec
+from timbresep.hookspecs import BackboneSpec, SourceModelSpec
 from timbresep.instrument import Instrument
 
 
@@ -41,7 +41,7 @@ def reason(error: Exception | SystemExit) -> str:
     return f"{type(error).__name__}: {error}"
 
 
-Item = TypeVar("Item", Instrument, BackboneSpec)
+Item = TypeVar("Item", Instrument, BackboneSpec, SourceModelSpec)
 
 
 @dataclass

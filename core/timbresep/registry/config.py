@@ -91,7 +91,7 @@ class RegistryConfig(Model):
     """What is bundled, and how `train` trains by default. Paths are relative to the file.
 
     Attributes:
-        instruments, backbones: the bundled plugins.
+        instruments, backbones, source_models: the bundled plugins.
         trusted: folders of plugins, or of folders of them, whose Python runs without `--trust`.
         separators: the bundled separators by name.
         default_separator: the one that is used by default.
@@ -100,6 +100,7 @@ class RegistryConfig(Model):
 
     instruments: Shelf
     backbones: Shelf
+    source_models: Shelf = Shelf(folder=Path("plugins/source_models"), enabled=[])
     trusted: list[Path] = []
     separators: dict[str, ShippedSeparator] = {}
     default_separator: str | None = None

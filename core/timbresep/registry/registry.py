@@ -16,7 +16,7 @@ from typing import cast
 from timbresep.config import ROOT, load_yaml
 from timbresep.data.recipe import load as load_recipe
 from timbresep.errors import PluginError, UnknownNameError, nearest
-from timbresep.hookspecs import BackboneSpec
+from timbresep.hookspecs import BackboneSpec, SourceModelSpec
 from timbresep.instrument import Instrument
 from timbresep.instrument_name import NAME, plain
 from timbresep.registry.arrival import PLUGINS_VARIABLE, Arrivals
@@ -44,6 +44,7 @@ class Registry:
         self._told: set[str] = set()  # aliases whose choice was logged
         self._instruments: Catalogue[Instrument] = Catalogue("instrument")
         self._backbones: Catalogue[BackboneSpec] = Catalogue("backbone")
+        self._source_models: Catalogue[SourceModelSpec] = Catalogue("source model")
 
     @classmethod
     def load(
@@ -77,7 +78,11 @@ class Registry:
     def _arrive(self, plugins_dirs: Sequence[Path], registry_file: Path) -> None:
         """Register every plugin, wherever it comes from."""
         arrivals = self._arrivals
-        shelves = {"instrument": self.config.instruments, "backbone": self.config.backbones}
+        shelves = {
+            "instrument": self.config.instruments,
+            "backbone": self.config.backbones,
+            "source model": self.config.source_models,
+        }
         for kind, shelf in shelves.items():
             for name in shelf.enabled:
                 if NAME.fullmatch(name):
@@ -109,6 +114,15 @@ class Registry:
                     if not isinstance(spec, BackboneSpec) or not NAME.fullmatch(str(spec.name)):
                         raise PluginError(f"{spec!r} is not a BackboneSpec with a plain name")
                     self._backbones.add(spec.name, hook.plugin_name, spec)
+        for hook in self._arrivals.manager.hook.timbresep_source_models.get_hookimpls():
+            with self._isolated("source model", Path(hook.plugin_name).name, hook.plugin_name):
+                models = cast(Iterable[SourceModelSpec], hook.function())
+                for model in models:
+                    if not isinstance(model, SourceModelSpec) or not NAME.fullmatch(
+                        str(model.name)
+                    ):
+                        raise PluginError(f"{model!r} is not a SourceModelSpec with a plain name")
+                    self._source_models.add(model.name, hook.plugin_name, model)
 
     def _collect_instrument(self, folder: Path, owner: str) -> None:
         with self._isolated("instrument", folder.name, owner):
@@ -162,6 +176,7 @@ class Registry:
         return [
             *self._instruments.rows(self._describe),
             *self._backbones.rows(lambda spec: spec.summary),
+            *self._source_models.rows(lambda spec: spec.summary),
             *self._arrivals.python,
             *self.broken,
         ]
@@ -215,6 +230,16 @@ class Registry:
     def backbones(self) -> list[BackboneSpec]:
         """All working backbones."""
         return [item for _, item in self._backbones.items.values()]
+
+    def source_model(self, name: str) -> SourceModelSpec:
+        """A source model by name; errors as for `instruments`."""
+        if name not in self._source_models.items:
+            self._why(name)
+        return self._find(self._source_models, name)
+
+    def source_models(self) -> list[SourceModelSpec]:
+        """All working source models, whether their weights are there or not."""
+        return [item for _, item in self._source_models.items.values()]
 
     def separator_path(self, name: str | None = None) -> Path:
         """Checkpoint of a shipped separator (default: `default_separator`), its hash checked.
