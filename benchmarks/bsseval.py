@@ -88,7 +88,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "musdb"
         write_tree(root, arguments.seconds, arguments.tracks)
-        path = registry.separator_path()
+        path = registry.separators.get().checkpoint
         runs = [("without BSSEval, workers: 1", None, 1)]
         runs += [
             (f"BSSEval, workers: {n}", "separator", n)
@@ -97,7 +97,7 @@ def main() -> None:
         for name, extent, workers in runs:
             began = time.perf_counter()
             evaluate_folder(
-                Plan(path, WANTED, bsseval=extent),
+                Plan(checkpoint=path, instruments=WANTED, bsseval=extent),
                 Tracks(root),
                 registry.instruments(),
                 out=Path(folder) / name,

@@ -279,7 +279,7 @@ def _registry(scratch: Path) -> Target:
         registry.rows()
         for name in registry.config.separators:
             with contextlib.suppress(CheckpointError):  # none is there
-                registry.separator_path(name)
+                registry.separators.get(name)
 
     return _file(scratch / "index" / "registry.yaml", [seed], mutations.yaml_text, read)
 

@@ -42,7 +42,7 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     registry = Registry.load()
-    path = arguments.checkpoint or registry.separator_path()
+    path = arguments.checkpoint or registry.separators.get().checkpoint
     options = SeparationOptions(device="cpu", joint=not arguments.independent)
     separator = open_separator(checkpoint=path, registry=registry, options=options)
     names = list(separator.asked)

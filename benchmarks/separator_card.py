@@ -155,7 +155,7 @@ def main() -> None:
     parser.add_argument("--parts", type=Path, help="folder of scores: what is there is not scored")
     arguments = parser.parse_args()
     registry = Registry.load()
-    path = registry.separator_path(arguments.name)
+    path = registry.separators.get(arguments.name).checkpoint
     separator = open_separator(checkpoint=path, registry=registry)
     key = sha256_of(path)[:12]
     sets = []

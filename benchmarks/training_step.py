@@ -43,7 +43,9 @@ def main() -> None:
     arguments = parser.parse_args()
     torch.set_num_threads(arguments.threads)
     registry = Registry.load()
-    loaded = checkpoint.load(registry.separator_path(arguments.separator), registry.backbone)
+    loaded = checkpoint.load(
+        registry.separators.get(arguments.separator).checkpoint, registry.backbone
+    )
     torch.manual_seed(0)
     targets = 0.1 * torch.randn(BATCH, TARGETS, 1, SECONDS * loaded.model.sample_rate)
     known = torch.from_numpy(np.stack(list(loaded.conditions.values())))

@@ -46,7 +46,9 @@ def main() -> None:
     parser.add_argument("--checkpoint", type=Path, help="the registry's default if not given")
     arguments = parser.parse_args()
     registry = Registry.load()
-    loaded = checkpoint.load(arguments.checkpoint or registry.separator_path(), registry.backbone)
+    loaded = checkpoint.load(
+        arguments.checkpoint or registry.separators.get().checkpoint, registry.backbone
+    )
     pitched = [i for i in registry.instruments(list(loaded.conditions)) if i.f0_range]
     version = loaded.metadata.condition_version
     extra = {name: v for item in pitched for name, v in elsewhere(item, version).items()}

@@ -62,7 +62,7 @@ def main() -> None:
     measure = (
         _of_samples(given.samples, given.notes) if given.samples else _of_soundfont(given.notes)
     )
-    path = given.checkpoint or registry.separator_path()
+    path = given.checkpoint or registry.separators.get().checkpoint
     rows: dict[str, list[Row]] = {"plugin": [], "notes": []}
     for track in tracks_in(given.tracks, registry.instruments())[: given.limit]:
         measured = {name: measure(track, by_name[name]) for name in track.stems if name in by_name}

@@ -38,7 +38,7 @@ def main() -> None:
     folders = sorted(path.parent for path in given.tracks.glob("*/track.yaml"))[: given.limit]
     print("| cents | " + " | ".join(str(cents) for cents in given.cents) + " |")
     print("|---" * (len(given.cents) + 1) + "|")
-    for path in given.checkpoint or [registry.separator_path()]:
+    for path in given.checkpoint or [registry.separators.get().checkpoint]:
         options = SeparationOptions(tta=given.tta, retune=not given.keep_tuning)
         separator = open_separator(checkpoint=path, registry=registry, options=options)
         scores = [

@@ -108,7 +108,7 @@ def test_an_output_folder_that_cannot_be(capsys: pytest.CaptureFixture[str]) -> 
         (["-i", "vialin"], "did you mean 'violin'?"),
         (["--device", "abacus"], "device 'abacus'"),
         (["--plugins-dir", "nowhere"], "nowhere does not exist"),
-        (["--separator", "x"], "exclude each other"),
+        (["--separator", "universal"], "exclude each other"),
         (["--format", "flac", "--bits", "32"], "FLAC has no FLOAT"),
     ],
 )

@@ -295,7 +295,7 @@ def test_notes_too_short_to_measure_are_told(tmp_path: Path) -> None:
 
 def test_an_evaluation_knows_its_notes(reed: Path, registry: Registry) -> None:
     reference = {"reed": from_files(sorted(reed.glob("*.wav")))}
-    plan = Plan(registry.separator_path(), ("reed", "violin"), reference=reference)
+    plan = Plan(instruments=("reed", "violin"), reference=reference)
     assert plan.open().names == ("reed", "violin")
     other = {"reed": from_files(sorted(reed.glob("*.wav"))[:4])}
     digests = [

@@ -50,7 +50,7 @@ def given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def run(out: str | None = "out", **options: object) -> Evaluation:
     checkpoint, earlier = Path("model.safetensors"), options.pop("earlier", None)
     bsseval = options.pop("bsseval", None)
-    plan = Plan(checkpoint, earlier=earlier, bsseval=bsseval, options=PLAIN, trust=True)
+    plan = Plan(checkpoint=checkpoint, earlier=earlier, bsseval=bsseval, options=PLAIN, trust=True)
     instruments = Registry.load().instruments()
     tracks = Tracks(
         Path("tracks"), split=options.pop("split", None), limit=options.pop("limit", None)

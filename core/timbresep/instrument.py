@@ -125,6 +125,8 @@ class InstrumentConfig(Model):
         name: what it is asked for by; lower-case letters, digits and underscores.
         aliases: other names for it, also of its stems in datasets.
         f0_range: lowest and highest fundamental in Hz; `null` says that it is unpitched.
+        sources: names of the sources that hold it in source models, the most special first: a
+            separator looks for it in the first that its source model has.
         sample_rate: of its voice, in Hz.
         ddsp: its voice.
         condition: its condition vector.
@@ -135,6 +137,7 @@ class InstrumentConfig(Model):
     name: InstrumentName
     aliases: list[Alias] = []
     f0_range: tuple[Hertz, Hertz] | None
+    sources: list[InstrumentName] = []
     sample_rate: Literal[16000] = 16000
     ddsp: DdspSettings = DdspSettings()
     condition: ConditionSettings = ConditionSettings()

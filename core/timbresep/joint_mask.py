@@ -78,7 +78,13 @@ def consistent_waveforms(
     return made
 
 
-def joint_mask(mixture: Tensor, stems: Tensor, known: Tensor, same: Tensor) -> Tensor:
+def joint_mask(
+    mixture: Tensor,
+    stems: Tensor,
+    known: Tensor,
+    same: Tensor,
+    claiming: Tensor | None = None,
+) -> Tensor:
     """Joint masking: every stem has of each bin what it claims among all known instruments.
 
     ``Ŷ_k = X · |Ŝ_k| / (|Ŝ_k| + Σ_{j≠k} w_j |R_j| + n |X|)``: a ratio mask in which a known
@@ -94,11 +100,15 @@ def joint_mask(mixture: Tensor, stems: Tensor, known: Tensor, same: Tensor) -> T
         known: estimates of all instruments of the training, ``(batch, known, channels, bins,
             frames)``.
         same: whether a known instrument is the one asked for, booleans ``(instruments, known)``.
+        claiming: a factor of each ``w_j``, ``(known,)``: what else is known of who plays; ones
+            unless given.
 
     Returns:
         Complex spectra as `stems`.
     """
     magnitude, claims = mixture.abs(), known.abs()
+    if claiming is not None:
+        claims = claims * claiming[:, None, None, None]
     counted = claims * _presence(magnitude, claims, claims.sum(dim=1))
     everyone = counted.sum(dim=1)  # (batch, channels, bins, frames)
     masked = []

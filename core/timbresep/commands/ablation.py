@@ -14,6 +14,7 @@ from timbresep.commands.options import (
     Limit,
     Overwrite,
     PluginsDir,
+    SeparatorName,
     Split,
     Trust,
     split_names,
@@ -48,6 +49,7 @@ def ablate(
     paths: Paths,
     out: Out = None,
     instruments: Instruments = None,
+    separator: SeparatorName = None,
     split: Split = None,
     limit: Limit = None,
     overwrite: Overwrite = False,
@@ -70,10 +72,11 @@ def ablate(
     if out is not None:
         store.check_output(out, overwrite=overwrite)
     registry = Registry.load(plugins_dir or (), trust=trust)
-    path = given[0] if given else registry.separator_path()
+    checkpoint = given[0] if given else None
     model = open_separator(
         split_names(instruments or ["all"]),
-        checkpoint=path,
+        separator=separator,
+        checkpoint=checkpoint,
         options=SeparationOptions(device=device),
         registry=registry,
     )
@@ -91,7 +94,8 @@ def ablate(
             report=lambda name, done, total: update(done / total, name),
             skip=skip,
         )
-    say(table.table(result, f"{path.name} on {root}"))
+    called = registry.separators.get(separator, checkpoint).described
+    say(table.table(result, f"{called} on {root}"))
     say(table.summary(result))
     if out is not None:
         for written in store.write(result, model.checkpoint, root, out, overwrite=overwrite):

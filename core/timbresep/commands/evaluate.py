@@ -23,7 +23,6 @@ from timbresep.commands.options import (
     Split,
     Trust,
     Tta,
-    checkpoint_path,
     reference_conditions,
     split_names,
 )
@@ -53,10 +52,10 @@ Out = Annotated[
     ),
 ]
 Against = Annotated[
-    Path | None,
+    str | None,
     typer.Option(
-        readable=False,
-        help="Also score this other checkpoint on the same tracks, and show the difference.",
+        help="Also score this other separator on the same tracks, and show the difference: a "
+        "listed one, or a checkpoint file.",
     ),
 ]
 Bss = Annotated[
@@ -113,9 +112,10 @@ def evaluate(
     source, root = named_folder(tracks)
     registry = Registry.load(plugins_dir or (), trust=trust)
     plan = Plan(
-        checkpoint=checkpoint_path(registry, separator, checkpoint),
+        separator=separator,
+        checkpoint=checkpoint,
         instruments=tuple(split_names(instruments or ["all"])),
-        earlier=against,
+        earlier=against if against in registry.config.separators else _file(against),
         bsseval=bsseval,
         options=SeparationOptions(
             device=device, joint=not independent, tta=tta, retune=not keep_tuning
@@ -135,11 +135,16 @@ def evaluate(
             report=lambda name, done, total: update(done / max(total, 1), name),
             failed=lambda _, error: show_error(error),
         )
-    _print(result, f"{plan.checkpoint.name} on {root}", swaps=swaps)
+    called = registry.separators.get(separator, checkpoint).described
+    _print(result, f"{called} on {root}", swaps=swaps)
     if out is not None:
         say(f"wrote {out}")
     if result.skipped:
         raise typer.Exit(1)
+
+
+def _file(text: str | None) -> Path | None:
+    return Path(text) if text else None
 
 
 def _print(result: Evaluation, title: str, *, swaps: bool) -> None:

@@ -15,13 +15,7 @@ def list_plugins(plugins_dir: PluginsDir = None, trust: Trust = False) -> None:
     """Show every plugin and separator, and what is wrong with the broken ones."""
     registry = Registry.load(plugins_dir or (), trust=trust)
     view = Table("kind", "name", "status", "from", "about")
-    for row in registry.rows():
+    for row in [*registry.rows(), *registry.separators.rows()]:
         status = Text(row.status, "green" if row.status == "ok" else "red")
         view.add_row(row.kind, shown(row.name), status, shown(row.owner), shown(row.detail))
-    for name, separator in registry.config.separators.items():
-        default = "default; " if name == registry.config.default_separator else ""
-        path = registry.folder / separator.file
-        status = Text("ok", "green") if path.is_file() else Text("broken", "red")
-        about = f"{default}{separator.file}" if path.is_file() else f"{path} is missing"
-        view.add_row("separator", name, status, "bundled", shown(about))
     say(view)

@@ -61,7 +61,8 @@ CheckpointFile = Annotated[
     typer.Option(
         "--checkpoint",
         readable=False,
-        help="Use the separator in this checkpoint file instead of a listed one.",
+        help="Use the network in this checkpoint file: as the separator, or with --separator in "
+        "place of the network of a listed chain.",
     ),
 ]
 Device = Annotated[
@@ -253,10 +254,8 @@ def plugin_folder(plugin: str, plugins_dir: list[Path] | None, trust: bool = Fal
 
 
 def checkpoint_path(registry: Registry, separator: str | None, checkpoint: Path | None) -> Path:
-    """The checkpoint that the options name; without them, the registry's separator."""
-    if separator and checkpoint:
-        raise ConfigError("--separator and --checkpoint exclude each other", "give one of them")
-    return checkpoint or registry.separator_path(separator)
+    """The network's file of the separator that the options name, or of the registry's default."""
+    return registry.separators.get(separator, checkpoint).checkpoint
 
 
 @contextmanager

@@ -20,7 +20,6 @@ from timbresep.commands.options import (
     SeparatorName,
     Trust,
     Tta,
-    checkpoint_path,
     reference_conditions,
     split_names,
 )
@@ -107,11 +106,13 @@ def separate(
     registry = Registry.load(plugins_dir or (), trust=trust)
     model = open_separator(
         split_names(instruments or ["all"]),
-        checkpoint=checkpoint_path(registry, separator, checkpoint),
+        separator=separator,
+        checkpoint=checkpoint,
         options=options,
         registry=registry,
         reference=reference_conditions(reference or []),
     )
+    _say_which(registry, separator, checkpoint)
     with progress("separating") as update:
         batch = separate_batch(
             model,
@@ -126,6 +127,16 @@ def separate(
         said = make_console(stderr=True)
         said.print(f"{len(batch.failed)} of {total} files could not be separated")
         raise typer.Exit(1)
+
+
+def _say_which(registry: Registry, separator: str | None, checkpoint: Path | None) -> None:
+    """Say which separator works and, unless the user chose it, which would be better on songs."""
+    chain = registry.separators.get(separator, checkpoint)
+    say(f"separator: {shown(chain.described)}")
+    if separator is None and checkpoint is None:
+        for better in registry.separators.better(chain.name):
+            lacks = f"; it {better.missing}" if better.missing else ""
+            show_note(f"on songs, --separator {better.name} is better{lacks}")
 
 
 def _print_file(report: FileReport) -> None:

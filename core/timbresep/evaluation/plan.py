@@ -27,9 +27,10 @@ class Plan:
     """The settings of an evaluation, from which every process opens the separators by itself.
 
     Attributes:
-        checkpoint: the separator to score.
+        separator: name of the listed separator to score; the default one unless given.
+        checkpoint: file of a network to score, as for `open_separator`.
         instruments: the instruments to ask it for, or "all" that it knows.
-        earlier: another checkpoint to score beside it.
+        earlier: another separator to score beside it: the name of a listed one, or a checkpoint.
         bsseval: whose stems BSSEval measures; None measures none.
         options: how to separate.
         plugins: folders of plugin folders, besides the usual ones.
@@ -37,9 +38,10 @@ class Plan:
         reference: conditions of recordings, as for `timbresep.separation.load.open_separator`.
     """
 
-    checkpoint: Path
+    separator: str | None = None
+    checkpoint: Path | None = None
     instruments: tuple[str, ...] = ("all",)
-    earlier: Path | None = None
+    earlier: str | Path | None = None
     bsseval: Extent | None = None
     options: SeparationOptions = DEFAULTS
     plugins: tuple[Path, ...] = ()
@@ -52,25 +54,21 @@ class Plan:
         opened = partial(
             open_separator, options=self.options, registry=registry, reference=self.reference
         )
-        separator = opened(self.instruments, checkpoint=self.checkpoint)
+        separator = opened(self.instruments, separator=self.separator, checkpoint=self.checkpoint)
         earlier = None
-        if self.earlier is not None:
+        if isinstance(self.earlier, Path):
             earlier = opened(separator.asked, checkpoint=self.earlier)
+        elif self.earlier is not None:
+            earlier = opened(separator.asked, separator=self.earlier)
         return Scorer(separator, separator.asked, earlier, self.bsseval)
 
     def settings(self, scorer: Scorer) -> dict[str, object]:
         """Everything that the scores depend on, besides the tracks."""
         return {
             "version": timbresep.__version__,
-            "checkpoint": self.checkpoint.name,
-            "sha256": sha256_of(self.checkpoint),
-            "conditions": _conditions_digest(scorer.separator, scorer.names),
+            **_estimators(scorer.separator, scorer.names),
             "instruments": list(scorer.names),
-            "earlier": self.earlier.name if self.earlier else None,
-            "earlier_sha256": sha256_of(self.earlier) if self.earlier else None,
-            "earlier_conditions": (
-                _conditions_digest(scorer.earlier, scorer.names) if scorer.earlier else None
-            ),
+            "earlier": _estimators(scorer.earlier, scorer.names) if scorer.earlier else None,
             "methods": list(METHODS),
             "joint": self.options.joint,
             "mixture_consistency": self.options.mixture_consistency,
@@ -81,6 +79,14 @@ class Plan:
         }
 
 
-def _conditions_digest(separator: Separator, names: Sequence[str]) -> str:
+def _estimators(separator: Separator, names: Sequence[str]) -> dict[str, object]:
+    """What a separator is made of: its network, conditions and source model, with their hashes."""
     vectors = (separator.condition(name).tobytes() for name in names)
-    return hashlib.sha256(b"".join(vectors)).hexdigest()
+    path, first = separator.checkpoint.path, separator.first
+    return {
+        "checkpoint": path.name,
+        "sha256": sha256_of(path),
+        "conditions": hashlib.sha256(b"".join(vectors)).hexdigest(),
+        "source_model": first.stage.name if first else None,
+        "source_model_sha256": sha256_of(first.weights) if first else None,
+    }

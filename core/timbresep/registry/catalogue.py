@@ -11,10 +11,14 @@ from timbresep.errors import PluginError, TimbresepError, UnknownNameError, near
 from timbresep.hookspecs import BackboneSpec, SourceModelSpec
 from timbresep.instrument import Instrument
 
+NOT_READY = "not ready"
+"""Something to get is missing: `detail` says how to get it."""
+
 
 @dataclass(frozen=True)
 class PluginRow:
-    """One line of `list`: `status` is "ok", "broken" or "not run"; `detail` says why or what."""
+    """One line of `list`: `status` is "ok", "broken", "not run" or `NOT_READY`; `detail` says why
+    or what."""
 
     kind: str
     name: str

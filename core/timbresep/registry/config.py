@@ -23,25 +23,41 @@ class Shelf(Model):
     enabled: list[str]
 
 
-class ShippedSeparator(Model):
-    """A trained separator that comes with the project.
+class ListedSeparator(Model):
+    """A separator on offer: a trained network that ships, or a chain of a source model and one.
 
     Attributes:
-        file: safetensors checkpoint, relative to the registry file.
+        file: of a network: safetensors checkpoint, relative to the registry file.
         sha256: its hash, checked before use.
         card: its model card.
+        source_model: of a chain: the source model that the mixture goes through first.
+        weights: a file with the weights of the source model, in place of the fetched ones.
+        then: the listed network that finds instruments in the sources.
     """
 
-    file: Path
-    sha256: str = pydantic.Field(pattern=r"^[0-9a-f]{64}$")
+    file: Path | None = None
+    sha256: str | None = pydantic.Field(default=None, pattern=r"^[0-9a-f]{64}$")
     card: Path | None = None
+    source_model: str | None = None
+    weights: Path | None = None
+    then: str | None = None
+
+    @pydantic.model_validator(mode="after")
+    def _one_kind(self) -> ListedSeparator:
+        network = self.file is not None and self.sha256 is not None
+        chain = self.source_model is not None and self.then is not None
+        mixed = self.file or self.sha256 or self.card if chain else self.weights or self.then
+        if not (network or chain) or mixed:
+            raise ValueError("a network has file and sha256, a chain has source_model and then")
+        return self
 
     def checked(self, folder: Path, name: str) -> Path:
-        """Its file, below the registry's folder, once its hash is sure.
+        """A network's file, below the registry's folder, once its hash is sure.
 
         Raises:
             CheckpointError: the file is missing, cannot be read or is altered.
         """
+        assert self.file is not None  # noqa: S101 (only networks are asked)
         path = folder / self.file
         try:
             found = sha256_of(path)
@@ -93,8 +109,8 @@ class RegistryConfig(Model):
     Attributes:
         instruments, backbones, source_models: the bundled plugins.
         trusted: folders of plugins, or of folders of them, whose Python runs without `--trust`.
-        separators: the bundled separators by name.
-        default_separator: the one that is used by default.
+        separators: the bundled separators by name, from the quickest to the best on songs.
+        default_separators: the first of these that is ready is used by default.
         training: the defaults of `train`.
     """
 
@@ -102,6 +118,6 @@ class RegistryConfig(Model):
     backbones: Shelf
     source_models: Shelf = Shelf(folder=Path("plugins/source_models"), enabled=[])
     trusted: list[Path] = []
-    separators: dict[str, ShippedSeparator] = {}
-    default_separator: str | None = None
+    separators: dict[str, ListedSeparator] = {}
+    default_separators: list[str] = []
     training: TrainingDefaults

@@ -15,12 +15,13 @@ from typing import cast
 
 from timbresep.config import ROOT, load_yaml
 from timbresep.data.recipe import load as load_recipe
-from timbresep.errors import PluginError, UnknownNameError, nearest
+from timbresep.errors import PluginError, UnknownNameError
 from timbresep.hookspecs import BackboneSpec, SourceModelSpec
 from timbresep.instrument import Instrument
 from timbresep.instrument_name import NAME, plain
 from timbresep.registry.arrival import PLUGINS_VARIABLE, Arrivals
 from timbresep.registry.catalogue import Catalogue, Item, PluginRow, isolated
+from timbresep.registry.chain import Chains
 from timbresep.registry.config import RegistryConfig
 
 log = logging.getLogger(__name__)
@@ -241,23 +242,10 @@ class Registry:
         """All working source models, whether their weights are there or not."""
         return [item for _, item in self._source_models.items.values()]
 
-    def separator_path(self, name: str | None = None) -> Path:
-        """Checkpoint of a shipped separator (default: `default_separator`), its hash checked.
-
-        Raises:
-            UnknownNameError: no separator of that name.
-            CheckpointError: the file is missing or altered.
-        """
-        wanted = name or self.config.default_separator
-        if wanted is None:
-            raise UnknownNameError(
-                "no default separator in registry.yaml", "name one with --separator or --checkpoint"
-            )
-        if wanted not in self.config.separators:
-            raise UnknownNameError(
-                f"no separator named '{wanted}'", nearest(wanted, self.config.separators)
-            )
-        return self.config.separators[wanted].checked(self.folder, wanted)
+    @property
+    def separators(self) -> Chains:
+        """The separators on offer."""
+        return Chains(self.config, self.folder, self.source_model)
 
     def notify_step(self, step: int, scalars: dict[str, float]) -> None:
         """Pass on to observers what the trainer logged; one that fails is left out from then on."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -14,10 +14,13 @@ from timbresep.checkpoint import Checkpoint
 from timbresep.condition.vector import as_version
 from timbresep.errors import CheckpointError, UnknownNameError, nearest
 from timbresep.instrument_name import check_name, plain
+from timbresep.registry import pretrained
+from timbresep.registry.chain import Chain
 from timbresep.registry.registry import Registry
 from timbresep.separation.options import DEFAULTS, SeparationOptions
 from timbresep.separation.query import Vector
 from timbresep.separation.separator import Separator
+from timbresep.separation.sources import Sources, SourceStage, places
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +33,7 @@ trained on. Chosen on validation tracks among 0, a half and 1."""
 def open_separator(
     instruments: Sequence[str] = (ALL,),
     *,
+    separator: str | None = None,
     checkpoint: Path | None = None,
     options: SeparationOptions = DEFAULTS,
     registry: Registry | None = None,
@@ -42,7 +46,9 @@ def open_separator(
 
     Args:
         instruments: names or aliases, or "all" for every instrument that it was trained on.
-        checkpoint: file of a trained network; the registry's default separator unless given.
+        separator: name of a separator that the registry lists; by default, its default one.
+        checkpoint: file of a trained network in place of a listed separator; beside the name of a
+            chain, in place of the network in it.
         options: how to separate.
         registry: the plugins, which give aliases, conditions of new instruments, and the backbone;
             the bundled ones and those in `TIMBRESEP_PLUGINS` unless given.
@@ -58,10 +64,12 @@ def open_separator(
         CheckpointError: the file is missing or damaged, or its conditions are of a later version
             than a plugin's; or there are reference recordings but its conditions are not harmonic.
         UnknownNameError: neither the checkpoint, nor a plugin, nor `reference` has an instrument.
+        MissingToolError: the separator's source model lacks a package, or its weights.
         ConfigError: a name in `reference` is not a valid name.
     """
     registry = registry or Registry.load()
-    loaded = checkpoints.load(checkpoint or registry.separator_path(), registry.backbone)
+    chain = registry.separators.get(separator, checkpoint)
+    loaded = checkpoints.load(chain.checkpoint, registry.backbone)
     new = _take_reference(loaded, reference or {}, registry)
     chosen: dict[str, Vector] = {}
     for asked in instruments:
@@ -80,7 +88,30 @@ def open_separator(
             name,
             "its recordings" if name in new else "its plugin",
         )
-    return Separator(loaded, extra, options, list(chosen))
+    first = _sources(chain, {**loaded.conditions, **extra}, list(chosen), registry, options.device)
+    return Separator(loaded, extra, options, list(chosen), first)
+
+
+def _sources(
+    chain: Chain, known: Iterable[str], asked: Sequence[str], registry: Registry, device: str
+) -> Sources | None:
+    """What comes before the network; a notice for instruments that no source is said to hold."""
+    spec = chain.source_model
+    if spec is None:
+        return None
+    stage = SourceStage(pretrained.load(spec, chain.weights), spec.name, device)
+    weights = chain.weights or pretrained.weights_file(spec)
+    said = {item.name: item.config.sources for item in registry.instruments()}
+    found, unplaced = places({name: said.get(name, []) for name in known}, spec.sources, spec.rest)
+    for name in unplaced:
+        if name in asked:
+            log.warning(
+                "'%s' names no source of %s (%s): it is looked for in what its other sources leave",
+                name,
+                spec.name,
+                ", ".join(spec.sources),
+            )
+    return Sources(stage, weights, found)
 
 
 def _check_lengths(loaded: Checkpoint, vectors: Mapping[str, Vector]) -> None:

@@ -16,9 +16,11 @@ from timbresep.checkpoint import Checkpoint
 from timbresep.errors import AudioError, CheckpointError, TimbresepError
 from timbresep.joint_mask import consistent_spectra, joint_mask
 from timbresep.level import gains
+from timbresep.separation.cascade import Part, Sure, parts_of, presence
 from timbresep.separation.network import Network
 from timbresep.separation.options import DEFAULTS, SeparationOptions
-from timbresep.separation.query import Query, Vector, query
+from timbresep.separation.query import Vector
+from timbresep.separation.sources import Sources
 from timbresep.separation.streaming import Fifo, Pair, Rows, made_consistent, overlap_add, resampled
 from timbresep.separation.tuning import tuning_of
 
@@ -33,6 +35,7 @@ class Separator:
         extra: conditions (dim,) of instruments that the network was not trained on.
         options: how to separate.
         asked: the instruments to separate unless a call names others; all by default.
+        first: a source model that the mixture goes through first.
 
     Raises:
         CheckpointError: an extra condition has another length than the checkpoint's.
@@ -45,8 +48,9 @@ class Separator:
         extra: Mapping[str, Vector] | None = None,
         options: SeparationOptions = DEFAULTS,
         asked: Sequence[str] | None = None,
+        first: Sources | None = None,
     ) -> None:
-        self.checkpoint, self.options = checkpoint, options
+        self.checkpoint, self.options, self.first = checkpoint, options, first
         self._conditions = {**(extra or {}), **checkpoint.conditions}
         self.trained = tuple(checkpoint.conditions)
         dim = len(next(iter(checkpoint.conditions.values())))
@@ -79,6 +83,17 @@ class Separator:
         other = copy(self)
         other.options = replace(self.options, **changes)
         return other
+
+    def with_conditions(self, more: Mapping[str, Vector], like: Mapping[str, str]) -> Separator:
+        """The same separator with more conditions (dim,) to ask for.
+
+        Args:
+            more: conditions by name.
+            like: of some of them, the instrument in whose source they are looked for.
+        """
+        first = self.first and self.first.placed_like(like)
+        conditions = {**more, **self._conditions}
+        return Separator(self.checkpoint, conditions, self.options, self.asked, first)
 
     def separate(
         self, wave: Wave, rate: int, instruments: Sequence[str] | None = None
@@ -136,7 +151,7 @@ class Separator:
                 f"{channels} channels; mono and stereo are supported",
                 hint="mix it down to stereo first",
             )
-        asked = self._query(instruments)
+        asked = self._parts(instruments)
         model, count = self.checkpoint.model, len(instruments)
         waiting = Fifo(channels)
 
@@ -147,12 +162,15 @@ class Separator:
 
         def process(window: Rows) -> Rows:
             _check_loudness(window, name)
-            return self._window(window, asked)
+            return self._window(window, channels, asked)
 
-        slow = resampled(tapped(), rate, model.sample_rate, channels)
+        slow, rows = resampled(tapped(), rate, model.sample_rate, channels), channels
+        if self.first is not None:
+            slow = self.first.stage.stream(slow, model.sample_rate, channels)
+            rows = channels * (1 + len(self.first.places.sources))
         fade = min(model.context, model.chunk // 32)
         stems = overlap_add(
-            slow, process, channels, chunk=model.chunk, context=model.context, fade=fade
+            slow, process, rows, chunk=model.chunk, context=model.context, fade=fade
         )
         back = resampled(stems, model.sample_rate, rate, count * channels)
 
@@ -161,57 +179,89 @@ class Separator:
             _check_loudness(parts, name)
             yield mixture, parts
 
-    def _query(self, instruments: Sequence[str]) -> Query:
+    def _parts(self, instruments: Sequence[str]) -> list[Part]:
         """What to ask the network about each window."""
         joint = self.joint and not self.options.mixture_consistency
         known = self.checkpoint.jointly_masked() if joint else {}
-        return query(self.checkpoint, self._conditions, instruments, known)
+        places = self.first.places if self.first else None
+        return parts_of(self.checkpoint, self._conditions, instruments, known, places)
 
     @torch.inference_mode()
-    def _window(self, window: Rows, asked: Query) -> Rows:
-        """All instruments of one window: (channels, n) → (instruments·channels, n)."""
-        channels, samples = window.shape
-        if not window.any():  # digital silence holds no instrument
-            return np.zeros((len(asked.rows) * channels, samples), np.float32)
-        gain = gains(window, self.checkpoint.model.sample_rate)
-        window = (window * gain).astype(np.float32)
+    def _window(self, window: Rows, channels: int, asked: Sequence[Part]) -> Rows:
+        """All instruments of one window.
+
+        Args:
+            window: (channels · (1 + sources), n), the mixture and its sources.
+            channels: of the mixture.
+            asked: where to look for the instruments.
+
+        Returns:
+            (instruments · channels, n).
+        """
+        rows = window.reshape(-1, channels, window.shape[1])
+        stems = np.zeros((len(asked[0].stems), *rows.shape[1:]), np.float32)
+        if not rows[0].any():  # digital silence holds no instrument
+            return stems.reshape(-1, window.shape[1])
+        gain = gains(rows[0], self.checkpoint.model.sample_rate)
+        rows = (rows * gain).astype(np.float32)
+        mixture, sources = rows[0], rows[1:]
+        sure = presence(mixture, sources, self.first.places) if self.first else np.zeros(0)
         try:
-            estimates = self.network.estimate(window, asked.calls, self._semitones_above(window))
-            stems = self._masked(self.network.batch(window), estimates, asked)
+            for part in asked:
+                share = part.share(sure)  # (instruments of the part,)
+                if share.any():
+                    found = self._stems(part.signal(mixture, sources, sure), part, sure)
+                    stems[list(part.stems)] += share[:, None, None].astype(np.float32) * found
+            if self.options.mixture_consistency:
+                stems = self._consistent(mixture, stems)
         except torch.OutOfMemoryError as error:
             raise TimbresepError(
                 f"not enough memory on {self.network.device}", hint="use --device cpu"
             ) from error
-        if not torch.isfinite(stems).all():
+        if not np.isfinite(stems).all():
             raise CheckpointError(
                 f"{self.checkpoint.path} gives values that are not finite",
                 hint="its weights are damaged; train it again or use another separator",
             )
-        stems = stems.transpose(0, 1)  # (instruments, batch, model channels, n)
-        flat: Rows = stems.reshape(-1, samples).float().cpu().numpy()
         with np.errstate(over="ignore"):  # `stream` reports it
-            return (flat / gain).astype(np.float32)
+            return (stems.reshape(-1, window.shape[1]) / gain).astype(np.float32)
+
+    def _stems(self, signal: Rows, part: Part, sure: Sure) -> Rows:
+        """A part's instruments, looked for in its signal: (instruments, channels, n)."""
+        asked = part.query
+        if asked is None:
+            return signal[None]
+        estimates = self.network.estimate(signal, asked.calls, self._semitones_above(signal))
+        own = estimates[:, list(asked.rows)]
+        known = asked.same.shape[1]
+        if known:
+            stft = self.network.stft
+            spectra, mixture = stft(estimates), stft(self.network.batch(signal))
+            masked = joint_mask(
+                mixture, spectra[:, list(asked.rows)], spectra[:, :known], asked.same
+            )
+            chosen = asked.masked[:, None, None].to(own.device)  # (instruments, 1, 1)
+            own = torch.where(chosen, stft.inverse(masked, signal.shape[1]), own)
+        return self._as_rows(own, signal)
+
+    def _consistent(self, mixture: Rows, stems: Rows) -> Rows:
+        """Stems (instruments, channels, n) that share the whole mixture."""
+        stft = self.network.stft
+        whole = stft(self.network.batch(mixture))
+        parts = stft(torch.stack([self.network.batch(stem) for stem in stems], dim=1))
+        made = stft.inverse(consistent_spectra(whole, parts), mixture.shape[1])
+        return self._as_rows(made, mixture)
+
+    def _as_rows(self, stems: torch.Tensor, like: Rows) -> Rows:
+        """(batch, instruments, model channels, n) as (instruments, channels, n)."""
+        rows: Rows = stems.transpose(0, 1).reshape(-1, *like.shape).float().cpu().numpy()
+        return rows
 
     def _semitones_above(self, window: Rows) -> float:
         """How far a window is above the tuning that the network knows."""
         if not self.options.retune:
             return 0.0
         return tuning_of(torch.from_numpy(window), self.checkpoint.model.sample_rate) / 100
-
-    def _masked(self, mixture: torch.Tensor, estimates: torch.Tensor, asked: Query) -> torch.Tensor:
-        """The stems asked for, after mixture consistency or joint masking."""
-        stft, samples = self.network.stft, mixture.shape[-1]
-        rows = list(asked.rows)
-        own = estimates[:, rows]
-        if self.options.mixture_consistency:
-            return stft.inverse(consistent_spectra(stft(mixture), stft(own)), samples)
-        known = asked.same.shape[1]
-        if not known:
-            return own
-        spectra = stft(estimates)
-        masked = joint_mask(stft(mixture), spectra[:, rows], spectra[:, :known], asked.same)
-        chosen = asked.masked[:, None, None].to(own.device)  # (instruments, 1, 1)
-        return torch.where(chosen, stft.inverse(masked, samples), own)
 
 
 def _aligned(stems: Iterable[Rows], mixture: Fifo, count: int) -> Iterator[Pair]:

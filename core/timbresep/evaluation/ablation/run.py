@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -84,13 +84,12 @@ def ablate(
         AudioError: a stem cannot be read, or has more than two channels.
     """
     names = tuple(instruments or separator.asked)
-    vectors = {name: separator.condition(name) for name in names}
-    wrong = {_shuffled_name(name): shuffled(vector) for name, vector in vectors.items()}
-    wrong[ZERO] = np.zeros_like(next(iter(vectors.values())))
+    wrong = {_shuffled_name(name): shuffled(separator.condition(name)) for name in names}
+    wrong[ZERO] = np.zeros_like(next(iter(wrong.values())))
     # Neither shuffled values nor zeros bring an adapted instrument's own modulations with them.
     # No joint masking: the effect of one condition is measured, without that of the others.
-    options = replace(separator.options, joint=False)
-    tried = Separator(separator.checkpoint, {**vectors, **wrong}, options)
+    places = {_shuffled_name(name): name for name in names}
+    tried = separator.with_options(joint=False).with_conditions(wrong, places)
     result = evaluate(tried, tracks, [*names, *wrong], report=report, skip=skip)
     played = {row.instrument for row in result.rows}
     return Ablation(names, tuple(_row(result, name, names) for name in names if name in played))
