@@ -29,13 +29,14 @@ from timbresep.commands import numbers
 from timbresep.commands.app import assemble
 from timbresep.data.mixing.config import MixConfig
 from timbresep.data.recipe import Recipe
-from timbresep.hookspecs import BackboneSpec
+from timbresep.hookspecs import BackboneSpec, SourceModelSpec
 from timbresep.instrument import InstrumentConfig, MeasuredCondition
 from timbresep.registry.config import RegistryConfig
 from timbresep.registry.registry import Registry
 from timbresep.separation.load import open_separator
 from timbresep.separation.options import SeparationOptions
 from timbresep.separation.separator import Separator
+from timbresep.source_model import SourceModel
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "reference"
 NOTE = "<!-- Written by tools/reference_pages.py from the code: change that, then run it. -->\n"
@@ -95,7 +96,7 @@ def commands() -> str:
 def _leaves(command: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
     """Every command with the words that lead to it, in the order of the program's own help."""
     children = getattr(command, "commands", None)
-    if children is None:
+    if children is None or (path and command.invoke_without_command):
         yield path, command
     for name, child in (children or {}).items():
         yield from _leaves(child, (*path, name))
@@ -172,15 +173,13 @@ def hooks() -> str:
         if name.startswith("timbresep_") and inspect.isfunction(found)
     ]
     parts = [f"# Hooks and contracts\n\n{HOOKS.strip()}", table(("hook", "what it does"), rows)]
-    for contract in (BackboneSpec, Backbone):
+    for contract in (BackboneSpec, Backbone, SourceModelSpec, SourceModel):
         told = attributes(contract)
         listed = table(("name", "meaning"), [(f"`{name}`", text) for name, text in told.items()])
         parts.append(f"## {contract.__name__}\n\n{about_of(contract)}\n\n{listed}")
-    parts.append(
-        "`Backbone.forward`, in full:\n\n```text\n"
-        + inspect.cleandoc(Backbone.forward.__doc__ or "")
-        + "\n```"
-    )
+    for network in (Backbone, SourceModel):
+        told = inspect.cleandoc(network.forward.__doc__ or "")
+        parts.append(f"`{network.__name__}.forward`, in full:\n\n```text\n{told}\n```")
     return "\n\n".join(parts)
 
 

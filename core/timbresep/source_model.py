@@ -7,8 +7,21 @@ A separator can stand on one.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from pathlib import Path
+from typing import TypeVar
 
+import torch
 from torch import Tensor, nn
+
+from timbresep.errors import CheckpointError
+from timbresep.formats.rebuild import load_strictly
+from timbresep.formats.tensor_file import read_tensors
+
+LEVEL_TOLERANCE_DB = -20.0
+"""How far below the sources' energy the difference must stay that another level makes."""
+
+LARGEST_HEADER = 1 << 24
+"""Bytes of a safetensors file, at most, that are no weights."""
 
 
 class SourceModel(nn.Module, ABC):
@@ -21,7 +34,7 @@ class SourceModel(nn.Module, ABC):
         sample_rate: of the waveforms it works on, in Hz.
         channels: how many it takes: 1 or 2.
         chunk: samples that it works best on at once.
-        context: samples that it needs on each side of the part of a chunk that is kept.
+        context: samples that it needs on each side of a chunk.
     """
 
     sources: tuple[str, ...]
@@ -34,8 +47,8 @@ class SourceModel(nn.Module, ABC):
     def forward(self, mixture: Tensor) -> Tensor:
         """Separate.
 
-        Any length is taken. Silence gives silence, and a louder mixture gives louder sources and
-        changes nothing else within the levels of recorded music.
+        Any length is taken. Silence gives silence. A mixture that is half or twice as loud gives
+        sources that are half or twice as loud, up to an error of `LEVEL_TOLERANCE_DB`.
 
         Args:
             mixture: ``(batch, channels, samples)``.
@@ -43,3 +56,32 @@ class SourceModel(nn.Module, ABC):
         Returns:
             ``(batch, sources, channels, samples)``.
         """
+
+
+Model = TypeVar("Model", bound=SourceModel)
+
+
+def load_weights(model: Model, path: Path) -> Model:
+    """Load a file of weights, all of them and no others.
+
+    Args:
+        model: the network that the weights are of.
+        path: a safetensors file.
+
+    Returns:
+        The network, in eval mode.
+
+    Raises:
+        CheckpointError: the file is missing, cut, or not safetensors; its weights are another
+            network's, or not finite.
+    """
+    another = f"{path} holds another network's weights"
+    values = sum(tensor.numel() for tensor in model.state_dict().values())
+    if path.is_file() and path.stat().st_size > 8 * values + LARGEST_HEADER:
+        raise CheckpointError(f"{another}: it is larger than the network")
+    weights = read_tensors(path)
+    load_strictly(model, weights, another)
+    for name, tensor in weights.items():
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            raise CheckpointError(f"{path}: weight '{name}' is not finite", "the file is damaged")
+    return model.eval()

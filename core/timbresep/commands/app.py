@@ -38,7 +38,7 @@ COMMANDS = {
     "adapt": ("training", "adapt"),
     "ablate": ("ablation", "ablate"),
 }
-GROUPS = ("condition", "ddsp", "data")
+GROUPS = ("condition", "ddsp", "data", "models")
 
 
 def assemble(only: str | None = None) -> typer.Typer:

@@ -8,7 +8,11 @@ from rich.text import Text
 from timbresep.commands.console import say
 from timbresep.commands.options import PluginsDir, Trust
 from timbresep.formats.text import shown
+from timbresep.registry.catalogue import NOT_READY
 from timbresep.registry.registry import Registry
+
+COLOURS = {"ok": "green", NOT_READY: "yellow"}
+"""Of a row's status, where it is not red."""
 
 
 def list_plugins(plugins_dir: PluginsDir = None, trust: Trust = False) -> None:
@@ -16,6 +20,6 @@ def list_plugins(plugins_dir: PluginsDir = None, trust: Trust = False) -> None:
     registry = Registry.load(plugins_dir or (), trust=trust)
     view = Table("kind", "name", "status", "from", "about")
     for row in [*registry.rows(), *registry.separators.rows()]:
-        status = Text(row.status, "green" if row.status == "ok" else "red")
+        status = Text(row.status, COLOURS.get(row.status, "red"))
         view.add_row(row.kind, shown(row.name), status, shown(row.owner), shown(row.detail))
     say(view)

@@ -7,7 +7,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
-from timbresep.errors import PluginError, TimbresepError, UnknownNameError, nearest
+from timbresep.errors import (
+    MissingToolError,
+    PluginError,
+    TimbresepError,
+    UnknownNameError,
+    nearest,
+)
 from timbresep.hookspecs import BackboneSpec, SourceModelSpec
 from timbresep.instrument import Instrument
 
@@ -87,6 +93,8 @@ class Catalogue(Generic[Item]):
         for name, (owner, item) in self.items.items():
             try:
                 yield PluginRow(self.kind, name, owner, "ok", detail(item))
+            except MissingToolError as error:
+                yield PluginRow(self.kind, name, owner, NOT_READY, str(error))
             except TimbresepError as error:
                 yield PluginRow(self.kind, name, owner, "broken", str(error))
         for name, owners in self.clashes.items():

@@ -15,7 +15,7 @@ from typing import cast
 
 from timbresep.config import ROOT, load_yaml
 from timbresep.data.recipe import load as load_recipe
-from timbresep.errors import PluginError, UnknownNameError
+from timbresep.errors import MissingToolError, PluginError, UnknownNameError
 from timbresep.hookspecs import BackboneSpec, SourceModelSpec
 from timbresep.instrument import Instrument
 from timbresep.instrument_name import NAME, plain
@@ -23,6 +23,7 @@ from timbresep.registry.arrival import PLUGINS_VARIABLE, Arrivals
 from timbresep.registry.catalogue import Catalogue, Item, PluginRow, isolated
 from timbresep.registry.chain import Chains
 from timbresep.registry.config import RegistryConfig
+from timbresep.registry.pretrained import missing
 
 log = logging.getLogger(__name__)
 
@@ -177,7 +178,7 @@ class Registry:
         return [
             *self._instruments.rows(self._describe),
             *self._backbones.rows(lambda spec: spec.summary),
-            *self._source_models.rows(lambda spec: spec.summary),
+            *self._source_models.rows(_describe_source_model),
             *self._arrivals.python,
             *self.broken,
         ]
@@ -258,3 +259,11 @@ class Registry:
                 if len(self.broken) > known:
                     self._failed.add(hook.plugin_name)
                     log.warning("%s: %s", hook.plugin_name, self.broken[-1].detail)
+
+
+def _describe_source_model(spec: SourceModelSpec) -> str:
+    """What `list` says of a source model; MissingToolError when it lacks something."""
+    lacks = missing(spec)
+    if lacks:
+        raise MissingToolError(f"{spec.summary}; {lacks}")
+    return spec.summary
