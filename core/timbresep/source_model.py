@@ -17,8 +17,11 @@ from timbresep.errors import CheckpointError
 from timbresep.formats.rebuild import load_strictly
 from timbresep.formats.tensor_file import read_tensors
 
-LEVEL_TOLERANCE_DB = -20.0
-"""How far below the sources' energy the difference must stay that another level makes."""
+LEVEL_TOLERANCE_DB = -12.0
+"""Error that another level of the mixture may make, relative to the sources' energy."""
+
+CHUNK_TOLERANCE_DB = -12.0
+"""Error that separating in chunks may make, relative to the sources' energy."""
 
 LARGEST_HEADER = 1 << 24
 """Bytes of a safetensors file, at most, that are no weights."""
@@ -48,7 +51,8 @@ class SourceModel(nn.Module, ABC):
         """Separate.
 
         Any length is taken. Silence gives silence. A mixture that is half or twice as loud gives
-        sources that are half or twice as loud, up to an error of `LEVEL_TOLERANCE_DB`.
+        sources that are half or twice as loud, up to an error of `LEVEL_TOLERANCE_DB`. Chunks with
+        their context give what the whole mixture gives, up to an error of `CHUNK_TOLERANCE_DB`.
 
         Args:
             mixture: ``(batch, channels, samples)``.
