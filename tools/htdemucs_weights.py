@@ -59,7 +59,7 @@ HEADER = {
     "segment_samples": "343980",
 }
 EMBEDDING_SCALE = 10
-"""The exported constant is the frequency embedding times `emb_scale`, its learning rate's factor."""
+"""`emb_scale`, the factor of its learning rate: the exported constant is the embedding times it."""
 
 Array = NDArray[np.float32]
 
