@@ -62,7 +62,7 @@ class SourceModel(nn.Module, ABC):
         """
 
 
-Model = TypeVar("Model", bound=SourceModel)
+Model = TypeVar("Model", bound=nn.Module)
 
 
 def load_weights(model: Model, path: Path) -> Model:
