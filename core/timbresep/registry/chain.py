@@ -114,7 +114,9 @@ class Chains:
         except TimbresepError as error:
             return PluginRow("separator", name, "bundled", "broken", str(error))
         status = NOT_READY if lacks else "ok"
-        return PluginRow("separator", name, "bundled", status, f"{about} {lacks}".rstrip())
+        return PluginRow(
+            "separator", name, "bundled", status, f"{about}; {lacks}" if lacks else about
+        )
 
     def _listed(self, name: str, checkpoint: Path | None) -> Chain:
         listed = self._find(name)
