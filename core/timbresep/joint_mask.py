@@ -83,7 +83,9 @@ def joint_mask(
     stems: Tensor,
     known: Tensor,
     same: Tensor,
+    *,
     claiming: Tensor | None = None,
+    unclaimed: float = UNCLAIMED,
 ) -> Tensor:
     """Joint masking: every stem has of each bin what it claims among all known instruments.
 
@@ -102,6 +104,7 @@ def joint_mask(
         same: whether a known instrument is the one asked for, booleans ``(instruments, known)``.
         claiming: a factor of each ``w_j``, ``(known,)``: what else is known of who plays; ones
             unless given.
+        unclaimed: n, share of the mixture that is left to sounds of no known instrument.
 
     Returns:
         Complex spectra as `stems`.
@@ -120,7 +123,7 @@ def joint_mask(
             own = NEW_CLAIM * own
             weight = _presence(magnitude, claims, claims.sum(dim=1) + own)
             others = (claims * weight).sum(dim=1)
-        masked.append(own / (own + others + UNCLAIMED * magnitude + EPS) * mixture)
+        masked.append(own / (own + others + unclaimed * magnitude + EPS) * mixture)
     return torch.stack(masked, dim=1)
 
 

@@ -1,138 +1,142 @@
-"""A source model, then the network: which part of the mixture each instrument is looked for in.
+"""A source model, then the network: which signal each instrument is looked for in.
 
-A source counts as far as it is sure that it sounds: a source model finds something of each source
-in any music, and what is not sure stays in the mixture. The source itself is the stem where it is for one instrument only. Instruments that have a source in common
-share it, as they would share a mixture; all others share what is left of the mixture.
+A source model finds something of each source in any music. So a source counts as far as it is heard
+at all, and as far as the network does not know better: where the network is sure that what the
+source took is instruments of other sources, it stays in the mixture.
+
+A source that counts is taken out of the mixture. Where it is there for one instrument only, it is
+that instrument's stem. Instruments that have a source in common share it, and all others share what
+is left of the mixture, as they would share a mixture.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from numpy.typing import NDArray
+import torch
+from torch import Tensor
 
-from timbresep.checkpoint import Checkpoint
-from timbresep.separation.query import Query, Vector, query
+from timbresep.separation.masking import shared
+from timbresep.separation.query import Query
 from timbresep.separation.sources import Places
-from timbresep.separation.streaming import Rows
+from timbresep.stft import STFT
 
-Sure = NDArray[np.float64]
-
-PRESENT_DB = -8.0
-"""Level of a source, relative to the mixture, at which it counts as half present."""
-SLOPE_DB = 1.0
+HEARD_DB, HEARD_SLOPE_DB = -12.0, 1.0
+"""Level of a source, relative to the mixture, at which it counts half."""
+KNOWN, KNOWN_SLOPE = 0.5, 0.03
+"""Share of a source at which it counts half: the share that the network gives to other sources'
+instruments, each bin to the instrument that claims most of it."""
 CERTAIN = 0.02
-"""A source that is present, or absent, with less doubt than this is so altogether."""
+"""A source counts wholly, or not at all, if it does so but for this."""
+UNCLAIMED = 0.0
+"""Share of a source that several instruments have in common which is left to other sounds."""
+EPS = 1e-9
+Look = Callable[[Tensor], Tensor]
+"""Gives the network's estimates ``(batch, rows, channels, samples)`` in another signal."""
 
 
 @dataclass(frozen=True)
-class Part:
-    """A signal in which instruments are looked for.
+class Cascade:
+    """Where to look for each instrument.
 
     Attributes:
-        source: number of the source; None: what the sources that are present leave of the mixture.
-        stems: places of its instruments among those asked for.
-        query: what to ask the network; None: the source itself is the stem.
-        elsewhere: of each of its instruments, the number of the source that is there for it, if
-            that is another part.
-        known_elsewhere: the same of each instrument of joint masking.
+        query: the instruments asked for, and those of joint masking.
+        places: the sources.
+        asked: of each instrument asked for, the number of the source that is there for it.
+        known: the same of each instrument of joint masking.
+        members: how many instruments can be meant by each source.
     """
 
-    source: int | None
-    stems: tuple[int, ...]
-    query: Query | None
-    elsewhere: tuple[int | None, ...]
-    known_elsewhere: tuple[int | None, ...] = ()
+    query: Query
+    places: Places
+    asked: tuple[int | None, ...]
+    known: tuple[int | None, ...]
+    members: tuple[int, ...]
 
-    def signal(self, mixture: Rows, sources: Rows, sure: Sure) -> Rows:
-        """The part of a window: (channels, samples).
+    @classmethod
+    def of(
+        cls, query: Query, instruments: Sequence[str], known: Sequence[str], places: Places
+    ) -> Cascade:
+        """Place instruments: those asked for, and those of joint masking."""
+        names = {name: places.holder(name) for name in (*known, *instruments)}
+        held = list(names.values())
+        return cls(
+            query,
+            places,
+            tuple(names[name] for name in instruments),
+            tuple(names[name] for name in known),
+            tuple(held.count(number) for number in range(len(places.sources))),
+        )
+
+    def counts(self, mixture: Tensor, sources: Tensor, claims: Tensor) -> Tensor:
+        """How much each source counts, (sources,), 0 to 1; 0 for the rest.
 
         Args:
-            mixture: (channels, samples).
-            sources: (sources, channels, samples).
-            sure: how sure it is that each source is present, 0 for the rest.
+            mixture: magnitudes ``(batch, channels, bins, frames)``.
+            sources: the same of the sources ``(batch, sources, channels, bins, frames)``.
+            claims: the same of the instruments of joint masking, found in the mixture.
         """
-        if self.source is not None:
-            own: Rows = sources[self.source]
-            return own
-        if not sure.any():
-            return mixture
-        left = mixture.copy()
-        for certainty, source in zip(sure, sources, strict=True):
-            left -= np.float32(certainty) * source
-        return left
+        power = claims.square()
+        shares = power / (torch.maximum(power.sum(dim=1), mixture.square()) + EPS).unsqueeze(1)
+        total = mixture.square().sum()
+        counts = torch.zeros(len(self.places.sources))
+        for number, name in enumerate(self.places.sources):
+            others = [i for i, holder in enumerate(self.known) if holder != number]
+            if name == self.places.rest:
+                continue
+            energy = sources[:, number].square()
+            level = 10 * ((energy.sum() + EPS) / (total + EPS)).log10()
+            heard = torch.sigmoid((level - HEARD_DB) / HEARD_SLOPE_DB)
+            elsewhere = torch.zeros(())
+            if others:
+                best = shares[:, others].amax(dim=1)
+                elsewhere = (best * energy).sum() / (energy.sum() + EPS)
+            counts[number] = heard * torch.sigmoid((KNOWN - elsewhere) / KNOWN_SLOPE)
+        counts[counts < CERTAIN] = 0.0
+        counts[counts > 1 - CERTAIN] = 1.0
+        return counts
 
-    def share(self, sure: Sure) -> Sure:
-        """How much of each instrument's stem comes from this part, 0 to 1."""
-        if self.source is not None:
-            return np.full(len(self.stems), sure[self.source])
-        return _outside(self.elsewhere, sure)
+    def stems(
+        self, stft: STFT, mixture: Tensor, sources: Tensor, estimates: Tensor, look: Look
+    ) -> Tensor:
+        """The stems asked for.
 
-    def presence(self, sure: Sure) -> Sure:
-        """How much each instrument of joint masking may claim of this part, 0 to 1."""
-        return _outside(self.known_elsewhere, sure)
+        Args:
+            stft: the transform to mask in.
+            mixture: ``(batch, channels, samples)``.
+            sources: ``(batch, sources, channels, samples)``.
+            estimates: of all rows of the query, in the mixture.
+            look: gives them in another signal.
 
+        Returns:
+            ``(batch, instruments, channels, samples)``.
+        """
+        known = len(self.known)
+        claims = stft(estimates[:, :known]).abs()
+        counts = self.counts(stft(mixture).abs(), stft(sources).abs(), claims).to(mixture)
+        if not counts.any():
+            return shared(stft, mixture, estimates, self.query)
+        left = mixture - (counts[:, None, None] * sources).sum(dim=1)
+        again = look(left) if self._in_left(counts) else torch.zeros_like(estimates)
+        absent = [1.0 if n is None else 1.0 - float(counts[n]) for n in self.known]
+        claiming = torch.tensor(absent).to(mixture)
+        stems = shared(stft, left, again, self.query, claiming=claiming)
+        for number, count in enumerate(counts.tolist()):
+            mine = [i for i, holder in enumerate(self.asked) if holder == number]
+            if not mine or not count:
+                continue
+            source = sources[:, number]
+            if self.members[number] == 1:
+                found = source.unsqueeze(1)
+            else:
+                inside = torch.tensor([float(n == number) for n in self.known]).to(mixture)
+                found = shared(
+                    stft, source, estimates, self.query, claiming=inside, unclaimed=UNCLAIMED
+                )[:, mine]
+            stems[:, mine] = count * found + (1 - count) * stems[:, mine]
+        return stems
 
-def _outside(elsewhere: Sequence[int | None], sure: Sure) -> Sure:
-    return np.array([1.0 if n is None else 1.0 - sure[n] for n in elsewhere])
-
-
-def parts_of(
-    checkpoint: Checkpoint,
-    conditions: Mapping[str, Vector],
-    instruments: Sequence[str],
-    known: Mapping[str, Vector],
-    places: Places | None,
-) -> list[Part]:
-    """Where to look for instruments.
-
-    Args:
-        checkpoint, conditions, instruments, known: as for `query`.
-        places: the sources; None: there is the mixture only.
-
-    Returns:
-        What is left of the mixture, in which every instrument is looked for: a source that is not
-        present holds none. Then each source that is there for some of them.
-    """
-    everything = query(checkpoint, conditions, instruments, known)
-    all_stems = tuple(range(len(instruments)))
-    if places is None:
-        nowhere = (None,) * len(instruments)
-        return [Part(None, all_stems, everything, nowhere, (None,) * len(known))]
-    holders = tuple(places.holder(name) for name in instruments)
-    held = tuple(places.holder(name) for name in known)
-    found = [Part(None, all_stems, everything, holders, held)]
-    for source in sorted({n for n in holders if n is not None}):
-        stems = tuple(i for i in all_stems if holders[i] == source)
-        names = [instruments[i] for i in stems]
-        members = {name: known[name] for name in known if places.holder(name) == source}
-        alone = len({*names, *members}) == 1
-        own = None if alone else query(checkpoint, conditions, names, members)
-        nowhere = (None,) * len(names)
-        found.append(Part(source, stems, own, nowhere, (None,) * len(members)))
-    return found
-
-
-def presence(mixture: Rows, sources: Rows, places: Places) -> Sure:
-    """How sure it is that each source sounds in a window, by its level.
-
-    Args:
-        mixture: (channels, samples), not silent.
-        sources: (sources, channels, samples).
-        places: which of them is the rest.
-
-    Returns:
-        (sources,), 0 to 1; 0 for the rest, which is never taken out of the mixture.
-    """
-    total = np.square(mixture, dtype=np.float64).sum()
-    energy = np.square(sources, dtype=np.float64).sum(axis=(1, 2))
-    level = 10 * np.log10(energy / total + 1e-12)
-    sure = 1 / (1 + np.exp((PRESENT_DB - level) / SLOPE_DB))
-    sure[sure < CERTAIN] = 0.0
-    sure[sure > 1 - CERTAIN] = 1.0
-    for number, name in enumerate(places.sources):
-        if name == places.rest:
-            sure[number] = 0.0
-    return np.asarray(sure)
+    def _in_left(self, counts: Tensor) -> bool:
+        """Whether an instrument asked for can be in what the sources leave of the mixture."""
+        return any(n is None or counts[n] < 1 for n in self.asked)

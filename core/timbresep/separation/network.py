@@ -41,22 +41,25 @@ class Network:
         mixture = torch.from_numpy(window).to(self.device)
         return mixture.unsqueeze(1 if len(window) > self.model.channels else 0)
 
-    def estimate(self, window: Rows, calls: Sequence[Tensor], semitones_above: float) -> Tensor:
+    def estimate(self, mixture: Tensor, calls: Sequence[Tensor], semitones_above: float) -> Tensor:
         """The stems of all rows of all calls, (batch, rows, model channels, samples).
 
         Args:
-            window: (channels, samples).
+            mixture: what `batch` gives.
             calls: conditions (rows, dim) each.
-            semitones_above: how far the window is above the tuning that the network knows.
+            semitones_above: how far the mixture is above the tuning that the network knows.
         """
         calls = [conditions.to(self.device) for conditions in calls]
-        passes = [self._pass(window, calls, step - semitones_above) for step in self._steps]
+        passes = [self._pass(mixture, calls, step - semitones_above) for step in self._steps]
         return passes[0] if len(passes) == 1 else torch.stack(passes).mean(dim=0)
 
-    def _pass(self, window: Rows, calls: Sequence[Tensor], semitones: float) -> Tensor:
-        """One pass over the window, played so many semitones higher."""
-        rate, samples = self.model.sample_rate, window.shape[1]
-        mixture = self.batch(transpose(window, rate, semitones) if semitones else window)
+    def _pass(self, mixture: Tensor, calls: Sequence[Tensor], semitones: float) -> Tensor:
+        """One pass over the mixture, played so many semitones higher."""
+        rate, samples = self.model.sample_rate, mixture.shape[-1]
+        if semitones:
+            rows = mixture.flatten(0, 1).cpu().numpy()
+            shifted = torch.from_numpy(transpose(rows, rate, semitones)).to(self.device)
+            mixture = shifted.reshape(*mixture.shape[:2], -1)
         parts = (self.model(mixture, c.expand(len(mixture), -1, -1)) for c in calls)
         stems = torch.cat(list(parts), dim=1)
         if not semitones:

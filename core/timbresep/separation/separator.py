@@ -14,12 +14,13 @@ from timbresep.audio import check_finite
 from timbresep.audio.writer import BLOCK, Wave
 from timbresep.checkpoint import Checkpoint
 from timbresep.errors import AudioError, CheckpointError, TimbresepError
-from timbresep.joint_mask import consistent_spectra, joint_mask
+from timbresep.joint_mask import consistent_spectra
 from timbresep.level import gains
-from timbresep.separation.cascade import Part, Sure, parts_of, presence
+from timbresep.separation.cascade import Cascade
+from timbresep.separation.masking import shared
 from timbresep.separation.network import Network
 from timbresep.separation.options import DEFAULTS, SeparationOptions
-from timbresep.separation.query import Vector
+from timbresep.separation.query import Query, Vector, query
 from timbresep.separation.sources import Sources
 from timbresep.separation.streaming import Fifo, Pair, Rows, made_consistent, overlap_add, resampled
 from timbresep.separation.tuning import tuning_of
@@ -151,7 +152,7 @@ class Separator:
                 f"{channels} channels; mono and stereo are supported",
                 hint="mix it down to stereo first",
             )
-        asked = self._parts(instruments)
+        asked, cascade = self._query(instruments)
         model, count = self.checkpoint.model, len(instruments)
         waiting = Fifo(channels)
 
@@ -162,7 +163,7 @@ class Separator:
 
         def process(window: Rows) -> Rows:
             _check_loudness(window, name)
-            return self._window(window, channels, asked)
+            return self._window(window, channels, asked, cascade)
 
         slow, rows = resampled(tapped(), rate, model.sample_rate, channels), channels
         if self.first is not None:
@@ -179,83 +180,74 @@ class Separator:
             _check_loudness(parts, name)
             yield mixture, parts
 
-    def _parts(self, instruments: Sequence[str]) -> list[Part]:
-        """What to ask the network about each window."""
-        joint = self.joint and not self.options.mixture_consistency
-        known = self.checkpoint.jointly_masked() if joint else {}
-        places = self.first.places if self.first else None
-        return parts_of(self.checkpoint, self._conditions, instruments, known, places)
+    def _query(self, instruments: Sequence[str]) -> tuple[Query, Cascade | None]:
+        """What to ask the network about each window, and where the instruments are."""
+        known = self.checkpoint.jointly_masked() if self._asks_all else {}
+        asked = query(self.checkpoint, self._conditions, instruments, known)
+        if self.first is None:
+            return asked, None
+        known_names = list(known) if asked.same.shape[1] else []
+        return asked, Cascade.of(asked, instruments, known_names, self.first.places)
+
+    @property
+    def _asks_all(self) -> bool:
+        """Whether the network is asked for all instruments of joint masking."""
+        return self.joint and not self.options.mixture_consistency
 
     @torch.inference_mode()
-    def _window(self, window: Rows, channels: int, asked: Sequence[Part]) -> Rows:
+    def _window(self, window: Rows, channels: int, asked: Query, cascade: Cascade | None) -> Rows:
         """All instruments of one window.
 
         Args:
             window: (channels · (1 + sources), n), the mixture and its sources.
             channels: of the mixture.
-            asked: where to look for the instruments.
+            asked: what to ask the network.
+            cascade: where the instruments are, if there are sources.
 
         Returns:
             (instruments · channels, n).
         """
-        rows = window.reshape(-1, channels, window.shape[1])
-        stems = np.zeros((len(asked[0].stems), *rows.shape[1:]), np.float32)
-        if not rows[0].any():  # digital silence holds no instrument
-            return stems.reshape(-1, window.shape[1])
-        gain = gains(rows[0], self.checkpoint.model.sample_rate)
-        rows = (rows * gain).astype(np.float32)
-        mixture, sources = rows[0], rows[1:]
-        sure = presence(mixture, sources, self.first.places) if self.first else np.zeros(0)
+        samples = window.shape[1]
+        if not window[:channels].any():  # digital silence holds no instrument
+            return np.zeros((len(asked.rows) * channels, samples), np.float32)
+        gain = gains(window[:channels], self.checkpoint.model.sample_rate)
+        window = (window * gain).astype(np.float32)
         try:
-            for part in asked:
-                share = part.share(sure)  # (instruments of the part,)
-                if share.any():
-                    found = self._stems(part.signal(mixture, sources, sure), part, sure)
-                    stems[list(part.stems)] += share[:, None, None].astype(np.float32) * found
-            if self.options.mixture_consistency:
-                stems = self._consistent(mixture, stems)
+            stems = self._stems(window.reshape(-1, channels, samples), asked, cascade)
         except torch.OutOfMemoryError as error:
             raise TimbresepError(
                 f"not enough memory on {self.network.device}", hint="use --device cpu"
             ) from error
-        if not np.isfinite(stems).all():
+        if not torch.isfinite(stems).all():
             raise CheckpointError(
                 f"{self.checkpoint.path} gives values that are not finite",
                 hint="its weights are damaged; train it again or use another separator",
             )
+        stems = stems.transpose(0, 1)  # (instruments, batch, model channels, n)
+        flat: Rows = stems.reshape(-1, samples).float().cpu().numpy()
         with np.errstate(over="ignore"):  # `stream` reports it
-            return (stems.reshape(-1, window.shape[1]) / gain).astype(np.float32)
+            return (flat / gain).astype(np.float32)
 
-    def _stems(self, signal: Rows, part: Part, sure: Sure) -> Rows:
-        """A part's instruments, looked for in its signal: (instruments, channels, n)."""
-        asked = part.query
-        if asked is None:
-            return signal[None]
-        estimates = self.network.estimate(signal, asked.calls, self._semitones_above(signal))
-        own = estimates[:, list(asked.rows)]
-        known = asked.same.shape[1]
-        if known:
-            stft = self.network.stft
-            spectra, mixture = stft(estimates), stft(self.network.batch(signal))
-            masked = joint_mask(
-                mixture, spectra[:, list(asked.rows)], spectra[:, :known], asked.same
+    def _stems(self, parts: Rows, asked: Query, cascade: Cascade | None) -> torch.Tensor:
+        """The stems asked for, of (1 + sources, channels, n): (batch, instruments, channels, n)."""
+        network, stft = self.network, self.network.stft
+        mixture, *sources = [network.batch(part) for part in parts]
+        semitones = self._semitones_above(parts[0])
+        estimates = network.estimate(mixture, asked.calls, semitones)
+        if cascade is None:
+            stems = shared(stft, mixture, estimates, asked)
+        else:
+            stems = cascade.stems(
+                stft,
+                mixture,
+                torch.stack(sources, dim=1),
+                estimates,
+                lambda signal: network.estimate(signal, asked.calls, semitones),
             )
-            chosen = asked.masked[:, None, None].to(own.device)  # (instruments, 1, 1)
-            own = torch.where(chosen, stft.inverse(masked, signal.shape[1]), own)
-        return self._as_rows(own, signal)
-
-    def _consistent(self, mixture: Rows, stems: Rows) -> Rows:
-        """Stems (instruments, channels, n) that share the whole mixture."""
-        stft = self.network.stft
-        whole = stft(self.network.batch(mixture))
-        parts = stft(torch.stack([self.network.batch(stem) for stem in stems], dim=1))
-        made = stft.inverse(consistent_spectra(whole, parts), mixture.shape[1])
-        return self._as_rows(made, mixture)
-
-    def _as_rows(self, stems: torch.Tensor, like: Rows) -> Rows:
-        """(batch, instruments, model channels, n) as (instruments, channels, n)."""
-        rows: Rows = stems.transpose(0, 1).reshape(-1, *like.shape).float().cpu().numpy()
-        return rows
+        if not self.options.mixture_consistency:
+            return stems
+        whole = consistent_spectra(stft(mixture), stft(stems))
+        return stft.inverse(whole, mixture.shape[-1])
 
     def _semitones_above(self, window: Rows) -> float:
         """How far a window is above the tuning that the network knows."""
