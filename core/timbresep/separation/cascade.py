@@ -21,13 +21,17 @@ from timbresep.separation.masking import shared
 from timbresep.separation.query import Query
 from timbresep.separation.sources import Places
 from timbresep.stft import STFT
+from timbresep.units import db_to_power
 
-HEARD_DB, HEARD_SLOPE_DB = -12.0, 1.0
+HEARD_DB, SLOPE_DB = -18.0, 1.0
 """Level of a source, relative to the mixture, at which it counts half."""
-KNOWN, KNOWN_SLOPE = 0.5, 0.03
-"""Share of a source at which it counts half: the share that the network gives to other sources'
-instruments, each bin to the instrument that claims most of it."""
-CERTAIN = 0.02
+LESS_DB = -6.0
+"""Level of a source, relative to what the network claims for its instruments, at which it counts
+half: in music that the network knows, it finds a known instrument more wholly."""
+TAKEN, SLOPE = 0.4, 0.03
+"""Part of a source at which it counts half: the part that the network gives to the instruments of
+other sources, each bin to the one that claims most of it."""
+CERTAIN = 0.1
 """A source counts wholly, or not at all, if it does so but for this."""
 UNCLAIMED = 0.0
 """Share of a source that several instruments have in common which is left to other sounds."""
@@ -82,17 +86,16 @@ class Cascade:
         total = mixture.square().sum()
         counts = torch.zeros(len(self.places.sources))
         for number, name in enumerate(self.places.sources):
-            others = [i for i, holder in enumerate(self.known) if holder != number]
             if name == self.places.rest:
                 continue
             energy = sources[:, number].square()
-            level = 10 * ((energy.sum() + EPS) / (total + EPS)).log10()
-            heard = torch.sigmoid((level - HEARD_DB) / HEARD_SLOPE_DB)
-            elsewhere = torch.zeros(())
-            if others:
-                best = shares[:, others].amax(dim=1)
-                elsewhere = (best * energy).sum() / (energy.sum() + EPS)
-            counts[number] = heard * torch.sigmoid((KNOWN - elsewhere) / KNOWN_SLOPE)
+            held = torch.tensor([holder == number for holder in self.known])
+            claimed = (shares[:, held].sum(dim=1) * mixture.square()).sum()
+            least = torch.maximum(db_to_power(HEARD_DB) * total, db_to_power(LESS_DB) * claimed)
+            above = 10 * ((energy.sum() + EPS) / (least + EPS)).log10()
+            taken = _largest(shares[:, ~held]) * energy
+            part = taken.sum() / (energy.sum() + EPS)
+            counts[number] = torch.sigmoid(above / SLOPE_DB) * torch.sigmoid((TAKEN - part) / SLOPE)
         counts[counts < CERTAIN] = 0.0
         counts[counts > 1 - CERTAIN] = 1.0
         return counts
@@ -140,3 +143,8 @@ class Cascade:
     def _in_left(self, counts: Tensor) -> bool:
         """Whether an instrument asked for can be in what the sources leave of the mixture."""
         return any(n is None or counts[n] < 1 for n in self.asked)
+
+
+def _largest(shares: Tensor) -> Tensor:
+    """The largest share of each bin, of (batch, instruments, …); 0 where there is no instrument."""
+    return shares.amax(dim=1) if shares.shape[1] else torch.zeros_like(shares.sum(dim=1))
