@@ -294,7 +294,7 @@ def _tensor(parts: dict[str, list[Any]], name: str, rng: np.random.Generator) ->
         parts[name][1:] = [pick(rng, ([0], [0, 2**40], [2**63, 0], [5, 0])), b""]
     elif kind == 5 and shape:
         step = len(content) // max(shape[0], 1)
-        keep = int(rng.integers(shape[0] + 1))
+        keep = int(rng.integers(min(shape[0], 2**40) + 1))
         parts[name][1:] = [[keep, *shape[1:]], content[: keep * step]]
     elif kind == 6:
         item = pick(rng, (b"\0", b"\xff", b"\x7f", b"\x80\x7f", b"\0\0\x80\x7f"))

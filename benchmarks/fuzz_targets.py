@@ -18,7 +18,7 @@ import numpy as np
 import soundfile
 import torch
 import yaml
-from safetensors.torch import save_file
+from safetensors.torch import save, save_file
 
 from benchmarks import fuzz_mutations as mutations
 from timbresep import audio, checkpoint
@@ -43,6 +43,7 @@ from timbresep.errors import CheckpointError, DataError
 from timbresep.formats.npy import read_vector
 from timbresep.instrument import Instrument, MeasuredCondition
 from timbresep.registry.registry import REGISTRY_FILE, Registry
+from timbresep.source_model import SourceModel, load_weights
 from timbresep.training.state import Position, RunState
 from timbresep.training.trial import of_bounded_size
 
@@ -74,6 +75,9 @@ def targets(scratch: Path) -> dict[str, Target]:
     return {
         "audio": _audio(scratch),
         **{f"checkpoint, {name}": _checkpoint(scratch, registry, name) for name in SMALL},
+        "weights of a source model": _file(scratch / "w.safetensors", [save(_Gains().state_dict())],
+                                           mutations.tensors,
+                                           lambda path: load_weights(_Gains(), path)),
         "DDSP voice": _voice(scratch),
         "prepared solos": _solos(scratch),
         "tone tables": _tones(scratch),
@@ -162,6 +166,18 @@ def _checkpoint(scratch: Path, registry: Registry, backbone: str) -> Target:
         loaded.jointly_masked()
 
     return _file(path, seeds, mutations.tensors, read)
+
+
+class _Gains(SourceModel):
+    """The smallest source model."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gains = torch.nn.Linear(2, 4)
+
+    def forward(self, mixture: torch.Tensor) -> torch.Tensor:
+        """Not called."""
+        raise NotImplementedError
 
 
 def _voice(scratch: Path) -> Target:

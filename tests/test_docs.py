@@ -31,7 +31,15 @@ TERMS = (
     *("out-of-domain", "stored", "failed", "silent", "condition", "harmonic distribution", "FiLM"),
     *("DDSP", "voice", "SDR", "SI-SDR", "SDR improvement", "SI-SDR improvement", "oracle mask"),
     *("backbone", "mask", "mixture", "stem", "target", "separator", "checkpoint", "recipe"),
-    *("instrument plugin", "registry", "held-out instrument", "swap loss", "leakage", "BSSEval"),
+    *(
+        "instrument plugin",
+        "source model",
+        "registry",
+        "held-out instrument",
+        "swap loss",
+        "leakage",
+        "BSSEval",
+    ),
 )
 
 

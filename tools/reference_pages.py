@@ -74,7 +74,7 @@ COMMANDS = """\
 has `--help`. Options that may be repeated take one value each time.
 
 Environment: `TIMBRESEP_PLUGINS` names folders of plugins, as `--plugins-dir` does;
-`TIMBRESEP_CACHE` is the folder for rendered and decoded audio.
+`TIMBRESEP_CACHE` is the folder for rendered and decoded audio and for weights of source models.
 """
 
 

@@ -11,8 +11,9 @@ from rich.table import Table
 from timbresep.commands.console import make_console, say
 from timbresep.commands.options import Overwrite, PluginsDir, Trust
 from timbresep.commands.progress import progress
-from timbresep.errors import ConfigError
+from timbresep.errors import ConfigError, PluginError
 from timbresep.formats.text import shown
+from timbresep.hookspecs import SourceModelSpec
 from timbresep.registry import pretrained
 from timbresep.registry.registry import Registry
 
@@ -46,7 +47,7 @@ def show_models(
             f"{spec.sample_rate / 1000:g} kHz",
             megabytes(spec.size),
             shown(spec.licence),
-            shown(pretrained.state(spec)),
+            shown(_state(spec)),
         )
     say(view)
 
@@ -81,3 +82,10 @@ def get_model(
 def megabytes(size: int) -> str:
     """Bytes as MB."""
     return f"{size / 1e6:.0f} MB"
+
+
+def _state(spec: SourceModelSpec) -> str:
+    try:
+        return pretrained.state(spec)
+    except PluginError as error:
+        return f"broken: {error}"

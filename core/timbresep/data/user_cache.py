@@ -1,4 +1,4 @@
-"""Where rendered and prepared audio is kept."""
+"""Where rendered and prepared audio is kept, and weights of source models."""
 
 from __future__ import annotations
 

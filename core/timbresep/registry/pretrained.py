@@ -21,6 +21,7 @@ from timbresep.errors import (
     MissingToolError,
     OutputError,
     OutputExistsError,
+    PluginError,
 )
 from timbresep.files import atomic_writes, sha256_of
 from timbresep.hookspecs import Fetched, SourceModelSpec
@@ -61,11 +62,14 @@ def missing(spec: SourceModelSpec, weights: Path | None = None) -> str:
     Args:
         spec: the source model.
         weights: a file of weights in place of those that are kept.
+
+    Raises:
+        PluginError: its plugin fails to say.
     """
     needed = [p for module, p in spec.packages.items() if importlib.util.find_spec(module) is None]
     if needed:
         return f"needs `pip install {' '.join(needed)}`"
-    if weights is None and not weights_file(spec).is_file() and not spec.at_hand():
+    if weights is None and not weights_file(spec).is_file() and not _at_hand(spec):
         return f"needs its weights: `models get {spec.name}`"
     return ""
 
@@ -81,7 +85,7 @@ def state(spec: SourceModelSpec) -> str:
         record = _record(spec)
     except CheckpointError as error:
         return f"damaged: {error.hint}"
-    return f"ready, with weights from {record.origin}" if record.origin else "ready"
+    return f"ready, with weights from {Path(record.origin).name}" if record.origin else "ready"
 
 
 def load(spec: SourceModelSpec, weights: Path | None = None) -> SourceModel:
@@ -179,6 +183,13 @@ def whole(spec: SourceModelSpec) -> bool:
     except CheckpointError:
         return False
     return True
+
+
+def _at_hand(spec: SourceModelSpec) -> bool:
+    try:
+        return spec.at_hand()
+    except Exception as error:  # a plugin's code may raise anything
+        raise PluginError(f"source model '{spec.name}': {type(error).__name__}: {error}") from error
 
 
 def _record(spec: SourceModelSpec) -> Record:
