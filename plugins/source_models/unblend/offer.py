@@ -127,6 +127,7 @@ def spec_of(offer: Offer) -> SourceModelSpec:
         size=offer.size,
         fetch=partial(_fetch, offer),
         load=partial(_load, offer),
+        rest=offer.sources[-1] if offer.sources == TWO else "other",
         packages={"unblend": RELEASE},
         sha256=single,
     )
