@@ -73,10 +73,8 @@ class Small(SourceModelConformance):
 
 class TestHTDemucs(Small):
     spec = spec_of(offered("htdemucs"))
-
-
-class TestFourHTDemucs(Small):
-    spec = spec_of(offered("htdemucs_ft"))
+    # Untrained, it makes as much of what is far as of what is near; tests/models tries the trained.
+    test_chunks_give_what_the_whole_gives = None  # type: ignore[assignment]
 
 
 class TestMelBandRoformer(Small):
@@ -342,7 +340,8 @@ def test_neither_its_command_line_nor_its_file_reading_is_needed(root: Path) -> 
     assert done.stdout == "4\n", done.stderr
 
 
-def test_specs_load_and_fetch_by_the_table(tmp_path: Path) -> None:
+def test_specs_load_and_fetch_by_the_table(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    answer(monkeypatch, unreachable)
     offer = offered("melband_roformer_kim")
     spec = spec_of(offer)
     model = spec.load(write_weights(offer.name, tmp_path / "w.safetensors"))

@@ -7,19 +7,31 @@ from pathlib import Path
 import pytest
 import torch
 from torch import Tensor
+from typer.testing import CliRunner
 
 from timbresep import audio
-from timbresep.registry import pretrained
+from timbresep.commands.app import assemble
+from timbresep.metrics import si_sdr
 from timbresep.registry.registry import Registry
 from timbresep.source_model import SourceModel
+from timbresep.testing import SourceModelConformance
 
 DEMO = Path("data/starter/demo/chorale")
 
 
-@pytest.fixture(scope="module")
-def model(registry: Registry, htdemucs_file: Path) -> SourceModel:
-    """The source model."""
-    return pretrained.load(registry.source_model("htdemucs"), htdemucs_file)
+class TestHTDemucs(SourceModelConformance):
+    spec = Registry.load().source_model("htdemucs")
+
+    @pytest.fixture(autouse=True)
+    def real_weights(self, htdemucs_file: Path) -> None:
+        type(self).weights = htdemucs_file
+
+
+@pytest.fixture
+def model(htdemucs_file: Path) -> SourceModel:
+    """The source model, loaded once."""
+    TestHTDemucs.weights = htdemucs_file
+    return TestHTDemucs.model()
 
 
 def stems(root: Path, samples: int) -> dict[str, Tensor]:
@@ -47,3 +59,28 @@ def test_it_gives_what_onnxruntime_gives(model: SourceModel, onnx_file: Path, ro
         found = network(mixture)
     assert expected.abs().max() > 0.05
     torch.testing.assert_close(found, expected, atol=1e-4, rtol=0)
+
+
+@torch.inference_mode()
+def test_it_takes_bass_and_choir_out_of_a_mixture(model: SourceModel, root: Path) -> None:
+    """It was trained on songs; 5 dB on a chorale show that its weights are where they belong."""
+    parts = stems(root, model.chunk + 2 * model.context)
+    mixture = torch.stack(list(parts.values())).sum(0)
+    found = dict(zip(model.sources, model(mixture[None])[0], strict=True))
+    for source in ("bass", "vocals"):
+        before = si_sdr(parts[source].numpy(), mixture.numpy())
+        assert si_sdr(parts[source].numpy(), found[source].numpy()) > before + 5
+
+
+def test_models_get_takes_a_file_and_list_says_that_it_is_ready(
+    htdemucs_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIMBRESEP_CACHE", str(tmp_path))
+    runner = CliRunner(env={"COLUMNS": "300"})
+    got = runner.invoke(assemble(), ["models", "get", "htdemucs", "--from", str(htdemucs_file)])
+    assert got.exit_code == 0, got.output
+    assert "licence: none granted" in got.output
+    assert "is not the file that was published" in got.output
+    shown = runner.invoke(assemble(), ["models"]).output.split("\n")
+    (row,) = [line for line in shown if " htdemucs " in line]
+    assert f"ready, with weights from {htdemucs_file}" in row
