@@ -15,21 +15,30 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import torch
+import yaml
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from plugins.source_models.unblend.offer import OFFERS, spec_of
 from timbresep.errors import CheckpointError
+from timbresep.registry import pretrained
+from timbresep.registry.registry import Registry
 from timbresep.testing import SourceModelConformance
-from unblend_models import SEGMENT, offered, shrink, write_weights
+from unblend_models import CONFIGS, SEGMENT, offered, shrink, write_weights
 
 if find_spec("unblend") is None:
     pytest.skip("needs unblend: make unblend", allow_module_level=True)
 
 import httpx
 
-from plugins.source_models.unblend.library import ModelEnsemble, ModelRepository, apply_model
+from plugins.source_models.unblend.library import (
+    ModelEnsemble,
+    ModelRepository,
+    apply_model,
+    backends,
+)
 from plugins.source_models.unblend.model import load, network_of
+from plugins.source_models.unblend.own import list_file
 from plugins.source_models.unblend.weights import fetch
 
 if TYPE_CHECKING:
@@ -318,6 +327,80 @@ def test_an_unblend_that_offers_other_weights_is_refused(tmp_path: Path) -> None
     offer = replace(offered("htdemucs"), sha256=("0" * 64,))
     with pytest.raises(CheckpointError, match="other weights of 'htdemucs'"):
         fetch(offer, tmp_path / "w.safetensors", lambda *_: None)
+
+
+# The user's own models.
+
+
+def import_own(folder: Path, name: str, sources: list[str]) -> None:
+    """What `unblend models import` does, for a small SCNet."""
+    from unblend import importer
+
+    config = {**CONFIGS["scnet"], "sources": sources}
+    network = backends.build(
+        "scnet", "scnet", dict(config), sources=sources, samplerate=32_000, segment_samples=SEGMENT
+    )
+    given = folder / f"{name}-checkpoint.safetensors"
+    save_file({k: v.clone().contiguous() for k, v in network.state_dict().items()}, given)
+    described = folder / "config.yaml"
+    audio = {"sample_rate": 32_000, "chunk_size": SEGMENT}
+    described.write_text(
+        yaml.safe_dump({"model": config, "audio": audio, "training": {"instruments": sources}})
+    )
+    entry, _ = importer.import_checkpoint(
+        given, folder / f"{name}.safetensors", config_path=described, license_label="CC0"
+    )
+    importer.register_entry(list_file(), name, entry)
+
+
+def test_models_of_the_users_own_are_source_models(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("TIMBRESEP_CACHE", str(tmp_path / "kept"))
+    import_own(tmp_path, "strings", ["violin", "cello", "other"])
+    import_own(tmp_path, "choir", ["other", "vocals"])
+    registry = Registry.load()
+    spec = registry.source_model("strings")
+    assert (spec.sources, spec.rest) == (("violin", "cello", "other"), "other")
+    assert (spec.sample_rate, spec.licence) == (32_000, "CC0, as its list says")
+    assert pretrained.missing(spec) == "", "its weights are on this machine"
+    model = pretrained.load(spec)
+    assert (model.sample_rate, model.sources) == (32_000, spec.sources)
+    assert model(music()).shape == (1, 3, 2, SEGMENT)
+    choir = registry.source_model("choir")
+    assert (choir.sources, choir.rest) == (("accompaniment", "vocals"), "accompaniment")
+    (tmp_path / "choir.safetensors").unlink()
+    assert pretrained.missing(choir) == "needs its weights: `models get choir`"
+    with pytest.raises(CheckpointError, match=r"choir.safetensors: No such file"):
+        pretrained.get(choir)
+
+
+def test_a_checkpoint_that_changed_since_it_was_imported_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("TIMBRESEP_CACHE", str(tmp_path / "kept"))
+    import_own(tmp_path, "strings", ["violin", "other"])
+    file = tmp_path / "strings.safetensors"
+    save_file({k: 2 * v for k, v in load_file(file).items()}, file)
+    with pytest.raises(CheckpointError, match="is not what was published"):
+        pretrained.load(Registry.load().source_model("strings"))
+
+
+@pytest.mark.parametrize(
+    "text", ["models: [", "models: 3", "models: {mine: {sources: [a]}}", "\xff"]
+)
+def test_a_list_that_cannot_be_read_is_a_broken_row_and_the_others_stay(
+    text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    list_file().parent.mkdir()
+    list_file().write_bytes(text.encode("latin-1"))
+    registry = Registry.load()
+    assert registry.source_model("htdemucs_scnet_ensemble")
+    (broken,) = [row for row in registry.rows() if row.status == "broken"]
+    assert str(list_file()) in broken.detail
 
 
 # What of unblend is needed.

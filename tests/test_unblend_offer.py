@@ -12,7 +12,7 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
-from plugins.source_models.unblend.offer import OFFERS, SAMPLE_RATE, spec_of
+from plugins.source_models.unblend.offer import OFFERS, spec_of
 from timbresep.hookspecs import SourceModelSpec
 from timbresep.registry import pretrained
 from timbresep.registry.registry import Registry
@@ -61,7 +61,7 @@ def test_the_table_is_that_of_unblends_registry() -> None:
         assert offer.size == sum(file["size_bytes"] for file in found)
         two = entry["sources"] == ["vocals", "other"]
         assert offer.sources == (("vocals", "accompaniment") if two else tuple(entry["sources"]))
-        assert entry.get("samplerate", SAMPLE_RATE) == SAMPLE_RATE
+        assert entry.get("samplerate", 44_100) == offer.sample_rate
         assert offer.licence.startswith(GRANTS.get(entry["license"], entry["license"]))
 
 

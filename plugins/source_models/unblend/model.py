@@ -13,12 +13,21 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from timbresep.errors import ConfigError
 from timbresep.level import LEVEL_DB
 from timbresep.source_model import SourceModel, load_weights
 from timbresep.units import db_to_amplitude
 
-from .library import HTDemucs, ModelEnsemble, ModelRepository, apply_model, backends
+from .library import (
+    HTDemucs,
+    ModelEnsemble,
+    ModelLoadingError,
+    ModelRepository,
+    apply_model,
+    backends,
+)
 from .offer import Offer
+from .own import list_file
 
 CONTEXT = 1 / 8
 """Share of a window that is context, on each side."""
@@ -61,15 +70,22 @@ class UnblendModel(SourceModel):
 
 def load(offer: Offer, path: Path) -> UnblendModel:
     """A model of unblend's with the weights of a file; errors are those of `load_weights`."""
-    model = UnblendModel(network_of(offer.name), offer.sources)
+    model = UnblendModel(network_of(offer.name, own=offer.file is not None), offer.sources)
     load_weights(model.network, path)
     return model.eval()
 
 
-def network_of(name: str) -> Any:
-    """The network of one of unblend's names, with random weights."""
-    entries = ModelRepository(extra_models=[]).list_models()
-    entry = entries[name]
+def network_of(name: str, *, own: bool = False) -> Any:
+    """The network of one of unblend's names, or of the user's own, with random weights.
+
+    Raises:
+        ConfigError: the list of the user's own models has none, or describes it wrongly.
+    """
+    try:
+        entries = ModelRepository(extra_models=[list_file()] if own else []).list_models()
+        entry = entries[name]
+    except (ModelLoadingError, KeyError) as error:
+        raise ConfigError(f"{list_file()}: '{name}' cannot be built: {error}") from error
     if "members" not in entry:
         return _single(entry)
     members = [_single(entries.get(member.get("model"), entry)) for member in entry["members"]]
