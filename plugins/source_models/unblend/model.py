@@ -1,8 +1,8 @@
 """A network of unblend's as a source model.
 
-unblend builds the network of a name and runs it over a window; its file reading, download cache and
-command line are not used. Every window is brought to one level and its sources back from it, which
-is what HTDemucs' authors do with a whole track, and which SCNet needs as it was trained without.
+unblend builds the network of a name and runs it over a window; its reading of files and its command
+line are not used. Every window is brought to one level, about that of the songs that the networks
+were trained on, and its sources back from it. HTDemucs' authors do so with a whole track.
 """
 
 from __future__ import annotations
@@ -30,7 +30,9 @@ from .offer import Offer
 from .own import list_file
 
 CONTEXT = 1 / 8
-"""Share of a window that is context, on each side."""
+"""Share of a window that is context, on each side. Towards its ends, HTDemucs gives something else
+than in the middle; twice as much context costs half as much again, and changes little
+(`benchmarks/source_model.py`)."""
 
 OVERLAP = 0.25
 """Share that windows of what is longer than one have in common."""
