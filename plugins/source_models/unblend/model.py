@@ -1,8 +1,8 @@
 """A network of unblend's as a source model.
 
-unblend builds the network of a name and runs it over a window; its file reading, download cache and
-command line are not used. Every window is brought to one level and its sources back from it, which
-is what HTDemucs' authors do with a whole track, and which SCNet needs as it was trained without.
+unblend builds the network of a name and runs it over a window; its reading of files and its command
+line are not used. Every window is brought to one level, about that of the songs that the networks
+were trained on, and its sources back from it. HTDemucs' authors do so with a whole track.
 """
 
 from __future__ import annotations
@@ -13,15 +13,26 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from timbresep.errors import ConfigError
 from timbresep.level import LEVEL_DB
 from timbresep.source_model import SourceModel, load_weights
 from timbresep.units import db_to_amplitude
 
-from .library import HTDemucs, ModelEnsemble, ModelRepository, apply_model, backends
+from .library import (
+    HTDemucs,
+    ModelEnsemble,
+    ModelLoadingError,
+    ModelRepository,
+    apply_model,
+    backends,
+)
 from .offer import Offer
+from .own import list_file
 
 CONTEXT = 1 / 8
-"""Share of a window that is context, on each side."""
+"""Share of a window that is context, on each side. Towards its ends, HTDemucs gives something else
+than in the middle; twice as much context costs half as much again, and changes little
+(`benchmarks/source_model.py`)."""
 
 OVERLAP = 0.25
 """Share that windows of what is longer than one have in common."""
@@ -61,15 +72,22 @@ class UnblendModel(SourceModel):
 
 def load(offer: Offer, path: Path) -> UnblendModel:
     """A model of unblend's with the weights of a file; errors are those of `load_weights`."""
-    model = UnblendModel(network_of(offer.name), offer.sources)
+    model = UnblendModel(network_of(offer.name, own=offer.file is not None), offer.sources)
     load_weights(model.network, path)
     return model.eval()
 
 
-def network_of(name: str) -> Any:
-    """The network of one of unblend's names, with random weights."""
-    entries = ModelRepository(extra_models=[]).list_models()
-    entry = entries[name]
+def network_of(name: str, *, own: bool = False) -> Any:
+    """The network of one of unblend's names, or of the user's own, with random weights.
+
+    Raises:
+        ConfigError: the list of the user's own models has none, or describes it wrongly.
+    """
+    try:
+        entries = ModelRepository(extra_models=[list_file()] if own else []).list_models()
+        entry = entries[name]
+    except (ModelLoadingError, KeyError) as error:
+        raise ConfigError(f"{list_file()}: '{name}' cannot be built: {error}") from error
     if "members" not in entry:
         return _single(entry)
     members = [_single(entries.get(member.get("model"), entry)) for member in entry["members"]]

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from .model import UnblendModel
 
 RELEASE = "unblend==1.0.0"
-SAMPLE_RATE = 44_100
 FOUR = ("drums", "bass", "other", "vocals")
 TWO = ("vocals", "accompaniment")
 """unblend calls the second `other`. It is all that is not sung, so it has the field's name here:
@@ -39,6 +38,8 @@ class Offer:
         licence: terms of its weights.
         size: bytes of its files.
         sha256: of each of its files; several are those of an ensemble's members.
+        sample_rate: in Hz.
+        file: weights of the user's own; None: they are unblend's to fetch.
     """
 
     name: str
@@ -47,6 +48,8 @@ class Offer:
     licence: str
     size: int
     sha256: tuple[str, ...]
+    sample_rate: int = 44_100
+    file: Path | None = None
 
 
 HTDEMUCS = "d3cb2f212d0652945fd033c26e1fbfdf9b6fbb9087aa6104def87f08b1016a81"
@@ -118,24 +121,32 @@ OFFERS = (
 def spec_of(offer: Offer) -> SourceModelSpec:
     """A model of unblend's as a source model."""
     single = offer.sha256[0] if len(offer.sha256) == 1 else ""
+    rest = next(name for name in ("other", TWO[1], *offer.sources) if name in offer.sources)
     return SourceModelSpec(
         name=offer.name,
-        summary=f"{offer.summary}, 44.1 kHz stereo",
+        summary=f"{offer.summary}, {offer.sample_rate / 1000:g} kHz",
         sources=offer.sources,
-        sample_rate=SAMPLE_RATE,
+        sample_rate=offer.sample_rate,
         licence=offer.licence,
         size=offer.size,
         fetch=partial(_fetch, offer),
         load=partial(_load, offer),
+        rest=rest,
         packages={"unblend": RELEASE},
+        at_hand=partial(_at_hand, offer),
         sha256=single,
     )
 
 
-def _fetch(offer: Offer, path: Path, report: Fetched) -> None:
-    from .weights import fetch
+def _at_hand(offer: Offer) -> bool:
+    return offer.file is not None and offer.file.is_file()
 
-    fetch(offer, path, report)
+
+def _fetch(offer: Offer, path: Path, report: Fetched) -> None:
+    from .weights import copy, fetch
+
+    take = fetch if offer.file is None else copy
+    take(offer, path, report)
 
 
 def _load(offer: Offer, path: Path) -> UnblendModel:

@@ -18,6 +18,15 @@ from .library import ModelLoadingError, ModelRepository
 from .offer import Offer
 
 
+def copy(offer: Offer, path: Path, report: Fetched) -> None:
+    """Write the weights of a model of the user's own; arguments and errors are those of `fetch`."""
+    try:
+        shutil.copyfile(str(offer.file), path)
+    except OSError as error:
+        raise CheckpointError(f"{offer.file}: {error.strerror}", "import it again") from error
+    report(offer.size, offer.size)
+
+
 def fetch(offer: Offer, path: Path, report: Fetched) -> None:
     """Write the weights of a model, those of an ensemble's members under `models.0.`, `models.1.`…
 
