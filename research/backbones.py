@@ -156,6 +156,7 @@ def _train(
         batch_size=study.BATCH,
         targets=study.TARGETS,
         seconds=study.SECONDS,
+        mix={"memory_mb": 3000},
         workers=0,
         ema=0.99,
         seed=seed,

@@ -6,7 +6,6 @@ found before it is used, whether it was fetched or is the user's own.
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,7 +22,7 @@ from timbresep.errors import (
     OutputExistsError,
 )
 from timbresep.files import atomic_writes, sha256_of
-from timbresep.hookspecs import Fetched, SourceModelSpec
+from timbresep.hookspecs import Fetched, SourceModelSpec, missing_packages
 
 if TYPE_CHECKING:
     from timbresep.source_model import SourceModel
@@ -62,9 +61,8 @@ def missing(spec: SourceModelSpec, weights: Path | None = None) -> str:
         spec: the source model.
         weights: a file of weights in place of those that are kept.
     """
-    needed = [p for module, p in spec.packages.items() if importlib.util.find_spec(module) is None]
-    if needed:
-        return f"needs `pip install {' '.join(needed)}`"
+    if lacks := missing_packages(spec.packages):
+        return lacks
     if weights is None and not weights_file(spec).is_file() and not spec.at_hand():
         return f"needs its weights: `models get {spec.name}`"
     return ""
