@@ -3,6 +3,8 @@
 # make lint   the fast part of it
 # make magenta       also Magenta's ddsp on TensorFlow: train, import and export voices (3 GB more)
 # make test-magenta  the tests that run it: parity, checkpoints both ways, its trainer
+# make asteroid      also Asteroid, whose networks are backbones
+# make test-asteroid the tests that run it
 
 # The first Python from 3.11 to 3.14 that is there and can make an environment; or PYTHON=….
 PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3.14 python3 python; do \
@@ -11,7 +13,7 @@ PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3.14 python
 BIN := .venv/bin
 CLI := $(BIN)/python cli.py
 
-.PHONY: demo test test-magenta lint format magenta clean
+.PHONY: demo test test-magenta test-asteroid lint format magenta asteroid clean
 
 demo: .venv/core.stamp
 	rm -rf out/demo runs/demo
@@ -27,6 +29,9 @@ test: lint
 
 test-magenta: .venv/dev.stamp magenta
 	$(BIN)/python -m pytest tests/magenta
+
+test-asteroid: .venv/dev.stamp asteroid
+	$(BIN)/python -m pytest tests/test_asteroid.py tests/test_asteroid_contract.py
 
 lint: .venv/dev.stamp
 	$(BIN)/ruff check .
@@ -57,6 +62,16 @@ magenta: .venv/magenta.stamp
 .venv/magenta.stamp: .venv/core.stamp
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[magenta]"
 	$(BIN)/python -m pip install --quiet -c constraints.txt --no-deps ddsp
+	touch $@
+
+asteroid: .venv/asteroid.stamp
+
+# What its networks import. The rest of what it asks for serves its own training and scores, and
+# needs a compiler. `pip install asteroid` gets all of it.
+.venv/asteroid.stamp: .venv/core.stamp
+	$(BIN)/python -m pip install --quiet -c constraints.txt asteroid-filterbanks huggingface_hub \
+	    requests torch-stoi torchaudio
+	$(BIN)/python -m pip install --quiet -c constraints.txt --no-deps asteroid
 	touch $@
 
 clean:

@@ -31,7 +31,6 @@ import study
 from timbresep import checkpoint
 from timbresep.audio.writer import Wave
 from timbresep.checkpoint import Checkpoint
-from timbresep.data.track import Track
 from timbresep.evaluation.result import Evaluation, Method
 from timbresep.evaluation.run import evaluate
 from timbresep.evaluation.summary import by_instrument
@@ -224,7 +223,7 @@ def _cells(records: Mapping[str, Sequence[dict]]) -> list[list[str]]:
             f"{np.mean([record['seconds_a_minute'] for record in found]):.1f}",
         ]
         own = [record["scores"] for record in found]
-        lines.append([label, *numbers, *_scores_cells(own, "separator", several)])
+        lines.append([label, *numbers, *_scores_cells(own, "separator", several=several)])
     whole = [r["scores"] for n, rs in records.items() for r in rs if CANDIDATES[n].backbone != PEER]
     if whole:
         for method, label in (("oracle", "oracle ratio mask"), ("mixture", "the mixture itself")):
@@ -233,7 +232,7 @@ def _cells(records: Mapping[str, Sequence[dict]]) -> list[list[str]]:
     return [*lines, ["silence", *[""] * 4, *silence]]
 
 
-def _scores_cells(scores: Sequence[Scores], method: str, several: bool) -> list[str]:
+def _scores_cells(scores: Sequence[Scores], method: str, *, several: bool) -> list[str]:
     """A row's five scores: means over the seeds, and how far the seeds are apart."""
     keys = [f"{who}: {key}" for who in ("alone", "all") for key in ("si_sdr_improvement", "sdr")]
     cells = [_mean([one[method][key] for one in scores]) for key in keys]

@@ -34,6 +34,11 @@ SMALL: dict[str, dict[str, Argument]] = {
         **{"upsampling_depth": 3, "embedding": 10},
     },
 }
+CLASSES = {
+    "asteroid_convtasnet": "ConvTasNet",
+    "asteroid_dprnn": "DPRNNTasNet",
+    "asteroid_sudormrf": "SuDORMRFImprovedNet",
+}
 every_network = pytest.mark.parametrize("name", SMALL)
 
 
@@ -82,10 +87,9 @@ def test_before_training_it_is_asteroids_own_network(registry: Registry, name: s
     from asteroid import models
 
     model = made(registry, name).eval()
-    classes = {"convtasnet": "ConvTasNet", "dprnn": "DPRNNTasNet", "sudormrf": "SuDORMRFImprovedNet"}
     sizes = {key: value for key, value in SMALL[name].items() if key != "embedding"}
     own = {"skip_chan": None} if "conv" in name else {}
-    network = getattr(models, classes[name.partition("_")[2]])
+    network = getattr(models, CLASSES[name])
     twin = network(n_src=1, mask_act="sigmoid", sample_rate=44_100, **own, **sizes)
     weights = [w for n, w in model.network.state_dict().items() if ".film." not in n]
     loaded = twin.load_state_dict(dict(zip(own_names(model), weights, strict=True)), strict=False)
@@ -100,10 +104,11 @@ def test_before_training_it_is_asteroids_own_network(registry: Registry, name: s
 
 @needs_asteroid
 def test_sizes_that_cannot_be_are_told(registry: Registry, tmp_path: Path) -> None:
-    for wrong, reason in (({"n_repeats": 0}, "n_repeats must be positive"), ({"stride": 0}, "stride")):
-        asked = request(
-            tmp_path, tmp_path / "run", backbone="asteroid_convtasnet", arguments=wrong
-        )
+    for wrong, reason in (
+        ({"n_repeats": 0}, "n_repeats must be positive"),
+        ({"stride": 0}, "stride"),
+    ):
+        asked = request(tmp_path, tmp_path / "run", backbone="asteroid_convtasnet", arguments=wrong)
         with pytest.raises(TrainingError, match=reason):
             fit(registry, asked, silent)
 

@@ -31,10 +31,10 @@ class ConvTasNet:
     n_filters: int = 1024
     kernel_size: int = 1024
     stride: int = 512
-    bn_chan: int = 128
-    hid_chan: int = 256
+    bn_chan: int = 64
+    hid_chan: int = 128
     n_blocks: int = 6
-    n_repeats: int = 3
+    n_repeats: int = 2
     embedding: int = 128
 
 
@@ -56,10 +56,10 @@ class DPRNN:
     n_filters: int = 1024
     kernel_size: int = 1024
     stride: int = 512
-    bn_chan: int = 96
-    hid_size: int = 96
+    bn_chan: int = 64
+    hid_size: int = 64
     chunk_size: int = 24
-    n_repeats: int = 3
+    n_repeats: int = 2
     embedding: int = 128
 
 
@@ -77,10 +77,10 @@ class SuDORMRF:
     """
 
     fb_name: str = "free"
-    n_filters: int = 512
+    n_filters: int = 256
     kernel_size: int = 1024
-    bn_chan: int = 128
-    num_blocks: int = 6
+    bn_chan: int = 64
+    num_blocks: int = 4
     upsampling_depth: int = 5
     embedding: int = 128
 

@@ -114,13 +114,13 @@ class AsteroidBackbone(Backbone):
     def _steered(self, codes: Tensor) -> Iterator[None]:
         """The places of FiLM have the encoded conditions for the time of one call."""
         places = [module for module in self.network.masker.modules() if isinstance(module, Place)]
+        for place in places:
+            place.codes = codes
         try:
-            for place in places:
-                place.codes = codes
             yield
         finally:
             for place in places:
-                place.codes = None
+                del place.codes
 
 
 class Place(nn.Module):
@@ -130,7 +130,7 @@ class Place(nn.Module):
         codes: the encoded conditions, ``(batch, instruments, embedding)``, during a call.
     """
 
-    codes: Tensor | None = None
+    codes: Tensor
 
     def __init__(self, inside: nn.Module, film: FiLM) -> None:
         super().__init__()
@@ -143,7 +143,6 @@ class Place(nn.Module):
         Returns:
             ``(batch·instruments·channels, features, ...)``.
         """
-        assert self.codes is not None, "a masker is called through its backbone"
         modulated: Tensor = self.film(x.movedim(3, -1), self.codes)
         return modulated.to(x.dtype).movedim(-1, 3).flatten(0, 2)
 
@@ -157,7 +156,6 @@ class Entrance(Place):
 
     def forward(self, x: Tensor) -> Tensor:
         """All instruments have the same mixture, so that the first one's is enough."""
-        assert self.codes is not None, "a masker is called through its backbone"
         batch, instruments = self.codes.shape[:2]
         once = x.unflatten(0, (batch, instruments, -1))[:, 0]
         y: Tensor = self.inside(once.flatten(0, 1))
@@ -179,7 +177,6 @@ class Repeat(Place):
 
     def forward(self, x: Tensor) -> Tensor:
         """``(batch·instruments·channels, features, ...)`` to the same shape."""
-        assert self.codes is not None, "a masker is called through its backbone"
         y: Tensor = self.inside(x)
         state = x + y if self.residual else y
         state = self.modulate(state.unflatten(0, (*self.codes.shape[:2], -1)))
