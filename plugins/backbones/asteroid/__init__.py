@@ -27,7 +27,6 @@ class ConvTasNet:
         embedding: values that the condition is encoded to before it reaches FiLM.
     """
 
-    fb_name: str = "free"
     n_filters: int = 1024
     kernel_size: int = 1024
     stride: int = 512
@@ -52,7 +51,6 @@ class DPRNN:
         embedding: values that the condition is encoded to before it reaches FiLM.
     """
 
-    fb_name: str = "free"
     n_filters: int = 1024
     kernel_size: int = 1024
     stride: int = 512
@@ -76,7 +74,6 @@ class SuDORMRF:
         embedding: values that the condition is encoded to before it reaches FiLM.
     """
 
-    fb_name: str = "free"
     n_filters: int = 256
     kernel_size: int = 1024
     bn_chan: int = 64

@@ -24,6 +24,8 @@ from timbresep.torchaudio_shim import import_torchaudio
 
 SAMPLE_RATE = 44_100
 MAX_CHANNELS = 2
+LARGEST = 8192
+"""Largest size of anything: Asteroid fills filters before the size of a network is known."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +68,8 @@ class AsteroidBackbone(Backbone):
     ) -> None:
         super().__init__()
         for key, value in arguments.items():
-            if isinstance(value, int) and value < 1:
-                raise ValueError(f"{key} must be positive, not {value}")
+            if isinstance(value, int) and not 1 <= value <= LARGEST:
+                raise ValueError(f"{key} must be from 1 to {LARGEST}, not {value}")
         sizes = dict(arguments)
         embedding = sizes.pop("embedding")
         self.sample_rate, self.channels = SAMPLE_RATE, MAX_CHANNELS

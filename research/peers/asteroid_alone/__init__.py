@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from .model import AsteroidAlone
 
 SIZES = {
-    **{"fb_name": "free", "n_filters": 1024, "kernel_size": 1024, "stride": 512},
+    **{"n_filters": 1024, "kernel_size": 1024, "stride": 512},
     **{"bn_chan": 64, "hid_chan": 128, "n_blocks": 6, "n_repeats": 2},
 }
 
