@@ -1,27 +1,30 @@
 """Which backbone separates best after the same training time? And a peer without conditions.
 
-    python research/backbones.py --data train=TRAIN --data valid=VALID --test TEST --out FOLDER \\
+    python research/backbones.py --data tracks=TRACKS --test TEST --out FOLDER \\
         [--minutes 20] [--seeds 0 1] [--tracks 24] [--only rnn_mask unet_mask] \\
         [--write research/backbones.md]
 
-TRAIN, VALID and TEST hold tracks, each a folder of stems named by instrument. Every candidate gets
-the same tracks, seeds and processor time (not wall time: the machine may have other work), in one
-thread that also mixes. The peer is Asteroid's ConvTasNet as Asteroid builds it, with the sizes of
-`asteroid_convtasnet`, trained for one instrument alone.
+TRACKS and TEST hold tracks, each a folder of stems named by instrument. Every candidate gets the
+same tracks and seeds, and as many steps as one core does in so many minutes, mixing included. What
+a step costs is measured once for all candidates, turn by turn, before the first training, so that
+other work on the machine favours none. The peer is Asteroid's ConvTasNet as Asteroid builds it,
+with the sizes of `asteroid_convtasnet`, trained for one instrument alone.
 
 One JSON file for each candidate and seed goes to FOLDER; those that are there are not made again,
-and an interrupted training goes on. Several processes may share FOLDER if each is given other
-candidates (`--only`) or seeds; a last run without `--only` makes the table of all that is there
-and of what it then makes.
+and an interrupted training goes on. Several processes may share FOLDER, once the costs are there,
+if each is given other candidates (`--only`) or seeds. `--ready` trains nothing and makes the table
+of what is there.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -30,7 +33,6 @@ import torch
 import study
 from timbresep import checkpoint
 from timbresep.audio.writer import Wave
-from timbresep.checkpoint import Checkpoint
 from timbresep.evaluation.result import Evaluation, Method
 from timbresep.evaluation.run import evaluate
 from timbresep.evaluation.summary import by_instrument
@@ -40,12 +42,16 @@ from timbresep.registry.registry import Registry
 from timbresep.separation.separator import Separator
 from timbresep.training.loop import fit
 from timbresep.training.request import TrainRequest
+from timbresep.training.run import TrainingRun
 
 ALONE = "violin"
 """The instrument that the peer is trained for."""
 
 ASKED = (ALONE, "flute", "piano", "bass")
 """The instruments that the conditioned networks are trained for."""
+
+ROUNDS = 6
+"""How often the costs of a step are measured."""
 
 PEER = "asteroid_alone"
 PEERS = Path(__file__).parent / "peers"
@@ -83,75 +89,77 @@ HEAD = (
 def main() -> None:
     """Run what is missing and print the table."""
     parser = study.options(__doc__ or "", seeds=(0, 1))
-    parser.add_argument("--minutes", type=float, default=20, help="of processor time a training")
+    parser.add_argument("--minutes", type=float, default=20, help="of one core, for a training")
     parser.add_argument("--tracks", type=int, default=24, help="score only so many")
     parser.add_argument("--only", nargs="+", choices=CANDIDATES, default=list(CANDIDATES))
+    parser.add_argument("--ready", action="store_true", help="train nothing")
     arguments = parser.parse_args()
     torch.set_num_threads(1)
+    torch.set_flush_denormal(True)
     arguments.out.mkdir(parents=True, exist_ok=True)
+    costs = study.recorded(arguments.out / "costs.json", {}, lambda: _costs(arguments))
     records: dict[str, list[dict]] = {}
-    for label in arguments.only:
-        for seed in arguments.seeds:
-            record = _run(label, seed, arguments)
-            records.setdefault(label, []).append(record)
-            print(json.dumps({"network": label, "seed": seed, **record["scores"]["separator"]}))
+    for seed in arguments.seeds:
+        for label in arguments.only:
+            path = arguments.out / f"{label.replace(' ', '-')}-{seed}.json"
+            if path.is_file() or not arguments.ready:
+                record = _record(path, label, seed, costs[label], arguments)
+                records.setdefault(label, []).append(record)
+                print(json.dumps({"network": label, "seed": seed, **record["scores"]["separator"]}))
     study.show([HEAD, *_cells(records)], _caption(records), arguments.write)
 
 
-def _run(label: str, seed: int, arguments: argparse.Namespace) -> dict:
-    """Train and score one candidate, or read what was found before."""
+def _record(path: Path, label: str, seed: int, cost: float, arguments: argparse.Namespace) -> dict:
+    """What a candidate's file says of it; it is trained and scored if there is none."""
     settings = {
         "network": label,
         "minutes": arguments.minutes,
+        "steps": round(60 * arguments.minutes / cost),
         "seed": seed,
         "tracks": arguments.tracks,
     }
-    name = f"{label.replace(' ', '-')}-{seed}"
-    return study.recorded(
-        arguments.out / f"{name}.json",
-        settings,
-        lambda: _train_and_score(CANDIDATES[label], arguments.out / name, seed, arguments),
-    )
+
+    def make() -> dict:
+        candidate, registry = CANDIDATES[label], _registry()
+        found = tracks_in(arguments.test, registry.instruments())
+        tracks = [track for track in found if set(ASKED) & set(track.stems)][: arguments.tracks]
+        request = _request(registry, candidate, arguments, path.with_suffix(""), seed)
+        request = replace(request, max_steps=settings["steps"])
+        report = _every(
+            60, lambda share, text: print(f"{path.stem}: {share:4.0%} {text}", flush=True)
+        )
+        loaded = checkpoint.load(fit(registry, request, report).last, registry.backbone)
+        separator = Separator(loaded, options=study.NETWORK)
+        heard = [track for track in tracks if set(candidate.instruments) & set(track.stems)]
+        return {
+            "parameters": study.parameters(loaded),
+            "seconds_a_step": cost,
+            "seconds_a_minute": _seconds_a_minute(separator),
+            "scores": _scores(evaluate(separator, heard, candidate.instruments)),
+        }
+
+    return study.recorded(path, settings, make)
 
 
-def _train_and_score(
-    candidate: Candidate, run: Path, seed: int, arguments: argparse.Namespace
-) -> dict:
-    """What a record says of one candidate."""
-    registry = Registry.load([PEERS], trust=True)
-    found = tracks_in(arguments.test, registry.instruments())
-    tracks = [track for track in found if set(ASKED) & set(track.stems)][: arguments.tracks]
-    loaded = _train(registry, candidate, run, seed, arguments)
-    about = loaded.metadata.training
-    steps, minutes = int(about["steps"]), float(about["minutes"])
-    separator = Separator(loaded, options=study.NETWORK)
-    heard = [track for track in tracks if set(candidate.instruments) & set(track.stems)]
-    return {
-        "parameters": study.parameters(loaded),
-        "steps": steps,
-        "seconds_a_step": 60 * minutes / steps,
-        "seconds_a_minute": _seconds_a_minute(separator),
-        "scores": _scores(evaluate(separator, heard, candidate.instruments)),
-    }
+def _registry() -> Registry:
+    return Registry.load([PEERS], trust=True)
 
 
-def _train(
-    registry: Registry, candidate: Candidate, run: Path, seed: int, arguments: argparse.Namespace
-) -> Checkpoint:
-    """Train a candidate for so many minutes of processor time, or go on with its training."""
+def _request(
+    registry: Registry, candidate: Candidate, arguments: argparse.Namespace, run: Path, seed: int
+) -> TrainRequest:
+    """A candidate's training, or the rest of it."""
     sizes = dict(candidate.arguments)
     if candidate.backbone == PEER:
         own = registry.backbone("asteroid_convtasnet").defaults
         sizes = {name: own[name] for name in registry.backbone(PEER).defaults}
-    request = TrainRequest(
+    return TrainRequest(
         instruments=candidate.instruments,
         out=run,
         backbone=candidate.backbone,
         arguments=sizes,
         roots=study.roots_of(arguments.data),
-        max_minutes=arguments.minutes,
-        max_steps=1_000_000,
-        validate_every=1_000_000,
+        validate_every=500,
         batch_size=study.BATCH,
         targets=study.TARGETS,
         seconds=study.SECONDS,
@@ -163,10 +171,37 @@ def _train(
         precision="bf16",
         resume=(run / "resume.safetensors").is_file(),
     )
-    report = _every(60, lambda share, text: print(f"{run.name}: {share:4.0%} {text}", flush=True))
-    return checkpoint.load(
-        fit(registry, request, report, time.process_time).last, registry.backbone
-    )
+
+
+def _costs(arguments: argparse.Namespace) -> dict:
+    """Label → processor seconds of a step: the least of some rounds, and the mixing.
+
+    Other work on the machine makes single steps slower, and never faster.
+    """
+    registry = _registry()
+    with tempfile.TemporaryDirectory() as folder:
+        runs = {}
+        for label, candidate in CANDIDATES.items():
+            request = _request(registry, candidate, arguments, Path(folder), 0)
+            runs[label] = TrainingRun(request.resolve(registry))
+        batches = {label: next(run.data.batches(0, 1)) for label, run in runs.items()}
+        steps: dict[str, list[float]] = {label: [] for label in runs}
+        for _ in range(ROUNDS):
+            for label, run in runs.items():
+                steps[label].append(_seconds(partial(run.step, batches[label], 1e-3)))
+        mixtures = runs["rnn_mask"].data.batches(0, 10 * ROUNDS)
+        mixing = sorted(_seconds(lambda: next(mixtures)) for _ in range(10 * ROUNDS))
+        for run in runs.values():
+            run.log.close()
+    # The faster half: the other decodes files for the first time.
+    common = float(np.mean(mixing[: 5 * ROUNDS]))
+    return {"mixing": common, **{label: min(found) + common for label, found in steps.items()}}
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    began = time.process_time()
+    work()
+    return time.process_time() - began
 
 
 def _every(seconds: float, report: Callable[[float, str], None]) -> Callable[[float, str], None]:
@@ -187,9 +222,7 @@ def _seconds_a_minute(separator: Separator) -> float:
     rate = separator.checkpoint.model.sample_rate
     noise: Wave = 0.1 * np.random.default_rng(0).standard_normal((2, 60 * rate), np.float32)
     separator.separate(noise[:, :rate], rate, [ALONE])
-    began = time.process_time()
-    separator.separate(noise, rate, [ALONE])
-    return time.process_time() - began
+    return _seconds(lambda: separator.separate(noise, rate, [ALONE]))
 
 
 Scores = dict[str, dict[str, float]]
@@ -218,7 +251,7 @@ def _cells(records: Mapping[str, Sequence[dict]]) -> list[list[str]]:
         several = len(CANDIDATES[label].instruments) > 1
         numbers = [
             f"{found[0]['parameters'] / 1e6:.2f}",
-            " / ".join(str(record["steps"]) for record in found),
+            str(found[0]["settings"]["steps"]),
             f"{np.mean([record['seconds_a_step'] for record in found]):.2f}",
             f"{np.mean([record['seconds_a_minute'] for record in found]):.1f}",
         ]
@@ -253,7 +286,7 @@ def _caption(records: Mapping[str, Sequence[dict]]) -> str:
     first = next(iter(records.values()))[0]
     settings = first["settings"]
     return (
-        f"{settings['minutes']:g} minutes of processor time each, one thread, bf16; a step has "
+        f"trainings of {settings['minutes']:g} minutes of one core, bf16; a step has "
         f"{study.BATCH} mixtures × {study.TARGETS} targets (the peer: 1) × {study.SECONDS:.0f} s; "
         f"mean of the seeds ± half their distance, {settings['tracks']} tracks; dB; seconds are "
         f"processor seconds; {first['date']}, {first['hardware']}"

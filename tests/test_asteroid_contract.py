@@ -25,3 +25,8 @@ class TestDPRNN(BackboneConformance):
 class TestSuDORMRF(BackboneConformance):
     spec = SPEC("asteroid_sudormrf")
     arguments = SMALL["asteroid_sudormrf"]
+
+
+def test_every_network_of_asteroids_is_tried() -> None:
+    offered = {spec.name for spec in Registry.load().backbones() if "asteroid" in spec.packages}
+    assert offered == {kit.spec.name for kit in (TestConvTasNet, TestDPRNN, TestSuDORMRF)}

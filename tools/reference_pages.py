@@ -16,7 +16,7 @@ import os
 import sys
 import typing
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, is_dataclass
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -207,7 +207,7 @@ def _arguments(spec: BackboneSpec) -> type:
     """The dataclass of a network's arguments: the one beside its `build` with its defaults."""
     beside = vars(sys.modules[spec.build.__module__]).values()
     found = (one for one in beside if isinstance(one, type) and is_dataclass(one))
-    return next(one for one in found if asdict(one()) == spec.defaults)
+    return next(one for one in found if {f.name: f.default for f in fields(one)} == spec.defaults)
 
 
 PYTHON = """\

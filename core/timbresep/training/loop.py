@@ -44,20 +44,8 @@ class TrainResult:
     notes: list[str]
 
 
-def fit(
-    registry: Registry,
-    request: TrainRequest,
-    report: Progress,
-    clock: Callable[[], float] = time.monotonic,
-) -> TrainResult:
+def fit(registry: Registry, request: TrainRequest, report: Progress) -> TrainResult:
     """Train a separator.
-
-    Args:
-        registry: the plugins and defaults.
-        request: what to train.
-        report: called with the progress.
-        clock: seconds that `max_minutes` counts; `time.process_time` makes runs on a shared
-            machine comparable.
 
     Raises:
         TimbresepError: anything about the request, the plugins or the data that cannot work.
@@ -74,7 +62,7 @@ def fit(
         if not settings.resume:
             run.keep_state()  # first of all, so that the run can always be resumed
         try:
-            scores = _train(run, registry.notify_step, report, clock)
+            scores = _train(run, registry.notify_step, report)
         except BaseException as error:
             if run.between_steps:
                 with held():
@@ -92,17 +80,14 @@ def fit(
 
 
 def _train(
-    run: TrainingRun,
-    observe: Callable[[int, dict[str, float]], None],
-    report: Progress,
-    clock: Callable[[], float],
+    run: TrainingRun, observe: Callable[[int, dict[str, float]], None], report: Progress
 ) -> dict[str, dict[str, float]]:
     """Steps and validations until the run is over; its scores in the end."""
     settings, position = run.settings, run.position
     batches = run.data.batches(position.step, settings.max_steps + MAX_BAD_STEPS)
     losses: list[float] = []
     scores: dict[str, dict[str, float]] = {}
-    started = clock() - 60 * position.minutes
+    started = time.monotonic() - 60 * position.minutes
     done = _share(position, settings)
     report(done, "started")
     while True:
@@ -116,7 +101,7 @@ def _train(
         rate = settings.learning_rate * _schedule(done)
         loss = run.step(next(batches), rate)
         losses += [] if loss is None else [loss]
-        position.minutes = (clock() - started) / 60
+        position.minutes = (time.monotonic() - started) / 60
         done = _share(position, settings)
         if position.step % LOG_EVERY == 0 and losses:
             scalars = {"loss": float(np.mean(losses)), "learning_rate": rate}
