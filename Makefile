@@ -5,6 +5,8 @@
 # make test-magenta  the tests that run it: parity, checkpoints both ways, its trainer
 # make unblend       also unblend, whose models separate songs (without their weights)
 # make test-models   the tests that run it, with small networks and with HTDemucs' real weights
+# make asteroid      also Asteroid, whose networks are backbones
+# make test-asteroid the tests that run it
 
 # The first Python from 3.11 to 3.14 that is there and can make an environment; or PYTHON=….
 PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3.14 python3 python; do \
@@ -13,7 +15,7 @@ PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3.14 python
 BIN := .venv/bin
 CLI := $(BIN)/python cli.py
 
-.PHONY: demo test test-magenta test-models lint format magenta unblend clean
+.PHONY: demo test test-magenta test-models test-asteroid lint format magenta unblend asteroid clean
 
 demo: .venv/core.stamp
 	rm -rf out/demo runs/demo
@@ -33,6 +35,9 @@ test-magenta: .venv/dev.stamp magenta
 test-models: .venv/dev.stamp unblend
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[models-test]"
 	$(BIN)/python -m pytest tests/models tests/test_unblend.py tests/test_unblend_offer.py
+
+test-asteroid: .venv/dev.stamp asteroid
+	$(BIN)/python -m pytest tests/test_asteroid.py tests/test_asteroid_contract.py
 
 lint: .venv/dev.stamp
 	$(BIN)/ruff check .
@@ -72,6 +77,16 @@ unblend: .venv/unblend.stamp
 .venv/unblend.stamp: .venv/core.stamp
 	$(BIN)/python -m pip install --quiet -c constraints.txt torchaudio httpx filelock
 	$(BIN)/python -m pip install --quiet -c constraints.txt --no-deps unblend
+	touch $@
+
+asteroid: .venv/asteroid.stamp
+
+# What its networks import. The rest of what it asks for serves its own training and scores, and
+# needs a compiler. `pip install asteroid` gets all of it.
+.venv/asteroid.stamp: .venv/core.stamp
+	$(BIN)/python -m pip install --quiet -c constraints.txt asteroid-filterbanks huggingface_hub \
+	    requests torch-stoi torchaudio
+	$(BIN)/python -m pip install --quiet -c constraints.txt --no-deps asteroid
 	touch $@
 
 clean:

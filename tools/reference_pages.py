@@ -16,6 +16,7 @@ import os
 import sys
 import typing
 from collections.abc import Callable, Iterator
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -192,15 +193,21 @@ defaults. A checkpoint keeps them.
 def backbones() -> str:
     """The page of the bundled networks' arguments."""
     parts = [f"# Backbones\n\n{BACKBONES.strip()}"]
-    registry = Registry.load()
-    for spec in map(registry.backbone, registry.config.backbones.enabled):
-        told = attributes(vars(sys.modules[spec.build.__module__])["Arguments"])
+    for spec in Registry.load().backbones():
+        told = attributes(_arguments(spec))
         rows = [
             (f"`{name}`", default_of(value), told[name]) for name, value in spec.defaults.items()
         ]
         listed = table(("argument", "default", "meaning"), rows)
         parts.append(f"## {spec.name}\n\n{spec.summary}\n\n{listed}")
     return "\n\n".join(parts)
+
+
+def _arguments(spec: BackboneSpec) -> type:
+    """The dataclass of a network's arguments: the one beside its `build` with its defaults."""
+    beside = vars(sys.modules[spec.build.__module__]).values()
+    found = (one for one in beside if isinstance(one, type) and is_dataclass(one))
+    return next(one for one in found if {f.name: f.default for f in fields(one)} == spec.defaults)
 
 
 PYTHON = """\

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pluggy
 
-from timbresep.errors import ConfigError, nearest
+from timbresep.errors import ConfigError, MissingToolError, nearest
 
 if TYPE_CHECKING:
     from timbresep.backbone import Backbone
@@ -38,6 +39,7 @@ class BackboneSpec:
         defaults: its arguments and their default values.
         renamed: former name → today's, of arguments and of the network's modules, so that
             checkpoints with former names still load.
+        packages: importable module → what `pip install` takes to have it.
     """
 
     name: str
@@ -45,6 +47,11 @@ class BackboneSpec:
     build: Callable[..., Backbone]
     defaults: Mapping[str, Argument]
     renamed: Mapping[str, str] = field(default_factory=dict)
+    packages: Mapping[str, str] = field(default_factory=dict)
+
+    def missing(self) -> str:
+        """What it lacks, and how to get it, in one line; empty if it is ready."""
+        return missing_packages(self.packages)
 
     def current_arguments(self, arguments: Mapping[str, Argument]) -> dict[str, Argument]:
         """The arguments in a checkpoint, by today's names."""
@@ -63,8 +70,11 @@ class BackboneSpec:
             arguments: name → value, of the type of its default; `build` knows what others are.
 
         Raises:
+            MissingToolError: a package is missing.
             ConfigError: no such argument, a value of another type, or one that `build` refuses.
         """
+        if lacks := self.missing():
+            raise MissingToolError(f"backbone '{self.name}' {lacks}")
         for name, value in arguments.items():
             if name not in self.defaults:
                 raise ConfigError(
@@ -84,6 +94,16 @@ class BackboneSpec:
             raise ConfigError(
                 f"backbone '{self.name}' does not take its arguments: {reason}"
             ) from error
+
+
+def missing_packages(packages: Mapping[str, str]) -> str:
+    """What to install, in one line; empty if everything is there.
+
+    Args:
+        packages: importable module → what `pip install` takes to have it.
+    """
+    lacking = [package for module, package in packages.items() if find_spec(module) is None]
+    return f"needs `pip install {' '.join(lacking)}`" if lacking else ""
 
 
 def _never() -> bool:

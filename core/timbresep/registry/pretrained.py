@@ -6,7 +6,6 @@ found before it is used, whether it was fetched or is the user's own.
 
 from __future__ import annotations
 
-import importlib.util
 import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -24,7 +23,7 @@ from timbresep.errors import (
     PluginError,
 )
 from timbresep.files import atomic_writes, sha256_of
-from timbresep.hookspecs import Fetched, SourceModelSpec
+from timbresep.hookspecs import Fetched, SourceModelSpec, missing_packages
 
 if TYPE_CHECKING:
     from timbresep.source_model import SourceModel
@@ -66,9 +65,8 @@ def missing(spec: SourceModelSpec, weights: Path | None = None) -> str:
     Raises:
         PluginError: its plugin fails to say.
     """
-    needed = [p for module, p in spec.packages.items() if importlib.util.find_spec(module) is None]
-    if needed:
-        return f"needs `pip install {' '.join(needed)}`"
+    if lacks := missing_packages(spec.packages):
+        return lacks
     if weights is None and not weights_file(spec).is_file() and not _at_hand(spec):
         return f"needs its weights: `models get {spec.name}`"
     return ""

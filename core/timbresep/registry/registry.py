@@ -177,7 +177,7 @@ class Registry:
         """Every plugin found, working or broken, and Python in folders."""
         return [
             *self._instruments.rows(self._describe),
-            *self._backbones.rows(lambda spec: spec.summary),
+            *self._backbones.rows(_describe_backbone),
             *self._source_models.rows(_describe_source_model),
             *self._arrivals.python,
             *self.broken,
@@ -265,5 +265,12 @@ def _describe_source_model(spec: SourceModelSpec) -> str:
     """What `list` says of a source model; MissingToolError when it lacks something."""
     lacks = missing(spec)
     if lacks:
+        raise MissingToolError(f"{spec.summary}; {lacks}")
+    return spec.summary
+
+
+def _describe_backbone(spec: BackboneSpec) -> str:
+    """What `list` says of a backbone; MissingToolError when it lacks a package."""
+    if lacks := spec.missing():
         raise MissingToolError(f"{spec.summary}; {lacks}")
     return spec.summary

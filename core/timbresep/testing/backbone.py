@@ -114,7 +114,8 @@ class BackboneConformance:
         assert films(network), "the condition reaches the network through timbresep.film.FiLM"
         assert all(id(p) in owned for film in films(network) for p in film.parameters())
         stems = network(noise(network), self.conditions(1, 2))
-        assert torch.equal(stems[:, 0], stems[:, 1])
+        difference = (stems[:, 0] - stems[:, 1]).abs().max()
+        assert difference <= 1e-5 * stems.abs().max(), "rows of a batch may be rounded differently"
 
     def test_every_parameter_gets_a_gradient(self) -> None:
         """FiLM's from the first step on; what lies before it, once it has left the identity."""
