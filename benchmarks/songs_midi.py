@@ -10,13 +10,14 @@ import tempfile
 from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
-import songs_smf as smf
 from numpy.typing import NDArray
-from songs_desk import Wave
 
+import songs_smf as smf
+from songs_desk import Wave
 from timbresep import audio
 from timbresep.data.rendering.midi import PERCUSSION_CHANNEL, Event
 from timbresep.data.rendering.renderer import find_soundfont
@@ -129,9 +130,7 @@ class Song:
                 parts[note.part].append(note)
         best: tuple[float, Part] | None = None
         for part, notes in parts.items():
-            alone = [
-                a.end <= b.start + 0.05 for a, b in zip(notes, notes[1:], strict=False)
-            ]
+            alone = [a.end <= b.start + 0.05 for a, b in pairwise(notes)]
             fit = np.mean([MELODY[0] <= note.midi <= MELODY[1] for note in notes])
             if len(notes) < FEWEST_NOTES or np.mean(alone) < 0.8 or fit < 0.9:
                 continue

@@ -14,8 +14,8 @@ from xml.etree import ElementTree as Xml
 
 import numpy as np
 from numpy.typing import NDArray
-from songs_desk import Wave
 
+from songs_desk import Wave
 from timbresep import audio
 from timbresep.data.rendering.midi import Event
 from timbresep.data.rendering.sampler import Layers, play
@@ -25,7 +25,10 @@ from timbresep.units import hz_to_midi
 
 NOTES = "spectmorph-instruments"
 CLIPS = {  # folder → how to get it, licence
-    NOTES: ("git clone https://github.com/swesterfeld/spectmorph-instruments", "CC0, public domain"),
+    NOTES: (
+        "git clone https://github.com/swesterfeld/spectmorph-instruments",
+        "CC0, public domain",
+    ),
     "basic_pitch-0.4.0": (
         "pip download --no-deps --no-binary :all: basic-pitch==0.4.0, unpacked",
         "CC BY 4.0",
