@@ -218,8 +218,11 @@ def score(given: argparse.Namespace) -> None:
         f"{hardware()}."
     )
     if given.json:
-        kept = {"scores": judge.scores, "leaks": judge.leaks}
-        write_json(given.json, {key: [asdict(one) for one in kept[key]] for key in kept})
+        kept = {
+            "scores": [asdict(one) for one in judge.scores],
+            "leaks": [asdict(one) for one in judge.leaks],
+        }
+        write_json(given.json, kept)
 
 
 def main() -> None:

@@ -151,7 +151,8 @@ class Song:
         """How long each pitch class sounds in a stretch, (12,)."""
         notes = [n for n in self.within(start, seconds) if n.stem not in ("", PERCUSSION_NAME)]
         classes = [note.midi % 12 for note in notes]
-        return np.bincount(classes, [note.end - note.start for note in notes], minlength=12)
+        lengths = [note.end - note.start for note in notes]
+        return np.bincount(classes, lengths, minlength=12).astype(np.float64)
 
     def play(
         self,

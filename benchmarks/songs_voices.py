@@ -51,7 +51,9 @@ CHROMA_HZ = (80.0, 2000.0)
 class Performer(Protocol):
     """Who plays or sings a tune."""
 
-    licence: str
+    @property
+    def licence(self) -> str:
+        """Terms of the recordings or the voice."""
 
     def perform(self, tune: Sequence[Event], seconds: float) -> Wave:
         """The tune, (1, samples) at 44.1 kHz.
@@ -105,14 +107,14 @@ class Sinsy:
     def perform(self, tune: Sequence[Event], seconds: float) -> Wave:
         """As `Performer.perform`; what lies out of range is moved by octaves."""
         try:
-            import pysinsy
+            import pysinsy  # type: ignore[import-untyped]
         except ImportError as error:
             raise MissingToolError("pysinsy, the singer, is not installed", SINSY) from error
         with tempfile.TemporaryDirectory(prefix="timbresep-") as folder:
             path = Path(folder) / "tune.xml"
             path.write_bytes(score([folded(event, *SUNG) for event in tune], seconds))
             samples, rate = pysinsy.synthesize(str(path))
-        sung = np.asarray(samples, np.float32)[None] / 2**15
+        sung = np.asarray(samples, np.float32)[None] / np.float32(2**15)
         whole = np.zeros((1, round(seconds * RATE)), np.float32)
         sung = audio.resample(sung, rate, RATE)[:, : whole.shape[1]]
         whole[:, : sung.shape[1]] = sung
@@ -194,7 +196,7 @@ def chroma(wave: Wave) -> NDArray[np.float64]:
     hz = np.fft.rfftfreq(CHROMA_FFT, 1 / RATE)
     inside = (hz > CHROMA_HZ[0]) & (hz < CHROMA_HZ[1])
     classes = np.round(hz_to_midi(hz[inside])).astype(int) % 12
-    return np.bincount(classes, power[inside], minlength=12)
+    return np.bincount(classes, power[inside], minlength=12).astype(np.float64)
 
 
 def fitting(heard: NDArray[np.float64], tune: NDArray[np.float64]) -> int:
