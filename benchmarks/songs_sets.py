@@ -29,7 +29,7 @@ SIMUTRANS = "/usr/share/games/simutrans/music", "simutrans-data", "Artistic"
 FLUID = "FluidR3_GM.sf2", "MIT"
 TIM = "TimGM6mb.sf2", "GPL-2"
 GM = "sf_GMbank.sf2", "public domain"
-ENSEMBLES = 4  # tracks on each side
+ENSEMBLES = 4  # pieces on each side
 
 
 @dataclass(frozen=True)
@@ -152,12 +152,14 @@ def named(piece: str) -> str:
 
 
 def ensembles(_: Path) -> Iterator[Made]:
-    """Chorales for instruments without a singer, in soundfonts that training has not heard."""
-    fonts: dict[Split, tuple[str, str]] = {"valid": GM, "test": TIM}
-    for side, (font, terms) in fonts.items():
-        for number in range(ENSEMBLES):
-            make = partial(ensemble, side, font, ENSEMBLES, number)
-            yield Made(side, f"chorale-{number}", f"chorale-{number}", terms, make)
+    """Chorales for instruments without a singer, each in both soundfonts of its side."""
+    fonts: dict[Split, tuple[tuple[str, str], ...]] = {"valid": (FLUID, GM), "test": (FLUID, TIM)}
+    for side, played in fonts.items():
+        for font, terms in played:
+            for number in range(ENSEMBLES):
+                name = f"{named(Path(font).stem)}-{number}"
+                make = partial(ensemble, side, font, ENSEMBLES, number)
+                yield Made(side, name, f"chorale {number} of {side}", terms, make)
 
 
 SETS: Mapping[str, Callable[[Path], Iterator[Made]]] = {

@@ -178,13 +178,11 @@ def test_missing_recordings_are_named_with_the_way_to_get_them(tmp_path: Path) -
 
 def test_every_piece_is_on_one_side_of_the_split(tmp_path: Path) -> None:
     sides: dict[str, set[str]] = {}
-    for name, tracks in SETS.items():
+    for tracks in SETS.values():
         made = list(tracks(tmp_path))
         assert len({(track.side, track.name) for track in made}) == len(made)
         for track in made:
-            sides.setdefault(track.piece if name != "ensembles" else track.name, set())
-            if name != "ensembles":  # their pieces are split by the renderer
-                sides[track.piece].add(track.side)
+            sides.setdefault(track.piece, set()).add(track.side)
     assert all(len(found) <= 1 for found in sides.values())
 
 
