@@ -22,6 +22,7 @@ PACKAGES = {
     "FluidR3_GM.sf2": "fluid-soundfont-gm",
     "MuseScore_General_Full.sf2": "musescore-general-soundfont-lossless",
     "TimGM6mb.sf2": "timgm6mb-soundfont",
+    "sf_GMbank.sf2": "csound-soundfont",
     "freepats.cfg": "freepats",
 }
 
