@@ -6,7 +6,8 @@ source took is instruments of other sources, it stays in the mixture.
 
 A source that counts is taken out of the mixture. Where it is there for one instrument only, it is
 that instrument's stem. Instruments that have a source in common share it, and all others share what
-is left of the mixture, as they would share a mixture.
+is left of the mixture, as they would share a mixture; but if the network finds next to nothing of
+the others beside one instrument, all that is left is this instrument's stem.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from timbresep.joint_mask import UNCLAIMED
 from timbresep.separation.masking import shared
 from timbresep.separation.query import Query
 from timbresep.separation.sources import Places
@@ -33,8 +35,13 @@ TAKEN, SLOPE = 0.4, 0.03
 other sources, each bin to the one that claims most of it."""
 CERTAIN = 0.1
 """A source counts wholly, or not at all, if it does so but for this."""
-UNCLAIMED = 0.0
-"""Share of a source that several instruments have in common which is left to other sounds."""
+LEAD_DB, LEAD_SLOPE_DB = 6.0, 0.7
+"""How far the level of an instrument is above that of every other in what the sources leave, where
+it is half sure that it is the only one."""
+LEADER_DB = -10.0
+"""Least level of such an instrument, relative to what the sources leave."""
+UNASKED_DB = 10.0
+"""An instrument that nobody asks for counts as so much softer here: who asks knows what plays."""
 EPS = 1e-9
 Look = Callable[[Tensor], Tensor]
 """Gives the network's estimates ``(batch, rows, channels, samples)`` in another signal."""
@@ -124,21 +131,56 @@ class Cascade:
         again = look(left) if self._in_left(counts) else torch.zeros_like(estimates)
         absent = [1.0 if n is None else 1.0 - float(counts[n]) for n in self.known]
         claiming = torch.tensor(absent).to(mixture)
-        stems = shared(stft, left, again, self.query, claiming=claiming)
+        estimates_left = (estimates + again) / 2
+        stems = self._shared(stft, left, estimates_left, claiming, LEAD_DB)
         for number, count in enumerate(counts.tolist()):
             mine = [i for i, holder in enumerate(self.asked) if holder == number]
             if not mine or not count:
                 continue
-            source = sources[:, number]
-            if self.members[number] == 1:
-                found = source.unsqueeze(1)
-            else:
+            found = sources[:, number : number + 1]
+            if self.members[number] > 1:
                 inside = torch.tensor([float(n == number) for n in self.known]).to(mixture)
-                found = shared(
-                    stft, source, estimates, self.query, claiming=inside, unclaimed=UNCLAIMED
-                )[:, mine]
+                found = self._shared(stft, sources[:, number], estimates, inside, 0.0)[:, mine]
             stems[:, mine] = count * found + (1 - count) * stems[:, mine]
         return stems
+
+    def _shared(
+        self, stft: STFT, signal: Tensor, estimates: Tensor, claiming: Tensor, lead: float
+    ) -> Tensor:
+        """The stems asked for, in a signal that is not sure to hold more than one instrument."""
+        unclaimed = UNCLAIMED if lead else 0.0  # a source holds nothing but its instruments
+        stems = shared(stft, signal, estimates, self.query, claiming=claiming, unclaimed=unclaimed)
+        sure = self.alone(stft(signal).abs(), stft(estimates).abs(), claiming, lead)
+        sure = sure[None, :, None, None].to(signal)
+        return sure * signal.unsqueeze(1) + (1 - sure) * stems
+
+    def alone(self, signal: Tensor, estimates: Tensor, claiming: Tensor, lead: float) -> Tensor:
+        """How sure it is that an instrument asked for is the only one in a signal.
+
+        Args:
+            signal: magnitudes ``(batch, channels, bins, frames)``.
+            estimates: the same of all rows of the query ``(batch, rows, channels, bins, frames)``.
+            claiming: how likely each instrument of joint masking is in there, ``(known,)``.
+            lead: how far its level must be above that of every other, in dB.
+
+        Returns:
+            (instruments,), 0 to 1.
+        """
+        known = estimates[:, : len(self.known)] * claiming[:, None, None, None]
+        unasked = ~self.query.same.any(dim=0)  # (known,)
+        sure = []
+        for row, same in zip(self.query.rows, self.query.same, strict=True):
+            claims = torch.cat([estimates[:, row : row + 1], known[:, ~same]], dim=1)
+            most = torch.maximum(claims.sum(dim=1), signal).unsqueeze(1) + EPS
+            parts = (claims / most * signal.unsqueeze(1)).square().sum(dim=(0, 2, 3, 4))
+            level = 10 * ((parts + EPS) / (signal.square().sum() + EPS)).log10()
+            others = level[1:] - UNASKED_DB * unasked[~same].to(level)
+            above = level[0] - others.amax() if len(others) else level.new_tensor(-torch.inf)
+            sure.append(
+                torch.sigmoid((above - lead) / LEAD_SLOPE_DB)
+                * torch.sigmoid((level[0] - LEADER_DB) / LEAD_SLOPE_DB)
+            )
+        return torch.stack(sure)
 
     def _in_left(self, counts: Tensor) -> bool:
         """Whether an instrument asked for can be in what the sources leave of the mixture."""

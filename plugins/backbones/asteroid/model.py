@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -82,7 +83,7 @@ class AsteroidBackbone(Backbone):
         self.kernel_size, self.stride = filters.kernel_size, filters.stride
         if "encoder" in dict(self.network.encoder.named_children()):
             del self.network.encoder.filterbank  # a second name for that of the encoder inside
-        masker, film = self.network.masker, lambda: FiLM(embedding, places.features)
+        masker, film = self.network.masker, partial(FiLM, embedding, places.features)
         first, *others = places.entrance
         shared = [masker.get_submodule(one) for one in places.entrance]
         masker.set_submodule(first, Entrance(nn.Sequential(*shared), film()))
