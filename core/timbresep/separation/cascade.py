@@ -96,7 +96,7 @@ class Cascade:
             if name == self.places.rest:
                 continue
             energy = sources[:, number].square()
-            held = torch.tensor([holder == number for holder in self.known])
+            held = torch.tensor([holder == number for holder in self.known], dtype=torch.bool)
             claimed = (shares[:, held].sum(dim=1) * mixture.square()).sum()
             least = torch.maximum(db_to_power(HEARD_DB) * total, db_to_power(LESS_DB) * claimed)
             above = 10 * ((energy.sum() + EPS) / (least + EPS)).log10()
@@ -123,7 +123,7 @@ class Cascade:
             ``(batch, instruments, channels, samples)``.
         """
         known = len(self.known)
-        claims = stft(estimates[:, :known]).abs()
+        claims = stft(estimates)[:, :known].abs()  # there may be none
         counts = self.counts(stft(mixture).abs(), stft(sources).abs(), claims).to(mixture)
         if not counts.any():
             return shared(stft, mixture, estimates, self.query)
