@@ -23,16 +23,18 @@ from timbresep.separation.masking import shared
 from timbresep.separation.query import Query
 from timbresep.separation.sources import Places
 from timbresep.stft import STFT
-from timbresep.units import db_to_power
 
-HEARD_DB, SLOPE_DB = -18.0, 1.0
+HEARD_DB = -18.0
 """Level of a source, relative to the mixture, at which it counts half."""
-LESS_DB = -6.0
+LESS_DB = -3.5
 """Level of a source, relative to what the network claims for its instruments, at which it counts
 half: in music that the network knows, it finds a known instrument more wholly."""
-TAKEN, SLOPE = 0.4, 0.03
+SLOPE_DB = 0.7
+TAKEN, TAKEN_SLOPE = 0.5, 0.03
 """Part of a source at which it counts half: the part that the network gives to the instruments of
 other sources, each bin to the one that claims most of it."""
+TAKEN_PER_DB, LOUD_DB = 0.012, -8.0
+"""The fainter a source is, the less of it may be given to them: `TAKEN` is for a loud one."""
 CERTAIN = 0.1
 """A source counts wholly, or not at all, if it does so but for this."""
 LEAD_DB, LEAD_SLOPE_DB = 6.0, 0.7
@@ -98,11 +100,12 @@ class Cascade:
             energy = sources[:, number].square()
             held = torch.tensor([holder == number for holder in self.known], dtype=torch.bool)
             claimed = (shares[:, held].sum(dim=1) * mixture.square()).sum()
-            least = torch.maximum(db_to_power(HEARD_DB) * total, db_to_power(LESS_DB) * claimed)
-            above = 10 * ((energy.sum() + EPS) / (least + EPS)).log10()
-            taken = _largest(shares[:, ~held]) * energy
-            part = taken.sum() / (energy.sum() + EPS)
-            counts[number] = torch.sigmoid(above / SLOPE_DB) * torch.sigmoid((TAKEN - part) / SLOPE)
+            level = _db(energy.sum(), total)
+            heard = torch.minimum(level - HEARD_DB, _db(energy.sum(), claimed) - LESS_DB)
+            taken = (_largest(shares[:, ~held]) * energy).sum() / (energy.sum() + EPS)
+            most = TAKEN + TAKEN_PER_DB * (level - LOUD_DB).clamp(max=0)
+            known = torch.sigmoid((most - taken) / TAKEN_SLOPE)
+            counts[number] = torch.sigmoid(heard / SLOPE_DB) * known
         counts[counts < CERTAIN] = 0.0
         counts[counts > 1 - CERTAIN] = 1.0
         return counts
@@ -173,7 +176,7 @@ class Cascade:
             claims = torch.cat([estimates[:, row : row + 1], known[:, ~same]], dim=1)
             most = torch.maximum(claims.sum(dim=1), signal).unsqueeze(1) + EPS
             parts = (claims / most * signal.unsqueeze(1)).square().sum(dim=(0, 2, 3, 4))
-            level = 10 * ((parts + EPS) / (signal.square().sum() + EPS)).log10()
+            level = _db(parts, signal.square().sum())
             others = level[1:] - UNASKED_DB * unasked[~same].to(level)
             above = level[0] - others.amax() if len(others) else level.new_tensor(-torch.inf)
             sure.append(
@@ -190,3 +193,7 @@ class Cascade:
 def _largest(shares: Tensor) -> Tensor:
     """The largest share of each bin, of (batch, instruments, …); 0 where there is no instrument."""
     return shares.amax(dim=1) if shares.shape[1] else torch.zeros_like(shares.sum(dim=1))
+
+
+def _db(energy: Tensor, reference: Tensor) -> Tensor:
+    return 10 * ((energy + EPS) / (reference + EPS)).log10()
