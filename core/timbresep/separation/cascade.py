@@ -37,12 +37,12 @@ TAKEN_PER_DB, LOUD_DB = 0.012, -8.0
 """The fainter a source is, the less of it may be given to them: `TAKEN` is for a loud one."""
 CERTAIN = 0.1
 """A source counts wholly, or not at all, if it does so but for this."""
-LEAD_DB, LEAD_SLOPE_DB = 6.0, 0.7
+LEAD_DB, LEAD_SLOPE_DB = 6.5, 0.5
 """How far the level of an instrument is above that of every other in what the sources leave, where
 it is half sure that it is the only one."""
-LEADER_DB = -10.0
+LEADER_DB = -9.0
 """Least level of such an instrument, relative to what the sources leave."""
-UNASKED_DB = 10.0
+UNASKED_DB = 4.0
 """An instrument that nobody asks for counts as so much softer here: who asks knows what plays."""
 EPS = 1e-9
 Look = Callable[[Tensor], Tensor]
