@@ -42,6 +42,8 @@ LEAD_DB, LEAD_SLOPE_DB = 6.5, 0.5
 it is half sure that it is the only one."""
 LEADER_DB = -9.0
 """Least level of such an instrument, relative to what the sources leave."""
+FEW = 2
+"""What a model of so many sources leaves is a whole band, and never one instrument."""
 UNASKED_DB = 4.0
 """An instrument that nobody asks for counts as so much softer here: who asks knows what plays."""
 EPS = 1e-9
@@ -135,7 +137,10 @@ class Cascade:
         absent = [1.0 if n is None else 1.0 - float(counts[n]) for n in self.known]
         claiming = torch.tensor(absent).to(mixture)
         estimates_left = (estimates + again) / 2
-        stems = self._shared(stft, left, estimates_left, claiming, LEAD_DB)
+        if len(self.places.sources) > FEW:
+            stems = self._shared(stft, left, estimates_left, claiming, LEAD_DB)
+        else:
+            stems = shared(stft, left, estimates_left, self.query, claiming=claiming)
         for number, count in enumerate(counts.tolist()):
             mine = [i for i, holder in enumerate(self.asked) if holder == number]
             if not mine or not count:
