@@ -105,8 +105,8 @@ def test_before_training_it_is_asteroids_own_network(registry: Registry, name: s
 @needs_asteroid
 def test_sizes_that_cannot_be_are_told(registry: Registry, tmp_path: Path) -> None:
     for wrong, reason in (
-        ({"n_repeats": 0}, "n_repeats must be positive"),
-        ({"stride": 0}, "stride"),
+        ({"n_repeats": 0}, "n_repeats must be from 1 to"),
+        ({"n_filters": 10**6}, "n_filters must be from 1 to"),
     ):
         asked = request(tmp_path, tmp_path / "run", backbone="asteroid_convtasnet", arguments=wrong)
         with pytest.raises(TrainingError, match=reason):

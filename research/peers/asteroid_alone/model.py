@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from timbresep.backbone import Backbone
@@ -35,6 +36,11 @@ class AsteroidAlone(Backbone):
         """The same stem for every condition."""
         samples, kernel = mixture.shape[-1], self.network.encoder.filterbank.kernel_size
         padded = nn.functional.pad(mixture, (kernel, 2 * kernel)).flatten(0, 1).unsqueeze(1)
-        stem: Tensor = self.network(padded)[..., kernel : kernel + samples]
+        with torch.autocast(mixture.device.type, enabled=False):
+            encoded = self.network.forward_encoder(padded.float())
+        masks = self.network.forward_masker(encoded).float()
+        with torch.autocast(mixture.device.type, enabled=False):
+            masked = self.network.apply_masks(encoded, masks)
+            stem: Tensor = self.network.forward_decoder(masked)[..., kernel : kernel + samples]
         stem = stem.reshape(len(mixture), 1, *mixture.shape[1:])
         return stem.expand(-1, conditions.shape[1], -1, -1)
