@@ -130,9 +130,11 @@ def separate(
 
 
 def _say_which(registry: Registry, separator: str | None, checkpoint: Path | None) -> None:
-    """Say which separator works and, unless the user chose it, which would be better on songs."""
+    """Say which separator works, whose weights are in it, and which would be better on songs."""
     chain = registry.separators.get(separator, checkpoint)
     say(f"separator: {shown(chain.described)}")
+    if chain.source_model is not None:
+        show_note(f"weights of {chain.source_model.name}: {shown(chain.source_model.licence)}")
     if separator is None and checkpoint is None:
         for better in registry.separators.better(chain.name):
             lacks = f"; it {better.missing}" if better.missing else ""

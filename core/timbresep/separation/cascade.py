@@ -26,15 +26,19 @@ from timbresep.stft import STFT
 
 HEARD_DB = -18.0
 """Level of a source, relative to the mixture, at which it counts half."""
-LESS_DB = -3.5
+LESS_DB, LESS_KNOWN_DB = -6.0, -3.5
 """Level of a source, relative to what the network claims for its instruments, at which it counts
-half: in music that the network knows, it finds a known instrument more wholly."""
+half: in music that the network knows, it finds a known instrument more wholly. The second is for
+a source that it recognises."""
 SLOPE_DB = 0.7
-TAKEN, TAKEN_SLOPE = 0.5, 0.03
+TAKEN, TAKEN_SLOPE = 0.5, 0.02
 """Part of a source at which it counts half: the part that the network gives to the instruments of
 other sources, each bin to the one that claims most of it."""
 TAKEN_PER_DB, LOUD_DB = 0.012, -8.0
 """The fainter a source is, the less of it may be given to them: `TAKEN` is for a loud one."""
+TAKEN_KNOWN, KNOWN, KNOWN_SLOPE = 0.19, 0.72, 0.02
+"""In place of `TAKEN`, where the network recognises more of a source than a part `KNOWN`: it is music
+of its training, in which it is to be believed."""
 CERTAIN = 0.1
 """A source counts wholly, or not at all, if it does so but for this."""
 LEAD_DB, LEAD_SLOPE_DB = 6.5, 0.5
@@ -103,11 +107,15 @@ class Cascade:
             held = torch.tensor([holder == number for holder in self.known], dtype=torch.bool)
             claimed = (shares[:, held].sum(dim=1) * mixture.square()).sum()
             level = _db(energy.sum(), total)
-            heard = torch.minimum(level - HEARD_DB, _db(energy.sum(), claimed) - LESS_DB)
-            taken = (_largest(shares[:, ~held]) * energy).sum() / (energy.sum() + EPS)
-            most = TAKEN + TAKEN_PER_DB * (level - LOUD_DB).clamp(max=0)
-            known = torch.sigmoid((most - taken) / TAKEN_SLOPE)
-            counts[number] = torch.sigmoid(heard / SLOPE_DB) * known
+            parts = [_largest(shares[:, some]) * energy for some in (held, ~held)]
+            own, taken = (part.sum() / (energy.sum() + EPS) for part in parts)
+            known = torch.sigmoid((own + taken - KNOWN) / KNOWN_SLOPE)
+            least = LESS_DB + known * (LESS_KNOWN_DB - LESS_DB)
+            heard = torch.minimum(level - HEARD_DB, _db(energy.sum(), claimed) - least)
+            most = TAKEN + known * (TAKEN_KNOWN - TAKEN)
+            most = most + TAKEN_PER_DB * (level - LOUD_DB).clamp(max=0)
+            kept = torch.sigmoid((most - taken) / TAKEN_SLOPE)
+            counts[number] = torch.sigmoid(heard / SLOPE_DB) * kept
         counts[counts < CERTAIN] = 0.0
         counts[counts > 1 - CERTAIN] = 1.0
         return counts
