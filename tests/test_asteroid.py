@@ -17,7 +17,7 @@ from torch import nn
 import cli
 from timbresep import audio, checkpoint, hookspecs
 from timbresep.adaptation import films
-from timbresep.errors import MissingToolError, TrainingError
+from timbresep.errors import ConfigError, MissingToolError, TrainingError
 from timbresep.hookspecs import Argument
 from timbresep.registry.registry import Registry
 from timbresep.training.loop import fit
@@ -100,6 +100,25 @@ def test_before_training_it_is_asteroids_own_network(registry: Registry, name: s
     expected = twin.eval()(nn.functional.pad(x, (edge, edge)))[..., edge : edge + 4000]
     found = model(x, torch.rand(1, 2, 4))
     torch.testing.assert_close(found, expected[:, None].expand(-1, 2, -1, -1), atol=1e-6, rtol=1e-4)
+
+
+@needs_asteroid
+@pytest.mark.parametrize(
+    ("backbone", "wrong"),
+    [
+        ("asteroid_convtasnet", {"kernel_size": 512, "stride": 513}),
+        ("asteroid_convtasnet", {"n_blocks": 40}),
+        ("asteroid_dprnn", {"kernel_size": 512, "stride": 513}),
+        ("asteroid_dprnn", {"chunk_size": 1}),
+        ("asteroid_sudormrf", {"kernel_size": 1}),
+        ("asteroid_sudormrf", {"upsampling_depth": 40}),
+    ],
+)
+def test_sizes_that_cannot_compute_are_not_built(
+    registry: Registry, backbone: str, wrong: dict[str, int]
+) -> None:
+    with pytest.raises(ConfigError, match=list(wrong)[-1]):
+        registry.backbone(backbone).make(4, wrong)
 
 
 @needs_asteroid

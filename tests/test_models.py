@@ -182,6 +182,8 @@ def test_damage_is_told_and_mended(damage: Callable[[Path], None], capsys: Captu
     models()
     told = row(capsys.readouterr().out)
     assert ("damaged" in told) == (damage is not changed), "a look at the size and the record"
+    assert cli.main(["list", "--trust"]) == 0
+    assert ("broken" in row(capsys.readouterr().out)) == (damage is not changed)
     assert models("get", "split") == 0
     assert pretrained.load(source_fakes.SPEC)
 

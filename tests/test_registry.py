@@ -7,6 +7,7 @@ import re
 import shutil
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -66,6 +67,32 @@ def test_a_python_folder_brings_a_backbone(tmp_path: Path) -> None:
     (tmp_path / "toy").mkdir()
     (tmp_path / "toy" / "__init__.py").write_text(BACKBONE)
     assert Registry.load([tmp_path], trust=True).backbone("toy").summary == "a toy"
+
+
+def test_a_name_that_is_not_plain_is_one_short_line(tmp_path: Path) -> None:
+    (tmp_path / "toy").mkdir()
+    (tmp_path / "toy" / "__init__.py").write_text(BACKBONE.replace('"toy"', '"To-y"'))
+    assert (
+        "broken",
+        "'To-y' is no plain name of a backbone — use lower-case letters, digits and underscores",
+    ) in detail(Registry.load([tmp_path], trust=True), "toy")
+
+
+def test_only_chains_that_can_be_told_of_are_better_on_songs(tmp_path: Path) -> None:
+    index = tmp_path / "registry.yaml"
+    text = REGISTRY_FILE.read_text()
+    for folder in ("plugins/", "separators/"):
+        text = text.replace(f" {folder}", f" {REGISTRY_FILE.parent}/{folder}")
+    mine = re.search("  universal:.*?\n(?=  song)", text, re.DOTALL)
+    assert mine
+    last = "  band: {source_model: htdemucs, then: universal}\n"
+    text = text.replace(last, last + mine[0].replace("universal:", "mine:"))
+    index.write_text(text)
+    registry = Registry.load([], index)
+    assert [chain.name for chain in registry.separators.better("universal")] == ["song", "band"]
+    song = registry.source_model("spleeter")
+    registry._source_models.items["spleeter"] = ("", replace(song, at_hand=lambda: 1 / 0))
+    assert [chain.name for chain in registry.separators.better("universal")] == ["band"]
 
 
 @pytest.mark.parametrize("way", ["folder", "variable"])

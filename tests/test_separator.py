@@ -189,6 +189,13 @@ def test_residual_and_stems_make_the_mixture(separator: Separator, tmp_path: Pat
     assert np.abs(sum(part for part, _ in parts) - wave).max() < 1e-6
 
 
+def test_a_residual_too_large_for_numbers_is_told(separator: Separator, tmp_path: Path) -> None:
+    audio.write(tmp_path / "song.wav", 1.7e38 * np.ones((1, 4000), np.float32), RATE)
+    output = Output(tmp_path / "out", residual=True)
+    with pytest.raises(AudioError, match="too loud"):  # the residual is 3 times as loud
+        separate_file(separator, tmp_path / "song.wav", ["minus"], tmp_path / "out", output)
+
+
 def test_clipped_stems_are_noted(separator: Separator, tmp_path: Path) -> None:
     audio.write(tmp_path / "song.wav", np.full((1, 4000), 0.9, np.float32), RATE)
     report = separate_file(

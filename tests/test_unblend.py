@@ -370,6 +370,10 @@ def test_models_of_the_users_own_are_source_models(
     assert model(music()).shape == (1, 3, 2, SEGMENT)
     choir = registry.source_model("choir")
     assert (choir.sources, choir.rest) == (("accompaniment", "vocals"), "accompaniment")
+    import_own(tmp_path, "My-Choir.2", ["instrumental", "vocals"])
+    mine = Registry.load().source_model("my_choir_2")
+    assert (mine.sources, mine.rest) == (("accompaniment", "vocals"), "accompaniment")
+    assert pretrained.load(mine).sources == mine.sources
     (tmp_path / "choir.safetensors").unlink()
     assert pretrained.missing(choir) == "needs its weights: `models get choir`"
     with pytest.raises(CheckpointError, match=r"choir.safetensors: No such file"):

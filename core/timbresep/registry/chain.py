@@ -11,7 +11,7 @@ from timbresep.errors import ConfigError, TimbresepError, UnknownNameError, near
 from timbresep.hookspecs import SourceModelSpec
 from timbresep.registry.catalogue import NOT_READY, PluginRow
 from timbresep.registry.config import ListedSeparator, RegistryConfig
-from timbresep.registry.pretrained import missing
+from timbresep.registry.pretrained import check_kept, missing
 
 Find = Callable[[str], SourceModelSpec]
 
@@ -93,8 +93,12 @@ class Chains:
         later = names[names.index(name) + 1 :] if name in names else []
         found = []
         for each in later:
+            if self.config.separators[each].source_model is None:
+                continue
             with contextlib.suppress(TimbresepError):  # `list` says what is wrong with it
-                found.append(self._listed(each, None))
+                chain = self._listed(each, None)
+                _ = chain.missing  # or its plugin fails to say
+                found.append(chain)
         return found
 
     def rows(self) -> list[PluginRow]:
@@ -110,7 +114,10 @@ class Chains:
             return PluginRow("separator", name, "bundled", status, about)
         about = f"{default}{listed.source_model}, then {listed.then}"
         try:
-            lacks = self._listed(name, None).missing
+            chain = self._listed(name, None)
+            lacks = chain.missing
+            if chain.source_model and not chain.weights:
+                check_kept(chain.source_model)
         except TimbresepError as error:
             return PluginRow("separator", name, "bundled", "broken", str(error))
         status = NOT_READY if lacks else "ok"

@@ -72,6 +72,16 @@ def missing(spec: SourceModelSpec, weights: Path | None = None) -> str:
     return ""
 
 
+def check_kept(spec: SourceModelSpec) -> None:
+    """Look whether weights that are kept have a record, and its size.
+
+    Raises:
+        CheckpointError: they are damaged.
+    """
+    if weights_file(spec).is_file():
+        _record(spec)
+
+
 def state(spec: SourceModelSpec) -> str:
     """As `missing`, for a table: also of weights that were cut, or are the user's own."""
     lacks = missing(spec)

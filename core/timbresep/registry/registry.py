@@ -11,7 +11,9 @@ import os
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import cast
+from typing import TypeVar, cast
+
+import pluggy
 
 from timbresep.config import ROOT, load_yaml
 from timbresep.data.recipe import load as load_recipe
@@ -23,9 +25,11 @@ from timbresep.registry.arrival import PLUGINS_VARIABLE, Arrivals
 from timbresep.registry.catalogue import Catalogue, Item, PluginRow, isolated
 from timbresep.registry.chain import Chains
 from timbresep.registry.config import RegistryConfig
-from timbresep.registry.pretrained import missing
+from timbresep.registry.pretrained import check_kept, missing
 
 log = logging.getLogger(__name__)
+
+Spec = TypeVar("Spec", BackboneSpec, SourceModelSpec)
 
 REGISTRY_FILE = ROOT / "registry.yaml"
 TRUST = "--trust runs it, and so does its folder under 'trusted' in registry.yaml"
@@ -109,22 +113,25 @@ class Registry:
                 folders = cast(Iterable[Path], hook.function())
                 for folder in folders:
                     self._collect_instrument(Path(folder), hook.plugin_name)
-        for hook in self._arrivals.manager.hook.timbresep_backbones.get_hookimpls():
-            with self._isolated("backbone", Path(hook.plugin_name).name, hook.plugin_name):
-                specs = cast(Iterable[BackboneSpec], hook.function())
-                for spec in specs:
-                    if not isinstance(spec, BackboneSpec) or not NAME.fullmatch(str(spec.name)):
-                        raise PluginError(f"{spec!r} is not a BackboneSpec with a plain name")
-                    self._backbones.add(spec.name, hook.plugin_name, spec)
-        for hook in self._arrivals.manager.hook.timbresep_source_models.get_hookimpls():
-            with self._isolated("source model", Path(hook.plugin_name).name, hook.plugin_name):
-                models = cast(Iterable[SourceModelSpec], hook.function())
-                for model in models:
-                    if not isinstance(model, SourceModelSpec) or not NAME.fullmatch(
-                        str(model.name)
-                    ):
-                        raise PluginError(f"{model!r} is not a SourceModelSpec with a plain name")
-                    self._source_models.add(model.name, hook.plugin_name, model)
+        hooks = self._arrivals.manager.hook
+        self._collect_specs(hooks.timbresep_backbones, self._backbones, BackboneSpec)
+        self._collect_specs(hooks.timbresep_source_models, self._source_models, SourceModelSpec)
+
+    def _collect_specs(
+        self, hook: pluggy.HookCaller, catalogue: Catalogue[Spec], kind: type[Spec]
+    ) -> None:
+        """Ask every plugin for what it offers of a kind that is described by a spec."""
+        for each in hook.get_hookimpls():
+            with self._isolated(catalogue.kind, Path(each.plugin_name).name, each.plugin_name):
+                for spec in cast(Iterable[object], each.function()):
+                    if not isinstance(spec, kind):
+                        raise PluginError(f"{spec!r} is not a {kind.__name__}")
+                    if not NAME.fullmatch(str(spec.name)):
+                        raise PluginError(
+                            f"'{spec.name}' is no plain name of a {catalogue.kind}",
+                            "use lower-case letters, digits and underscores",
+                        )
+                    catalogue.add(spec.name, each.plugin_name, spec)
 
     def _collect_instrument(self, folder: Path, owner: str) -> None:
         with self._isolated("instrument", folder.name, owner):
@@ -262,10 +269,12 @@ class Registry:
 
 
 def _describe_source_model(spec: SourceModelSpec) -> str:
-    """What `list` says of a source model; MissingToolError when it lacks something."""
+    """What `list` says of a source model; MissingToolError when it lacks something, and
+    CheckpointError when its weights are damaged."""
     lacks = missing(spec)
     if lacks:
         raise MissingToolError(f"{spec.summary}; {lacks}")
+    check_kept(spec)
     return spec.summary
 
 

@@ -1,6 +1,9 @@
-"""Which device computes."""
+"""Which device computes, and what it has no room for."""
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -21,3 +24,12 @@ def device_of(name: str) -> torch.device:
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         raise TimbresepError(f"device '{name}' cannot be used", hint="use --device cpu") from error
     return device
+
+
+@contextmanager
+def enough_memory(device: torch.device) -> Iterator[None]:
+    """A context in which a device that runs out of memory is a TimbresepError of one line."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise TimbresepError(f"not enough memory on {device}", hint="use --device cpu") from error

@@ -19,6 +19,7 @@ from timbresep.running.progress import Work
 from timbresep.separation.options import SeparationOptions
 from timbresep.separation.separator import MAX_CHANNELS, Separator
 from timbresep.separation.stem_files import folders, guard, new_files, real
+from timbresep.separation.streaming import check_loudness
 
 RESIDUAL = "residual"
 Report = Callable[[Path, float], None]
@@ -255,7 +256,11 @@ def _fill(
         blocks, about.rate, about.channels, instruments, name=str(about.path)
     ):
         peak = max(peak, float(np.abs(mixture).max()))
-        parts = [*stems, mixture - stems.sum(axis=0)] if len(writers) > len(stems) else list(stems)
+        parts = list(stems)
+        if len(writers) > len(stems):
+            with np.errstate(over="ignore", invalid="ignore"):
+                parts.append(mixture - stems.sum(axis=0))
+            check_loudness(parts[-1], str(about.path))
         for writer, part in zip(writers, parts, strict=True):
             writer.write(part)
         done += mixture.shape[1]

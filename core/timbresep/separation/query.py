@@ -75,6 +75,6 @@ def query(
         tuple(
             len(known) + rest.index(n) if n in rest else list(known).index(n) for n in instruments
         ),
-        torch.tensor([[name == other for other in known] for name in instruments]),
+        torch.tensor([[n == other for other in known] for n in instruments], dtype=torch.bool),
         torch.tensor(masked),
     )

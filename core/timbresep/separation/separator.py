@@ -13,16 +13,25 @@ import torch
 from timbresep.audio import check_finite
 from timbresep.audio.writer import BLOCK, Wave
 from timbresep.checkpoint import Checkpoint
-from timbresep.errors import AudioError, CheckpointError, TimbresepError
+from timbresep.errors import AudioError, CheckpointError
 from timbresep.joint_mask import consistent_spectra
 from timbresep.level import gains
+from timbresep.running.device import enough_memory
 from timbresep.separation.cascade import Cascade
 from timbresep.separation.masking import shared
 from timbresep.separation.network import Network
 from timbresep.separation.options import DEFAULTS, SeparationOptions
 from timbresep.separation.query import Query, Vector, query
 from timbresep.separation.sources import Sources
-from timbresep.separation.streaming import Fifo, Pair, Rows, made_consistent, overlap_add, resampled
+from timbresep.separation.streaming import (
+    Fifo,
+    Pair,
+    Rows,
+    check_loudness,
+    made_consistent,
+    overlap_add,
+    resampled,
+)
 from timbresep.separation.tuning import tuning_of
 
 MAX_CHANNELS = 2
@@ -162,12 +171,12 @@ class Separator:
                 yield block
 
         def process(window: Rows) -> Rows:
-            _check_loudness(window, name)
+            check_loudness(window, name)
             return self._window(window, channels, asked, cascade)
 
         slow, rows = resampled(tapped(), rate, model.sample_rate, channels), channels
         if self.first is not None:
-            slow = self.first.stage.stream(slow, model.sample_rate, channels)
+            slow = self.first.stage.stream(slow, model.sample_rate, channels, name=name)
             rows = channels * (1 + len(self.first.places.sources))
         fade = min(model.context, model.chunk // 32)
         stems = overlap_add(
@@ -177,7 +186,7 @@ class Separator:
 
         pairs = _aligned(back, waiting, count)
         for mixture, parts in made_consistent(pairs) if self.options.mixture_consistency else pairs:
-            _check_loudness(parts, name)
+            check_loudness(parts, name)
             yield mixture, parts
 
     def _query(self, instruments: Sequence[str]) -> tuple[Query, Cascade | None]:
@@ -212,12 +221,8 @@ class Separator:
             return np.zeros((len(asked.rows) * channels, samples), np.float32)
         gain = gains(window[:channels], self.checkpoint.model.sample_rate)
         window = (window * gain).astype(np.float32)
-        try:
+        with enough_memory(self.network.device):
             stems = self._stems(window.reshape(-1, channels, samples), asked, cascade)
-        except torch.OutOfMemoryError as error:
-            raise TimbresepError(
-                f"not enough memory on {self.network.device}", hint="use --device cpu"
-            ) from error
         if not torch.isfinite(stems).all():
             raise CheckpointError(
                 f"{self.checkpoint.path} gives values that are not finite",
@@ -263,12 +268,3 @@ def _aligned(stems: Iterable[Rows], mixture: Fifo, count: int) -> Iterator[Pair]
         kept = block[:, : waited.shape[1]]  # rounding at the end of the last block
         if kept.shape[1]:
             yield waited, kept.reshape(count, len(waited), -1)
-
-
-def _check_loudness(rows: Rows, name: str) -> None:
-    """Refuse samples that are not finite: a filter overflows on numbers near the largest float."""
-    if not np.isfinite(rows).all():
-        raise AudioError(
-            f"{name} is too loud to be computed with",
-            hint="save it with samples between -1 and 1",
-        )

@@ -11,8 +11,8 @@ import torch
 
 from timbresep.errors import CheckpointError
 from timbresep.level import gains
-from timbresep.running.device import device_of
-from timbresep.separation.streaming import Fifo, Rows, overlap_add, resampled
+from timbresep.running.device import device_of, enough_memory
+from timbresep.separation.streaming import Fifo, Rows, check_loudness, overlap_add, resampled
 from timbresep.source_model import SourceModel
 
 
@@ -52,17 +52,25 @@ class SourceStage:
         self.device = device_of(device)
         self.model, self.name = model.to(self.device).eval(), name
 
-    def stream(self, blocks: Iterable[Rows], rate: int, channels: int) -> Iterator[Rows]:
+    def stream(
+        self, blocks: Iterable[Rows], rate: int, channels: int, *, name: str = "the mixture"
+    ) -> Iterator[Rows]:
         """Put the sources beside the mixture that they come from.
 
         Args:
             blocks: the mixture (channels, samples), in blocks of any length.
             rate: Hz; converted to the model's rate and back where it differs.
             channels: of every block.
+            name: what errors call the mixture.
 
         Yields:
             (channels · (1 + sources), samples): the mixture, then each source; in all, as many
             samples as came in.
+
+        Raises:
+            AudioError: the mixture is too loud to be computed with.
+            CheckpointError: the model gives values that are not finite.
+            TimbresepError: not enough memory.
         """
         model = self.model
         waiting = Fifo(channels)
@@ -72,10 +80,14 @@ class SourceStage:
                 waiting.push(block)
                 yield block
 
+        def process(window: Rows) -> Rows:
+            check_loudness(window, name)
+            return self._window(window)
+
         own = resampled(tapped(), rate, model.sample_rate, channels)
         fade = min(model.context, model.chunk // 32)
         sources = overlap_add(
-            own, self._window, channels, chunk=model.chunk, context=model.context, fade=fade
+            own, process, channels, chunk=model.chunk, context=model.context, fade=fade
         )
         for block in resampled(sources, model.sample_rate, rate, channels * len(model.sources)):
             mixture = waiting.take(block.shape[1])
@@ -90,7 +102,8 @@ class SourceStage:
             return np.zeros((count * channels, samples), np.float32)
         gain = gains(window, self.model.sample_rate)
         mixture = torch.from_numpy((window * gain).astype(np.float32)).to(self.device)
-        sources = self.model(_as_batch(mixture, self.model.channels))
+        with enough_memory(self.device):
+            sources = self.model(_as_batch(mixture, self.model.channels))
         if not torch.isfinite(sources).all():
             raise CheckpointError(
                 f"source model '{self.name}' gives values that are not finite",

@@ -14,6 +14,7 @@ import soxr
 
 from timbresep.audio import resampled_length
 from timbresep.audio.writer import BLOCK
+from timbresep.errors import AudioError
 from timbresep.joint_mask import consistent_waveforms
 
 Rows = npt.NDArray[np.float32]
@@ -201,3 +202,20 @@ def _reframed(pairs: Iterable[Pair], frame: int) -> Iterator[Pair]:
             yield split(held.take(frame))
     if held is not None and len(held):
         yield split(held.take(frame))
+
+
+def check_loudness(rows: Rows, name: str) -> None:
+    """Refuse samples that are not finite: a filter overflows on numbers near the largest float.
+
+    Args:
+        rows: samples.
+        name: what the error calls the mixture that they come from.
+
+    Raises:
+        AudioError: one is not finite.
+    """
+    if not np.isfinite(rows).all():
+        raise AudioError(
+            f"{name} is too loud to be computed with",
+            hint="save it with samples between -1 and 1",
+        )

@@ -11,6 +11,11 @@ if TYPE_CHECKING:
     from .model import AsteroidBackbone
 
 PACKAGES = {"asteroid": "asteroid==0.7.0", "requests": "requests"}
+DEEPEST = 12
+"""Most time scales in a row. Each is twice as long as the one before: 2 ** 12 frames of 12 ms are
+48 s."""
+
+STEP = "stride must be at most kernel_size"
 
 
 @dataclass(frozen=True)
@@ -87,6 +92,8 @@ def conv_tasnet(condition_dim: int, **arguments: Any) -> AsteroidBackbone:
     from .model import AsteroidBackbone, Places
 
     sizes = ConvTasNet(**arguments)
+    _require(f"n_blocks must be at most {DEEPEST}", holds=sizes.n_blocks <= DEEPEST)
+    _require(STEP, holds=sizes.stride <= sizes.kernel_size)
     last = range(sizes.n_blocks - 1, sizes.n_blocks * sizes.n_repeats, sizes.n_blocks)
     places = Places(("bottleneck",), sizes.bn_chan, [f"TCN.{k}" for k in last], residual=True)
     # Without skip connections, as in the paper's first version: with them, the last block's own
@@ -100,6 +107,8 @@ def dprnn(condition_dim: int, **arguments: Any) -> AsteroidBackbone:
     from .model import AsteroidBackbone, Places
 
     sizes = DPRNN(**arguments)
+    _require("chunk_size must be at least 2", holds=sizes.chunk_size > 1)
+    _require(STEP, holds=sizes.stride <= sizes.kernel_size)
     blocks = [f"net.{k}" for k in range(sizes.n_repeats)]
     places = Places(("bottleneck",), sizes.bn_chan, blocks)
     own = {"mask_act": "sigmoid"}
@@ -111,10 +120,18 @@ def sudormrf(condition_dim: int, **arguments: Any) -> AsteroidBackbone:
     from .model import AsteroidBackbone, Places
 
     sizes = SuDORMRF(**arguments)
+    _require(f"upsampling_depth must be at most {DEEPEST}", holds=sizes.upsampling_depth <= DEEPEST)
+    _require("kernel_size must be at least 2", holds=sizes.kernel_size > 1)
     blocks = [f"sm.{k}" for k in range(sizes.num_blocks)]
     places = Places(("ln", "bottleneck"), sizes.bn_chan, blocks)
     own = {"mask_act": "sigmoid"}
     return AsteroidBackbone("SuDORMRFImprovedNet", condition_dim, places, {**asdict(sizes), **own})
+
+
+def _require(rule: str, *, holds: bool) -> None:
+    """Refuse sizes that Asteroid's networks take and then cannot compute with."""
+    if not holds:
+        raise ValueError(rule)
 
 
 SPECS = [

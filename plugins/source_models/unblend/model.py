@@ -72,7 +72,9 @@ class UnblendModel(SourceModel):
 
 def load(offer: Offer, path: Path) -> UnblendModel:
     """A model of unblend's with the weights of a file; errors are those of `load_weights`."""
-    model = UnblendModel(network_of(offer.name, own=offer.file is not None), offer.sources)
+    model = UnblendModel(
+        network_of(offer.listed or offer.name, own=offer.file is not None), offer.sources
+    )
     load_weights(model.network, path)
     return model.eval()
 

@@ -32,7 +32,7 @@ class Offer:
     """A model of unblend's.
 
     Attributes:
-        name: unblend's own.
+        name: unblend's own, or made of it.
         summary: one line for `list`.
         sources: names of what it gives, in its order.
         licence: terms of its weights.
@@ -40,6 +40,7 @@ class Offer:
         sha256: of each of its files; several are those of an ensemble's members.
         sample_rate: in Hz.
         file: weights of the user's own; None: they are unblend's to fetch.
+        listed: the name in the list of the user's own.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Offer:
     sha256: tuple[str, ...]
     sample_rate: int = 44_100
     file: Path | None = None
+    listed: str = ""
 
 
 HTDEMUCS = "d3cb2f212d0652945fd033c26e1fbfdf9b6fbb9087aa6104def87f08b1016a81"

@@ -6,6 +6,7 @@ BS-RoFormer, Mel-Band RoFormer or SCNet) and writes down what it is. Here each i
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,8 +14,12 @@ from typing import Any
 import yaml
 
 from timbresep.errors import ConfigError
+from timbresep.instrument_name import NAME, plain
 
 from .offer import TWO, Offer
+
+ACCOMPANIMENT = ("other", "instrumental", "no_vocals")
+"""What people call all that is not sung, beside `vocals`."""
 
 
 def list_file() -> Path:
@@ -45,10 +50,10 @@ def own_offers() -> Iterator[Offer]:
 def _offer(name: str, entry: dict[str, Any]) -> Offer:
     """A model of the list as a row."""
     checkpoint, sources = entry["checkpoint"], tuple(entry["sources"])
-    if set(sources) == {"vocals", "other"}:
-        sources = tuple(TWO[1] if source == "other" else source for source in sources)
+    if len(sources) == len(TWO) and "vocals" in sources:
+        sources = tuple(TWO[1] if source in ACCOMPANIMENT else source for source in sources)
     return Offer(
-        name=name,
+        name=_plain(name),
         summary=f"your own {entry['architecture']}",
         sources=sources,
         licence=f"{entry.get('license', 'unknown')}, as its list says",
@@ -56,4 +61,11 @@ def _offer(name: str, entry: dict[str, Any]) -> Offer:
         sha256=(str(checkpoint["sha256"]),),
         sample_rate=int(entry["samplerate"]),
         file=Path(checkpoint["path"]),
+        listed=name,
     )
+
+
+def _plain(name: str) -> str:
+    """A name of unblend's, such as `Choir-2.1`, as source models have them: `choir_2_1`."""
+    name = re.sub(r"[^a-z0-9_]", "_", plain(name))
+    return name if NAME.fullmatch(name) else f"own_{name}"[:48]

@@ -24,7 +24,8 @@ def copy(offer: Offer, path: Path, report: Fetched) -> None:
         shutil.copyfile(str(offer.file), path)
     except OSError as error:
         raise CheckpointError(f"{offer.file}: {error.strerror}", "import it again") from error
-    report(offer.size, offer.size)
+    size = path.stat().st_size
+    report(size, size)
 
 
 def fetch(offer: Offer, path: Path, report: Fetched) -> None:
