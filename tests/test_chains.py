@@ -41,9 +41,7 @@ def test_without_a_source_model_the_default_is_the_network(bare: Registry) -> No
 def test_a_chain_without_its_weights_is_one_error_that_says_how_to_get_them(
     bare: Registry,
 ) -> None:
-    with pytest.raises(
-        MissingToolError, match="source model 'spleeter' needs its weights: `models"
-    ):
+    with pytest.raises(MissingToolError, match="'spleeter' needs its weights: `models"):
         open_separator(["vocals"], separator="song", registry=bare)
     rows = {row.name: row for row in bare.rows() + bare.separators.rows()}
     assert rows["song"].status == rows["spleeter"].status == "not ready"
