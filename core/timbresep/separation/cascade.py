@@ -37,8 +37,8 @@ other sources, each bin to the one that claims most of it."""
 TAKEN_PER_DB, LOUD_DB = 0.012, -8.0
 """The fainter a source is, the less of it may be given to them: `TAKEN` is for a loud one."""
 TAKEN_KNOWN, KNOWN, KNOWN_SLOPE = 0.19, 0.72, 0.02
-"""In place of `TAKEN`, where the network recognises more of a source than a part `KNOWN`: it is music
-of its training, in which it is to be believed."""
+"""In place of `TAKEN`, where the network recognises more of a source than a part `KNOWN`: this is
+like the music of its training, in which it is to be believed."""
 CERTAIN = 0.1
 """A source counts wholly, or not at all, if it does so but for this."""
 LEAD_DB, LEAD_SLOPE_DB = 6.5, 0.5
