@@ -103,10 +103,12 @@ def test_a_single_instrument_has_nothing_to_swap_with(root: Path) -> None:
 
 def test_files_hold_every_number_and_are_not_replaced(root: Path, tmp_path: Path) -> None:
     checkpoint = picker(tuba=[1, 0, 0], piccolo=[0, 1, 0])
-    result = ablate(Separator(checkpoint), read_stems(root))
+    separator = Separator(checkpoint)
+    result = ablate(separator, read_stems(root))
     out = tmp_path / "out"
-    write(result, checkpoint, root, out)
+    write(result, separator, root, out)
     record = json.loads((out / SCORES).read_text())
+    assert (record["checkpoint"], record["source_model"]) == ("fake.safetensors", None)
     assert record["instruments"][0]["instrument"] == "tuba"
     assert record["instruments"][0]["swapped"]["piccolo"] == result.rows[0].swapped["piccolo"]
     assert record["mean"]["zero"] == result.mean()["zero"]

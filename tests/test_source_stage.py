@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,8 @@ from torch import Tensor
 
 from fakes import PLAIN, RATE, GainBackbone, loaded
 from timbresep.errors import AudioError, TimbresepError
+from timbresep.evaluation.plan import Plan
+from timbresep.evaluation.score import Scorer
 from timbresep.separation.separator import Separator
 from timbresep.separation.sources import Sources, SourceStage, places
 from timbresep.source_model import SourceModel
@@ -51,6 +54,33 @@ def test_stems_of_many_sources_are_estimated_by_themselves() -> None:
     stems = separator(Quarters(), "vocals", "drums", "flute").separate(noise(), RATE)
     np.testing.assert_allclose(stems["vocals"], 0.4 * noise(), atol=1e-4)
     np.testing.assert_allclose(stems["drums"], 0.3 * noise(), atol=1e-4)
+
+
+def test_an_evaluation_depends_on_where_instruments_are_looked_for(tmp_path: Path) -> None:
+    given = separator(Quarters(), "vocals", "drums")
+    weights = tmp_path / "weights"
+    weights.write_bytes(b"1")
+    checkpoint = replace(given.checkpoint, path=weights)
+    found = []
+    for place in ("drums", "other"):
+        where, _ = places({"drums": [place]}, Quarters.sources, "other")
+        assert given.first
+        first = Sources(given.first.stage, weights, where)
+        scorer = Scorer(Separator(checkpoint, {}, PLAIN, first=first), ("vocals", "drums"))
+        found.append(Plan().settings(scorer))
+    assert found[0]["source_model"] == found[1]["source_model"] == "quarters"
+    assert found[0] != found[1]
+
+
+@pytest.mark.parametrize("own", [RATE, RATE // 2])
+def test_stems_of_sources_at_another_rate_are_in_time(own: int) -> None:
+    model = Quarters()
+    model.sample_rate = own
+    time = np.arange(2 * RATE + 1) / (6 * RATE)
+    wave = np.stack([np.sin(300 * time), np.cos(700 * time)]).astype(np.float32)
+    stems = separator(model, "vocals", "drums").separate(wave, 6 * RATE)
+    inside = slice(2000, -2000)
+    np.testing.assert_allclose(stems["drums"][:, inside], 0.3 * wave[:, inside], atol=1e-3)
 
 
 @pytest.mark.parametrize("own", [RATE, RATE // 2])

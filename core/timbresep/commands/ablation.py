@@ -98,7 +98,7 @@ def ablate(
     say(table.table(result, f"{called} on {root}"))
     say(table.summary(result))
     if out is not None:
-        for written in store.write(result, model.checkpoint, root, out, overwrite=overwrite):
+        for written in store.write(result, model, root, out, overwrite=overwrite):
             say(f"wrote {written}")
     if skipped:
         say(f"{len(skipped)} tracks skipped: {', '.join(skipped)}")

@@ -80,7 +80,8 @@ class Plan:
 
 
 def _estimators(separator: Separator, names: Sequence[str]) -> dict[str, object]:
-    """What a separator is made of: its network, conditions and source model, with their hashes."""
+    """What a separator is made of: its network, conditions and source model, with their hashes,
+    and in which source each instrument is looked for."""
     vectors = (separator.condition(name).tobytes() for name in names)
     path, first = separator.checkpoint.path, separator.first
     return {
@@ -89,4 +90,5 @@ def _estimators(separator: Separator, names: Sequence[str]) -> dict[str, object]
         "conditions": hashlib.sha256(b"".join(vectors)).hexdigest(),
         "source_model": first.stage.name if first else None,
         "source_model_sha256": sha256_of(first.weights) if first else None,
+        "sources": dict(sorted(first.places.of.items())) if first else None,
     }

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from timbresep.checkpoint import Checkpoint
 from timbresep.errors import OutputExistsError
 from timbresep.evaluation.ablation.run import SHUFFLE_SEED, Ablation
 from timbresep.figure import new_figure, save_figure
 from timbresep.files import write_json
+from timbresep.separation.separator import Separator
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,13 +35,13 @@ def check_output(out: Path, *, overwrite: bool) -> None:
 
 
 def write(
-    result: Ablation, checkpoint: Checkpoint, data: Path, out: Path, *, overwrite: bool = False
+    result: Ablation, separator: Separator, data: Path, out: Path, *, overwrite: bool = False
 ) -> list[Path]:
     """Write both files.
 
     Args:
         result: what was found.
-        checkpoint: of which separator.
+        separator: of which separator.
         data: on which folder of tracks.
         out: folder for the files.
         overwrite: replace those that are there.
@@ -53,8 +53,10 @@ def write(
         OutputExistsError: as `check_output`.
     """
     check_output(out, overwrite=overwrite)
+    checkpoint, first = separator.checkpoint, separator.first
     record = {
         "checkpoint": checkpoint.path.name,
+        "source_model": first.stage.name if first else None,
         "conditioning": checkpoint.metadata.conditioning,
         "data": str(data),
         "score": "SI-SDR improvement in dB",
