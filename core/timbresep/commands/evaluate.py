@@ -115,7 +115,7 @@ def evaluate(
         separator=separator,
         checkpoint=checkpoint,
         instruments=tuple(split_names(instruments or ["all"])),
-        earlier=against if against in registry.config.separators else _file(against),
+        earlier=_name_or_file(against),
         bsseval=bsseval,
         options=SeparationOptions(
             device=device, joint=not independent, tta=tta, retune=not keep_tuning
@@ -143,8 +143,9 @@ def evaluate(
         raise typer.Exit(1)
 
 
-def _file(text: str | None) -> Path | None:
-    return Path(text) if text else None
+def _name_or_file(text: str | None) -> str | Path | None:
+    """A listed separator's name has no ending, and a checkpoint has."""
+    return Path(text) if text and (Path(text).suffix or Path(text).exists()) else text
 
 
 def _print(result: Evaluation, title: str, *, swaps: bool) -> None:

@@ -104,6 +104,7 @@ def separate(
     output = Output(out, format, SUBTYPES[bits] if bits else None, residual, overwrite)
     check(output, options)
     registry = Registry.load(plugins_dir or (), trust=trust)
+    _say_which(registry, separator, checkpoint)
     model = open_separator(
         split_names(instruments or ["all"]),
         separator=separator,
@@ -112,7 +113,6 @@ def separate(
         registry=registry,
         reference=reference_conditions(reference or []),
     )
-    _say_which(registry, separator, checkpoint)
     with progress("separating") as update:
         batch = separate_batch(
             model,

@@ -81,11 +81,13 @@ class Chains:
             raise UnknownNameError(
                 "no default separator in registry.yaml", "name one with --separator or --checkpoint"
             )
-        chains = (self._listed(each, None) for each in self.config.default_separators)
-        for chain in chains:
-            if not chain.missing:
-                break
-        return chain
+        *preferred, last = self.config.default_separators
+        for each in preferred:
+            with contextlib.suppress(TimbresepError):  # `list` says what is wrong with it
+                chain = self._listed(each, None)
+                if not chain.missing:
+                    return chain
+        return self._listed(last, None)
 
     def better(self, name: str) -> list[Chain]:
         """The chains that are listed after a separator: they are better on songs."""
@@ -105,8 +107,14 @@ class Chains:
         """A line for each: what it is made of, and what it lacks."""
         return [self._row(name, listed) for name, listed in self.config.separators.items()]
 
+    @property
+    def _default(self) -> str | None:
+        with contextlib.suppress(TimbresepError):
+            return self.get().name
+        return None
+
     def _row(self, name: str, listed: ListedSeparator) -> PluginRow:
-        default = "default; " if name in self.config.default_separators[:1] else ""
+        default = "default; " if name == self._default else ""
         if listed.file is not None:
             path = self.folder / listed.file
             status = "ok" if path.is_file() else "broken"

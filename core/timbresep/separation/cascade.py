@@ -79,7 +79,7 @@ class Cascade:
     ) -> Cascade:
         """Place instruments: those asked for, and those of joint masking."""
         names = {name: places.holder(name) for name in (*known, *instruments)}
-        held = list(names.values())
+        held = [number for name, number in names.items() if name not in places.stand_ins]
         return cls(
             query,
             places,
@@ -144,7 +144,7 @@ class Cascade:
         again = look(left) if self._in_left(counts) else torch.zeros_like(estimates)
         absent = [1.0 if n is None else 1.0 - float(counts[n]) for n in self.known]
         claiming = torch.tensor(absent).to(mixture)
-        estimates_left = (estimates + again) / 2
+        estimates_left = self._both(estimates, again)
         if len(self.places.sources) > FEW:
             stems = self._shared(stft, left, estimates_left, claiming, LEAD_DB)
         else:
@@ -156,15 +156,30 @@ class Cascade:
             found = sources[:, number : number + 1]
             if self.members[number] > 1:
                 inside = torch.tensor([float(n == number) for n in self.known]).to(mixture)
-                found = self._shared(stft, sources[:, number], estimates, inside, 0.0)[:, mine]
+                source = sources[:, number]
+                inner = estimates if self._all_masked else self._both(estimates, look(source))
+                found = self._shared(stft, source, inner, inside, 0.0)[:, mine]
             stems[:, mine] = count * found + (1 - count) * stems[:, mine]
         return stems
+
+    @property
+    def _all_masked(self) -> bool:
+        return bool(self.known) and bool(self.query.masked.all())
+
+    def _both(self, estimates: Tensor, again: Tensor) -> Tensor:
+        """The mean of two looks where it makes claims; the second where it is the stem itself."""
+        if self._all_masked:
+            return (estimates + again) / 2
+        both = again.clone()
+        known = slice(len(self.known))
+        both[:, known] = (estimates[:, known] + again[:, known]) / 2
+        return both
 
     def _shared(
         self, stft: STFT, signal: Tensor, estimates: Tensor, claiming: Tensor, lead: float
     ) -> Tensor:
         """The stems asked for, in a signal that is not sure to hold more than one instrument."""
-        unclaimed = UNCLAIMED if lead else 0.0  # a source holds nothing but its instruments
+        unclaimed = UNCLAIMED if lead > 0 else 0.0  # a source holds nothing but its instruments
         stems = shared(stft, signal, estimates, self.query, claiming=claiming, unclaimed=unclaimed)
         sure = self.alone(stft(signal).abs(), stft(estimates).abs(), claiming, lead)
         sure = sure[None, :, None, None].to(signal)
@@ -191,7 +206,8 @@ class Cascade:
             parts = (claims / most * signal.unsqueeze(1)).square().sum(dim=(0, 2, 3, 4))
             level = _db(parts, signal.square().sum())
             others = level[1:] - UNASKED_DB * unasked[~same].to(level)
-            above = level[0] - others.amax() if len(others) else level.new_tensor(-torch.inf)
+            # Without another instrument to compare with, nothing is sure.
+            above = (level[0] - others.amax()) if len(others) else level.new_tensor(-torch.inf)
             sure.append(
                 torch.sigmoid((above - lead) / LEAD_SLOPE_DB)
                 * torch.sigmoid((level[0] - LEADER_DB) / LEAD_SLOPE_DB)

@@ -24,11 +24,13 @@ class Places:
         sources: names of what the source model gives, in its order.
         rest: the one of them that holds whatever none of the others is for.
         of: the source that holds an instrument, by the instrument's name; `rest` for all others.
+        stand_ins: names that are asked for in place of an instrument, and are none of their own.
     """
 
     sources: tuple[str, ...]
     rest: str
     of: Mapping[str, str]
+    stand_ins: frozenset[str] = frozenset()
 
     def holder(self, instrument: str) -> int | None:
         """The number of the source that is there for an instrument; None: the rest."""
@@ -168,4 +170,5 @@ class Sources:
         """The same with more instruments, each in the place of the one that it is mapped to."""
         of = self.places.of
         more = {name: of[other] for name, other in same.items() if other in of}
-        return replace(self, places=replace(self.places, of={**of, **more}))
+        names = self.places.stand_ins | set(same)
+        return replace(self, places=replace(self.places, of={**of, **more}, stand_ins=names))
