@@ -78,7 +78,10 @@ def test_a_name_that_is_not_plain_is_one_short_line(tmp_path: Path) -> None:
     ) in detail(Registry.load([tmp_path], trust=True), "toy")
 
 
-def test_only_chains_that_can_be_told_of_are_better_on_songs(tmp_path: Path) -> None:
+def test_only_chains_that_can_be_told_of_are_better_on_songs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TIMBRESEP_CACHE", str(tmp_path / "cache"))
     index = tmp_path / "registry.yaml"
     text = REGISTRY_FILE.read_text()
     for folder in ("plugins/", "separators/"):

@@ -271,11 +271,11 @@ class Registry:
 def _describe_source_model(spec: SourceModelSpec) -> str:
     """What `list` says of a source model; MissingToolError when it lacks something, and
     CheckpointError when its weights are damaged."""
-    lacks = missing(spec)
-    if lacks:
-        raise MissingToolError(f"{spec.summary}; {lacks}")
+    about = f"{spec.summary}; weights: {spec.licence}"
+    if lacks := missing(spec):
+        raise MissingToolError(f"{about}; {lacks}")
     check_kept(spec)
-    return spec.summary
+    return about
 
 
 def _describe_backbone(spec: BackboneSpec) -> str:
