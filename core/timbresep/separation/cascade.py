@@ -65,6 +65,7 @@ class Cascade:
         asked: of each instrument asked for, the number of the source that is there for it.
         known: the same of each instrument of joint masking.
         members: how many instruments can be meant by each source.
+        joint: whether instruments share by joint masking; if not, each is estimated by itself.
     """
 
     query: Query
@@ -72,10 +73,17 @@ class Cascade:
     asked: tuple[int | None, ...]
     known: tuple[int | None, ...]
     members: tuple[int, ...]
+    joint: bool = True
 
     @classmethod
     def of(
-        cls, query: Query, instruments: Sequence[str], known: Sequence[str], places: Places
+        cls,
+        query: Query,
+        instruments: Sequence[str],
+        known: Sequence[str],
+        places: Places,
+        *,
+        joint: bool = True,
     ) -> Cascade:
         """Place instruments: those asked for, and those of joint masking."""
         names = {name: places.holder(name) for name in (*known, *instruments)}
@@ -86,6 +94,7 @@ class Cascade:
             tuple(names[name] for name in instruments),
             tuple(names[name] for name in known),
             tuple(held.count(number) for number in range(len(places.sources))),
+            joint,
         )
 
     def counts(self, mixture: Tensor, sources: Tensor, claims: Tensor) -> Tensor:
@@ -139,7 +148,7 @@ class Cascade:
         claims = stft(estimates)[:, :known].abs()  # there may be none
         counts = self.counts(stft(mixture).abs(), stft(sources).abs(), claims).to(mixture)
         if not counts.any():
-            return shared(stft, mixture, estimates, self.query)
+            return self._masked(stft, mixture, estimates)
         left = mixture - (counts[:, None, None] * sources).sum(dim=1)
         again = look(left) if self._in_left(counts) else torch.zeros_like(estimates)
         absent = [1.0 if n is None else 1.0 - float(counts[n]) for n in self.known]
@@ -148,7 +157,7 @@ class Cascade:
         if len(self.places.sources) > FEW:
             stems = self._shared(stft, left, estimates_left, claiming, LEAD_DB)
         else:
-            stems = shared(stft, left, estimates_left, self.query, claiming=claiming)
+            stems = self._masked(stft, left, estimates_left, claiming)
         for number, count in enumerate(counts.tolist()):
             mine = [i for i, holder in enumerate(self.asked) if holder == number]
             if not mine or not count:
@@ -164,7 +173,7 @@ class Cascade:
 
     @property
     def _all_masked(self) -> bool:
-        return bool(self.known) and bool(self.query.masked.all())
+        return self.joint and bool(self.known) and bool(self.query.masked.all())
 
     def _both(self, estimates: Tensor, again: Tensor) -> Tensor:
         """The mean of two looks where it makes claims; the second where it is the stem itself."""
@@ -175,12 +184,27 @@ class Cascade:
         both[:, known] = (estimates[:, known] + again[:, known]) / 2
         return both
 
+    def _masked(
+        self,
+        stft: STFT,
+        signal: Tensor,
+        estimates: Tensor,
+        claiming: Tensor | None = None,
+        unclaimed: float = UNCLAIMED,
+    ) -> Tensor:
+        """The stems asked for, masked jointly or each by itself."""
+        if not self.joint:
+            return estimates[:, list(self.query.rows)]
+        return shared(stft, signal, estimates, self.query, claiming=claiming, unclaimed=unclaimed)
+
     def _shared(
         self, stft: STFT, signal: Tensor, estimates: Tensor, claiming: Tensor, lead: float
     ) -> Tensor:
         """The stems asked for, in a signal that is not sure to hold more than one instrument."""
         unclaimed = UNCLAIMED if lead > 0 else 0.0  # a source holds nothing but its instruments
-        stems = shared(stft, signal, estimates, self.query, claiming=claiming, unclaimed=unclaimed)
+        stems = self._masked(stft, signal, estimates, claiming, unclaimed)
+        if not self.joint:
+            return stems
         sure = self.alone(stft(signal).abs(), stft(estimates).abs(), claiming, lead)
         sure = sure[None, :, None, None].to(signal)
         return sure * signal.unsqueeze(1) + (1 - sure) * stems

@@ -191,16 +191,17 @@ class Separator:
 
     def _query(self, instruments: Sequence[str]) -> tuple[Query, Cascade | None]:
         """What to ask the network about each window, and where the instruments are."""
-        known = self.checkpoint.jointly_masked() if self._asks_all else {}
+        known = self.checkpoint.jointly_masked() if self._masks or self.first else {}
         asked = query(self.checkpoint, self._conditions, instruments, known)
         if self.first is None:
             return asked, None
         known_names = list(known) if asked.same.shape[1] else []
-        return asked, Cascade.of(asked, instruments, known_names, self.first.places)
+        places = self.first.places
+        return asked, Cascade.of(asked, instruments, known_names, places, joint=self._masks)
 
     @property
-    def _asks_all(self) -> bool:
-        """Whether the network is asked for all instruments of joint masking."""
+    def _masks(self) -> bool:
+        """Whether stems share a signal by joint masking."""
         return self.joint and not self.options.mixture_consistency
 
     @torch.inference_mode()
