@@ -33,6 +33,7 @@ import torch
 import study
 from timbresep import checkpoint
 from timbresep.audio.writer import Wave
+from timbresep.data.track import Track
 from timbresep.evaluation.result import Evaluation, Method
 from timbresep.evaluation.run import evaluate
 from timbresep.evaluation.summary import by_instrument
@@ -47,9 +48,6 @@ from timbresep.training.run import TrainingRun
 ALONE = "violin"
 """The instrument that the peer is trained for."""
 
-ASKED = (ALONE, "flute", "piano", "bass")
-"""The instruments that the conditioned networks are trained for."""
-
 ROUNDS = 6
 """How often the costs of a step are measured."""
 
@@ -63,12 +61,12 @@ class Candidate:
 
     Attributes:
         backbone: its name.
-        instruments: what it is trained for.
+        instruments: what it is trained for; all that there are if empty.
         arguments: those that differ from its defaults.
     """
 
     backbone: str
-    instruments: tuple[str, ...] = ASKED
+    instruments: tuple[str, ...] = ()
     arguments: Mapping[str, Argument] = field(default_factory=dict)
 
 
@@ -121,8 +119,7 @@ def _record(path: Path, label: str, seed: int, cost: float, arguments: argparse.
 
     def make() -> dict:
         candidate, registry = CANDIDATES[label], _registry()
-        found = tracks_in(arguments.test, registry.instruments())
-        tracks = [track for track in found if set(ASKED) & set(track.stems)][: arguments.tracks]
+        tracks = tracks_in(arguments.test, registry.instruments())[: arguments.tracks]
         request = _request(registry, candidate, arguments, path.with_suffix(""), seed)
         request = replace(request, max_steps=settings["steps"])
         report = _every(
@@ -130,12 +127,11 @@ def _record(path: Path, label: str, seed: int, cost: float, arguments: argparse.
         )
         loaded = checkpoint.load(fit(registry, request, report).last, registry.backbone)
         separator = Separator(loaded, options=study.NETWORK)
-        heard = [track for track in tracks if set(candidate.instruments) & set(track.stems)]
         return {
             "parameters": study.parameters(loaded),
             "seconds_a_step": cost,
             "seconds_a_minute": _seconds_a_minute(separator),
-            "scores": _scores(evaluate(separator, heard, candidate.instruments)),
+            "scores": _scores(_evaluated(separator, tracks)),
         }
 
     return study.recorded(path, settings, make)
@@ -154,7 +150,7 @@ def _request(
         own = registry.backbone("asteroid_convtasnet").defaults
         sizes = {name: own[name] for name in registry.backbone(PEER).defaults}
     return TrainRequest(
-        instruments=candidate.instruments,
+        instruments=candidate.instruments or tuple(item.name for item in registry.instruments()),
         out=run,
         backbone=candidate.backbone,
         arguments=sizes,
@@ -165,6 +161,7 @@ def _request(
         seconds=study.SECONDS,
         mix={"memory_mb": 3000},
         workers=0,
+        learning_rate=1.5e-3,
         ema=0.99,
         seed=seed,
         device="cpu",
@@ -225,6 +222,15 @@ def _seconds_a_minute(separator: Separator) -> float:
     return _seconds(lambda: separator.separate(noise, rate, [ALONE]))
 
 
+def _evaluated(separator: Separator, tracks: Sequence[Track]) -> Evaluation:
+    """The scores of the instruments that a track has and that the network was trained for."""
+    scores = []
+    for track in tracks:
+        if there := [name for name in separator.trained if name in track.stems]:
+            scores += evaluate(separator, [track], there).tracks
+    return Evaluation(separator.trained, scores)
+
+
 Scores = dict[str, dict[str, float]]
 """Method → column → dB."""
 
@@ -248,7 +254,7 @@ def _cells(records: Mapping[str, Sequence[dict]]) -> list[list[str]]:
     """The table's rows: networks, the oracle, and what doing nothing gives."""
     lines = []
     for label, found in records.items():
-        several = len(CANDIDATES[label].instruments) > 1
+        several = CANDIDATES[label].backbone != PEER
         numbers = [
             f"{found[0]['parameters'] / 1e6:.2f}",
             str(found[0]["settings"]["steps"]),
