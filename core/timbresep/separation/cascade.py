@@ -177,6 +177,8 @@ class Cascade:
 
     def _both(self, estimates: Tensor, again: Tensor) -> Tensor:
         """The mean of two looks where it makes claims; the second where it is the stem itself."""
+        if not self.joint:
+            return again
         if self._all_masked:
             return (estimates + again) / 2
         both = again.clone()
