@@ -31,7 +31,7 @@ if find_spec("unblend") is None:
 
 import httpx
 
-from plugins.source_models.unblend.library import (
+from plugins.source_models.unblend.imported import (
     ModelEnsemble,
     ModelRepository,
     apply_model,
@@ -412,7 +412,7 @@ def test_a_list_that_cannot_be_read_is_a_broken_row_and_the_others_stay(
 WITHOUT = """
 import sys
 sys.modules.update(dict.fromkeys(["typer", "click", "torchcodec"]))
-from plugins.source_models.unblend.library import ModelRepository, backends
+from plugins.source_models.unblend.imported import ModelRepository, backends
 from plugins.source_models.unblend.model import network_of
 network = network_of("scnet_small")
 print(len(network.sources))

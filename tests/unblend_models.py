@@ -65,9 +65,9 @@ def offered(name: str) -> Offer:
 
 def shrink(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     """Have unblend's registry describe small networks, by the same names and of the same kinds."""
-    from plugins.source_models.unblend import library, model, weights
+    from plugins.source_models.unblend import imported, model, weights
 
-    path = Path(library.backends.__file__).with_name("metadata.yaml")
+    path = Path(imported.backends.__file__).with_name("metadata.yaml")
     registry = yaml.safe_load(path.read_text(encoding="utf-8"))
     for entry in registry["models"].values():
         if "architecture" in entry:
@@ -81,7 +81,7 @@ def shrink(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
             entry["config"] = config
     small = folder / "metadata.yaml"
     small.write_text(yaml.safe_dump(registry), encoding="utf-8")
-    original = library.ModelRepository
+    original = imported.ModelRepository
 
     def repository(extra_models: list[Path]) -> Any:
         return original(small, extra_models)

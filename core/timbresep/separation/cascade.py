@@ -1,7 +1,7 @@
 """A source model, then the network: which signal each instrument is looked for in.
 
-A source model finds something of each source in any music. So a source counts as far as it is heard
-at all, and as far as the network does not know better: where the network is sure that what the
+A source model finds something of each source in any music. So a source counts as far as it is loud
+enough, and as far as the network does not know better: where the network is sure that what the
 source took is instruments of other sources, it stays in the mixture.
 
 A source that counts is taken out of the mixture. Where it is there for one instrument only, it is
@@ -24,7 +24,7 @@ from timbresep.separation.query import Query
 from timbresep.separation.sources import Places
 from timbresep.stft import STFT
 
-HEARD_DB = -18.0
+LEAST_DB = -18.0
 """Level of a source, relative to the mixture, at which it counts half."""
 LESS_DB, LESS_KNOWN_DB = -6.0, -3.5
 """Level of a source, relative to what the network claims for its instruments, at which it counts
@@ -120,11 +120,11 @@ class Cascade:
             own, taken = (part.sum() / (energy.sum() + EPS) for part in parts)
             known = torch.sigmoid((own + taken - KNOWN) / KNOWN_SLOPE)
             least = LESS_DB + known * (LESS_KNOWN_DB - LESS_DB)
-            heard = torch.minimum(level - HEARD_DB, _db(energy.sum(), claimed) - least)
+            loud = torch.minimum(level - LEAST_DB, _db(energy.sum(), claimed) - least)
             most = TAKEN + known * (TAKEN_KNOWN - TAKEN)
             most = most + TAKEN_PER_DB * (level - LOUD_DB).clamp(max=0)
             kept = torch.sigmoid((most - taken) / TAKEN_SLOPE)
-            counts[number] = torch.sigmoid(heard / SLOPE_DB) * kept
+            counts[number] = torch.sigmoid(loud / SLOPE_DB) * kept
         counts[counts < CERTAIN] = 0.0
         counts[counts > 1 - CERTAIN] = 1.0
         return counts

@@ -18,7 +18,7 @@ from timbresep.level import LEVEL_DB
 from timbresep.source_model import SourceModel, load_weights
 from timbresep.units import db_to_amplitude
 
-from .library import (
+from .imported import (
     HTDemucs,
     ModelEnsemble,
     ModelLoadingError,

@@ -14,7 +14,7 @@ from safetensors.torch import load_file, save_file
 from timbresep.errors import CheckpointError
 from timbresep.hookspecs import Fetched
 
-from .library import ModelLoadingError, ModelRepository
+from .imported import ModelLoadingError, ModelRepository
 from .offer import Offer
 
 
