@@ -63,6 +63,16 @@ def test_magenta_configures_itself_from_an_export(exported: Path) -> None:
     status.assert_existing_objects_matched()
 
 
+def test_a_folder_of_the_users_is_not_read_for_magentas(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "models").mkdir()
+    (tmp_path / "models" / "ae.gin").write_text("nothing.of = 'ours'\n")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.syspath_prepend(str(tmp_path))
+    environment.configure(environment.FILES, [])
+
+
 def test_import_then_export_changes_nothing(exported: Path, tmp_path: Path) -> None:
     model, source = checkpoint.read(exported)
     model.save(tmp_path / "model.safetensors", {}, half=False)

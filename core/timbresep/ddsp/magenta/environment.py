@@ -66,7 +66,9 @@ def load() -> Path:
             "set TF_USE_LEGACY_KERAS=1 before anything imports TensorFlow",
         )
     folder = Path(ddsp.training.__file__).parent / "gin"
-    gin.add_config_file_search_path(str(folder))
+    # First: gin's own function adds a path last, and a folder `models` of the user's, or a package
+    # of that name, would be read in its place.
+    gin.config._LOCATION_PREFIXES.insert(0, str(folder))
     return folder
 
 
