@@ -13,15 +13,19 @@ from timbresep import audio
 from timbresep.condition import tone_store
 from timbresep.data.extra_stems import TABLES
 from timbresep.data.rendering.band import Member, Seating
-from timbresep.data.rendering.casting import arrange
+from timbresep.data.rendering.casting import Performance, Player, arrange
+from timbresep.data.rendering.midi import PERCUSSION_CHANNEL
 from timbresep.data.rendering.plan import Plan
 from timbresep.data.rendering.renderer import check
 from timbresep.data.rendering.waveform import RATE
 from timbresep.data.stem_tones import TONES
 from timbresep.files import write_text
+from timbresep.notes import midi
+from timbresep.notes.score import Note, StemNotes
 from timbresep.running.progress import CountDone
 
 ABOUT = "track.yaml"
+NOTES = "notes.mid"
 
 
 def render_tracks(
@@ -70,7 +74,8 @@ def render_track(
     """Render one track into `root/<track>/<instrument>.flac` with a `track.yaml`.
 
     All stems are normalised to one loudness, so that a plain sum is a balanced mix. Tone tables of
-    the sounds that play are written beside them. A track that is already there is kept.
+    the sounds that play are written beside them, and the notes as they are played, without what a
+    player is out of tune. A track that is already there is kept.
 
     Args:
         plan: the track.
@@ -91,16 +96,26 @@ def render_track(
     music, tune = (np.random.default_rng([plan.seed, stream]) for stream in (0, 2))
     performances, seconds = arrange(plan.score, list(band), players, plan.seconds, music)
     stems: dict[str, np.ndarray] = {}
+    notes: list[StemNotes] = []
     for performance in performances:
         name = performance.player
         cents = float(tune.uniform(-plan.detune, plan.detune))
         wave = band[name].sound.play(performance, players[name], seconds, cents=cents)
         if wave is not None:
             stems[name] = wave
+            notes.append(notes_of(performance, players[name]))
     if len(stems) < 2:
         return None
+    midi.write(folder / NOTES, notes)
     _write(folder, plan, stems, {name: band[name] for name in stems}, cache)
     return folder
+
+
+def notes_of(performance: Performance, player: Player) -> StemNotes:
+    """What is played, as notes of the player's stem."""
+    events = (Note(e.start, e.end, e.midi, e.velocity) for e in performance.events)
+    pitched = player.channel != PERCUSSION_CHANNEL
+    return StemNotes(player.name, player.name, tuple(events), pitched)
 
 
 def _write(
