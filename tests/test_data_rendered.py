@@ -13,18 +13,19 @@ import pytest
 
 from dataset_trees import read_stems
 from timbresep import audio
-from timbresep.data.recipe import Soundfont, Voice
+from timbresep.data.recipe import Percussion, Soundfont, Voice
 from timbresep.data.rendering.band import seat
-from timbresep.data.rendering.casting import Player, arrange, balanced_casts
+from timbresep.data.rendering.casting import Performance, Player, arrange, balanced_casts
 from timbresep.data.rendering.midi import Control, Event, midi_file, tuning
 from timbresep.data.rendering.performance import chords, fit_octave
 from timbresep.data.rendering.plan import TrackSet, plan_tracks
 from timbresep.data.rendering.renderer import find_soundfont, render
 from timbresep.data.rendering.scores import Note, Score, family_of, parse
 from timbresep.data.rendering.sets import soundfonts_of
-from timbresep.data.rendering.tracks import render_tracks
+from timbresep.data.rendering.tracks import NOTES, notes_of, render_tracks
 from timbresep.data.rendering.waveform import RATE, normalise
 from timbresep.errors import DataError, MissingToolError
+from timbresep.notes import midi as notes_file
 
 FONT = "FluidR3_GM.sf2"
 can_render = pytest.mark.skipif(
@@ -254,3 +255,36 @@ def test_rendered_tracks_are_stems_and_are_rendered_once(tmp_path: Path) -> None
     wave, rate = audio.read(track.stems["a"])
     assert rate == RATE
     assert 0.01 < np.abs(wave).max() < 1.0
+
+
+@can_render
+def test_a_rendered_tracks_notes_are_those_that_sound_without_the_tuning(tmp_path: Path) -> None:
+    cast = players("a", "b", "c")
+    tracks = TrackSet("test", 1, (6.0, 7.0), detune=30.0)
+    (plan,) = plan_tracks(library(), list(cast), 3, tracks)
+    (folder,) = render_tracks([plan], partial(seat, players=cast), tmp_path)
+    kept = {stem.stem: stem for stem in notes_file.read_stems(folder / NOTES)}
+    assert list(kept) == list(plan.cast)
+    rng = np.random.default_rng([plan.seed, 0])
+    for played in arrange(plan.score, plan.cast, cast, plan.seconds, rng)[0]:
+        for event, note in zip(played.events, kept[played.player].notes, strict=True):
+            assert note.start == pytest.approx(event.start, abs=0.001)
+            assert note.end == pytest.approx(event.end, abs=0.0011)
+            assert (note.pitch, note.velocity) == (event.midi, event.velocity)
+    heard = 0
+    wave = audio.read(folder / f"{plan.cast[0]}.flac")[0][0]
+    notes = [note for note in kept[plan.cast[0]].notes if note.end - note.start > 0.2]
+    for note in notes:
+        part = wave[round((note.start + 0.05) * RATE) : round(note.end * RATE)]
+        spectrum = np.abs(np.fft.rfft(part * np.hanning(len(part)), RATE))
+        levels = [spectrum[round(440 * 2 ** ((note.pitch + k - 69) / 12))] for k in (0, 2, -2)]
+        heard += levels[0] == max(levels)
+    assert heard > 0.8 * len(notes) > 4
+
+
+def test_percussion_has_notes_without_pitch() -> None:
+    drummer = Player("kit", Percussion(percussion=True), ())
+    performance = Performance("kit", (Event(0.5, 0.1, 36, 100),), ())
+    stem = notes_of(performance, drummer)
+    assert (stem.stem, stem.pitched) == ("kit", False)
+    assert notes_of(performance, players("a")["a"]).pitched
