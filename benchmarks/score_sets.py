@@ -34,7 +34,6 @@ from timbresep.data.rendering.plan import Plan, TrackSet, plan_tracks
 from timbresep.data.rendering.sampler import find_recordings
 from timbresep.data.rendering.sets import SoundSource, players_of, render_set
 from timbresep.data.rendering.sound import RecordedSound
-from timbresep.data.rendering.tracks import NOTES as MIDI
 from timbresep.data.rendering.tracks import render_tracks
 from timbresep.data.sources.naming import Naming
 from timbresep.data.track import Split
@@ -127,8 +126,10 @@ def render_alike(side: Split, notes: Path, licence: str, out: Path) -> None:
     plans = plan_tracks(library, names, PLAYERS, TrackSet(side, len(ALIKE), seed=1))
     plans = [replace(plan, cast=cast) for plan, cast in zip(plans, ALIKE, strict=True)]
     for folder in render_tracks(plans, seating, out):
-        stems = midi.read_stems(folder / MIDI)
-        midi.write(folder / MIDI, [replace(s, instrument=name_of(s.stem)) for s in stems])
+        stems = midi.read_stems(folder / midi.TRACK_NOTES)
+        midi.write(
+            folder / midi.TRACK_NOTES, [replace(s, instrument=name_of(s.stem)) for s in stems]
+        )
 
 
 def render_all(root: Path, recordings: Path, notes: Path, count: int) -> None:

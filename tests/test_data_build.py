@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests import dataset_trees as trees
+import dataset_trees as trees
 from timbresep import audio
 from timbresep.data import recipe as recipes
 from timbresep.data.build import build_tracks, list_sources, on_one_side

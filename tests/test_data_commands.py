@@ -9,7 +9,7 @@ import pytest
 import soundfile
 
 import cli
-from tests import dataset_trees as trees
+import dataset_trees as trees
 from timbresep import audio
 from timbresep.data.sources import check
 from timbresep.data.sources.adapter import Location

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests import dataset_trees as trees
+import dataset_trees as trees
 from timbresep.data.sources.adapter import Location
 from timbresep.data.sources.kinds import KINDS
 from timbresep.data.sources.listing import Listing, list_tracks

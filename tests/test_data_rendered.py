@@ -22,7 +22,7 @@ from timbresep.data.rendering.plan import TrackSet, plan_tracks
 from timbresep.data.rendering.renderer import find_soundfont, render
 from timbresep.data.rendering.scores import Note, Score, family_of, parse
 from timbresep.data.rendering.sets import soundfonts_of
-from timbresep.data.rendering.tracks import NOTES, notes_of, render_tracks
+from timbresep.data.rendering.tracks import notes_of, render_tracks
 from timbresep.data.rendering.waveform import RATE, normalise
 from timbresep.errors import DataError, MissingToolError
 from timbresep.notes import midi as notes_file
@@ -263,7 +263,7 @@ def test_a_rendered_tracks_notes_are_those_that_sound_without_the_tuning(tmp_pat
     tracks = TrackSet("test", 1, (6.0, 7.0), detune=30.0)
     (plan,) = plan_tracks(library(), list(cast), 3, tracks)
     (folder,) = render_tracks([plan], partial(seat, players=cast), tmp_path)
-    kept = {stem.stem: stem for stem in notes_file.read_stems(folder / NOTES)}
+    kept = {stem.stem: stem for stem in notes_file.read_stems(folder / notes_file.TRACK_NOTES)}
     assert list(kept) == list(plan.cast)
     rng = np.random.default_rng([plan.seed, 0])
     for played in arrange(plan.score, plan.cast, cast, plan.seconds, rng)[0]:

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests import dataset_trees as trees
+import dataset_trees as trees
 from timbresep import audio
 from timbresep.data.sources.adapter import Location
 from timbresep.data.sources.kinds import KINDS, kind_of

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import dataset_trees as trees
 from dataset_trees import read_stems
 from fakes import PLAIN, RATE, GainBackbone, loaded
-from tests import dataset_trees as trees
 from timbresep import audio
 from timbresep.errors import DataError, UnknownNameError
 from timbresep.evaluation.result import Evaluation

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from timbresep.commands.console import say, show_error, start_logging
-from timbresep.commands.numbers import MOST_PROCESSES, whole
+from timbresep.commands.numbers import MOST_PROCESSES, number, whole
 from timbresep.commands.options import (
     CheckpointFile,
     Device,
@@ -27,11 +27,16 @@ from timbresep.commands.options import (
     split_names,
 )
 from timbresep.commands.progress import progress
+from timbresep.errors import ConfigError
 from timbresep.registry.registry import Registry
 from timbresep.separation.options import DEFAULTS, SeparationOptions
 
 if TYPE_CHECKING:
+    from timbresep.evaluation.informed import Informed
+    from timbresep.evaluation.plan import Plan
     from timbresep.evaluation.result import Evaluation
+    from timbresep.evaluation.tracks import Tracks
+    from timbresep.notes.disturbance import Disturbance
 
 
 TracksOf = Annotated[
@@ -81,6 +86,30 @@ Swaps = Annotated[
     ),
 ]
 
+Score = Annotated[
+    bool,
+    typer.Option(
+        "--score",
+        help="Give the separator the notes of each track: notes.mid beside its stems, or "
+        "<track>.mid beside its folder. They are looked for in the mixture first.",
+    ),
+]
+Bend = Annotated[
+    float,
+    number(help="Change the tempo of the notes by up to this part of it.", least=0, most=0.9),
+]
+Shift = Annotated[float, number(help="Move the notes by this many seconds.", least=-10, most=10)]
+Wrong = Annotated[
+    float, number(help="Give so many per cent of the notes a wrong pitch.", least=0, most=100)
+]
+Missing = Annotated[
+    float, number(help="Leave out so many per cent of the notes.", least=0, most=100)
+]
+Aligned = Annotated[
+    bool,
+    typer.Option("--aligned", help="Take the times of the notes as they are. Off by default."),
+]
+
 
 def evaluate(
     tracks: TracksOf,
@@ -98,6 +127,12 @@ def evaluate(
     tta: Tta = DEFAULTS.tta,
     keep_tuning: KeepTuning = not DEFAULTS.retune,
     reference: Reference = None,
+    score: Score = False,
+    bend: Bend = 0.0,
+    shift: Shift = 0.0,
+    wrong: Wrong = 0.0,
+    missing: Missing = 0.0,
+    aligned: Aligned = False,
     overwrite: Overwrite = False,
     device: Device = DEFAULTS.device,
     plugins_dir: PluginsDir = None,
@@ -105,29 +140,38 @@ def evaluate(
 ) -> None:
     """Score a separator on tracks with known stems, beside silence, mixture and oracle mask."""
     from timbresep.evaluation.plan import Plan
-    from timbresep.evaluation.run import evaluate_folder
     from timbresep.evaluation.tracks import Tracks, named_folder
+    from timbresep.notes.disturbance import Disturbance
 
     start_logging()
+    informed = _informed(Disturbance(bend, shift, wrong, missing), given=score, aligned=aligned)
     source, root = named_folder(tracks)
-    registry = Registry.load(plugins_dir or (), trust=trust)
     plan = Plan(
         separator=separator,
         checkpoint=checkpoint,
         instruments=tuple(split_names(instruments or ["all"])),
         earlier=_name_or_file(against),
         bsseval=bsseval,
-        options=SeparationOptions(
-            device=device, joint=not independent, tta=tta, retune=not keep_tuning
-        ),
+        options=SeparationOptions(device, not independent, tta=tta, retune=not keep_tuning),
         plugins=tuple(plugins_dir or ()),
         trust=trust,
         reference=reference_conditions(reference or []),
+        informed=informed,
     )
+    chosen = Tracks(root, source, split, limit, notes=score)
+    _evaluate(plan, chosen, out, overwrite=overwrite, workers=workers, swaps=swaps)
+
+
+def _evaluate(
+    plan: Plan, chosen: Tracks, out: Path | None, *, overwrite: bool, workers: int, swaps: bool
+) -> None:
+    from timbresep.evaluation.run import evaluate_folder
+
+    registry = Registry.load(plan.plugins, trust=plan.trust)
     with progress("evaluating") as update:
         result = evaluate_folder(
             plan,
-            Tracks(root, source, split, limit),
+            chosen,
             registry.instruments(),
             out=out,
             overwrite=overwrite,
@@ -135,12 +179,24 @@ def evaluate(
             report=lambda name, done, total: update(done / max(total, 1), name),
             failed=lambda _, error: show_error(error),
         )
-    called = registry.separators.get(separator, checkpoint).described
-    _print(result, f"{called} on {root}", swaps=swaps)
+    called = registry.separators.get(plan.separator, plan.checkpoint).described
+    _print(result, f"{called} on {chosen.root}", swaps=swaps)
     if out is not None:
         say(f"wrote {out}")
     if result.skipped:
         raise typer.Exit(1)
+
+
+def _informed(disturbance: Disturbance, *, given: bool, aligned: bool) -> Informed | None:
+    """How notes are given to the separator, if they are."""
+    from timbresep.evaluation.informed import Informed
+    from timbresep.notes.disturbance import Disturbance
+
+    if given:
+        return Informed(disturbance, aligned)
+    if aligned or disturbance != Disturbance():
+        raise ConfigError("--bend, --shift, --wrong, --missing and --aligned need --score")
+    return None
 
 
 def _name_or_file(text: str | None) -> str | Path | None:

@@ -28,6 +28,7 @@ class Track:
         mixture: file of the mixture, when there is one beside the stems.
         first: first sample of the stems' files that belongs to it, where a part is held out.
         by_chance: its side is not stated and follows from its name.
+        notes: file of the notes that its stems play, where one was looked for.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Track:
     mixture: Path | None = None
     first: int = 0
     by_chance: bool = False
+    notes: Path | None = None
 
     @property
     def seconds(self) -> float:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 import timbresep
 from timbresep.evaluation.bsseval import Extent, museval_version
+from timbresep.evaluation.informed import Informed
 from timbresep.evaluation.result import METHODS
 from timbresep.evaluation.score import Scorer
 from timbresep.files import sha256_of
@@ -20,6 +21,8 @@ from timbresep.registry.registry import Registry
 from timbresep.separation.load import open_separator
 from timbresep.separation.options import DEFAULTS, SeparationOptions
 from timbresep.separation.separator import Separator
+
+ALL = ("all",)
 
 
 @dataclass(frozen=True)
@@ -36,17 +39,20 @@ class Plan:
         plugins: folders of plugin folders, besides the usual ones.
         trust: run the Python in them.
         reference: conditions of recordings, as for `timbresep.separation.load.open_separator`.
+        informed: how the separators are given the notes of each track; None gives none. Of stems
+            with notes, those of `instruments` are scored.
     """
 
     separator: str | None = None
     checkpoint: Path | None = None
-    instruments: tuple[str, ...] = ("all",)
+    instruments: tuple[str, ...] = ALL
     earlier: str | Path | None = None
     bsseval: Extent | None = None
     options: SeparationOptions = DEFAULTS
     plugins: tuple[Path, ...] = ()
     trust: bool = False
     reference: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
+    informed: Informed | None = None
 
     def open(self) -> Scorer:
         """Load the checkpoints; errors as `timbresep.separation.load.open_separator`."""
@@ -60,12 +66,17 @@ class Plan:
             earlier = opened(separator.asked, checkpoint=self.earlier)
         elif self.earlier is not None:
             earlier = opened(separator.asked, separator=self.earlier)
-        return Scorer(separator, separator.asked, earlier, self.bsseval)
+        informed = self.informed
+        if informed is not None and self.instruments != ALL:
+            informed = replace(informed, instruments=separator.asked)
+        return Scorer(separator, separator.asked, earlier, self.bsseval, informed)
 
     def settings(self, scorer: Scorer) -> dict[str, object]:
         """Everything that the scores depend on, besides the tracks."""
+        notes = {"notes": self.informed.settings()} if self.informed else {}
         return {
             "version": timbresep.__version__,
+            **notes,
             **_estimators(scorer.separator, scorer.names),
             "instruments": list(scorer.names),
             "earlier": _estimators(scorer.earlier, scorer.names) if scorer.earlier else None,

@@ -88,9 +88,12 @@ def evaluate_folder(
             failed(track, error)
 
     scorer = plan.open()
-    found = tracks_in(chosen.root, instruments, chosen.split, skip, chosen.source)
+    found = tracks_in(
+        chosen.root, instruments, chosen.split, skip, chosen.source, notes=chosen.notes
+    )
     tracks = found[: chosen.limit]
-    _refuse_unknown(tracks, scorer.names)
+    if scorer.informed is None:
+        _refuse_unknown(tracks, scorer.names)
     store = Store(out, plan.settings(scorer), overwrite=overwrite) if out is not None else None
     done = _scored_before(store, tracks)
     pending = [track for track in tracks if track.name not in done]
@@ -107,7 +110,9 @@ def evaluate_folder(
         done[track.name] = scores
     if not done:
         raise DataError(f"none of {len(tracks)} tracks could be scored", "see the errors above")
-    result = Evaluation(scorer.names, [done[t.name] for t in tracks if t.name in done], skipped)
+    scored = [done[track.name] for track in tracks if track.name in done]
+    names = scorer.names if scorer.informed is None else _stems_in(scored)
+    result = Evaluation(names, scored, skipped)
     if store is not None:
         store.finish(result)
     return result
@@ -121,6 +126,11 @@ def _scored_before(store: Store | None, tracks: Sequence[Track]) -> dict[str, Tr
     if done:
         log.info("%d of %d tracks are scored already in %s", len(done), len(tracks), store.folder)
     return done
+
+
+def _stems_in(tracks: Sequence[TrackScores]) -> tuple[str, ...]:
+    """The names of all stems that were scored."""
+    return tuple(sorted({row.instrument for track in tracks for row in track.rows}))
 
 
 def _refuse_unknown(tracks: Sequence[Track], names: Sequence[str]) -> None:

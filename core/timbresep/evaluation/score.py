@@ -15,6 +15,7 @@ from timbresep.audio.writer import Wave
 from timbresep.data.track import Track
 from timbresep.errors import DataError
 from timbresep.evaluation.bsseval import BssScores, Extent, bss_eval, in_16_bits, is_silent
+from timbresep.evaluation.informed import Informed
 from timbresep.evaluation.oracle import oracle
 from timbresep.evaluation.result import METHODS, BssRow, Leak, Method, Row, Swap, TrackScores
 from timbresep.evaluation.stem_stream import StemStream
@@ -41,12 +42,14 @@ class Scorer:
         names: the instruments to ask it for.
         earlier: another separator to score beside it.
         bsseval: whose stems BSSEval measures; None measures none.
+        informed: how the separators are given the notes of each track; None gives none.
     """
 
     separator: Separator
     names: tuple[str, ...]
     earlier: Separator | None = None
     bsseval: Extent | None = None
+    informed: Informed | None = None
 
     def score(
         self, track: Track, advance: Advance | None = None
@@ -58,6 +61,8 @@ class Scorer:
             AudioError: one of them cannot be read.
             MissingToolError: BSSEval is asked for and museval is not there.
         """
+        if self.informed is not None:
+            return self._with_notes(track, self.informed).score(track, advance)
         present = [name for name in self.names if name in track.stems]
         stream = StemStream(track, present)
         keep = self.bsseval is not None
@@ -92,6 +97,12 @@ class Scorer:
             result.rows += _rows(track.name, name, present.index(name), passes)
             result.swaps += _swaps(track.name, name, present.index(name), passes[0])
         return result, self._bsseval(track, stream, audible, passes, result)
+
+    def _with_notes(self, track: Track, informed: Informed) -> Scorer:
+        """Scores the same separators, which know the track's notes."""
+        separator, names = informed.of(track, self.separator)
+        earlier = None if self.earlier is None else informed.of(track, self.earlier)[0]
+        return OfNotes(separator, names, earlier, self.bsseval)
 
     def _others(self, stream: StemStream, rate: int, present: Sequence[str]) -> Iterator[Scored]:
         """The same stems for comparison: separated in other ways, and by the earlier separator."""
@@ -161,6 +172,19 @@ class Scorer:
                 for source, values in scores.medians.items()
             ]
         return found
+
+
+class OfNotes(Scorer):
+    """Scores separators whose stems differ by their notes, which conditions do not swap."""
+
+    def score(
+        self, track: Track, advance: Advance | None = None
+    ) -> tuple[TrackScores, dict[Method, BssScores]]:
+        """As `Scorer.score`."""
+        result, bss = super().score(track, advance)
+        result.rows = [row for row in result.rows if row.method != "swapped"]
+        result.swaps = []
+        return result, bss
 
 
 @dataclass

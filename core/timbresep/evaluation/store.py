@@ -216,6 +216,7 @@ def _digest(data: object) -> str:
 def _audio_digest(track: Track) -> str:
     """Of the names, sizes and times of a track's files."""
     paths = dict(track.stems) | ({"": track.mixture} if track.mixture else {})
+    paths |= {"notes": track.notes} if track.notes else {}
     about = {name: (path.name, path.stat()) for name, path in paths.items()}
     return _digest({name: [file, s.st_size, s.st_mtime_ns] for name, (file, s) in about.items()})
 

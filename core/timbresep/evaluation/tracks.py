@@ -23,9 +23,11 @@ from timbresep.data.track import SUFFIXES, Split, Track
 from timbresep.data.user_cache import default_cache
 from timbresep.errors import DataError, TimbresepError
 from timbresep.instrument import Instrument
+from timbresep.notes.midi import TRACK_NOTES
 
 log = logging.getLogger(__name__)
 
+ENDINGS = (".mid", ".midi")
 PUBLISHED = get_args(DatasetSpec.model_fields["kind"].annotation)
 
 
@@ -36,12 +38,14 @@ class Tracks:
     Attributes:
         root, source, split: as for `tracks_in`.
         limit: only the first tracks.
+        notes: as for `tracks_in`.
     """
 
     root: Path
     source: str = ""
     split: Split | None = None
     limit: int | None = None
+    notes: bool = False
 
 
 Skip = Callable[[str, TimbresepError], None]
@@ -62,6 +66,8 @@ def tracks_in(
     split: Split | None = None,
     skip: Skip | None = None,
     source: str = "",
+    *,
+    notes: bool = False,
 ) -> list[Track]:
     """The tracks in a folder of stem folders or in a dataset, their stems named by instrument.
 
@@ -76,21 +82,28 @@ def tracks_in(
         split: only the tracks on this side of the split.
         skip: called with each bad track, which is left out; without it, the first is an error.
         source: a source of the recipes: the folder is read as they say that it is.
+        notes: each track has the notes of its stems in a file, `notes.mid` beside them or
+            `<track>.mid` beside its folder; stems of one instrument with numbers, such as two
+            players, are stems of their own (`…_1`, `…_2`).
 
     Raises:
-        DataError: no track, none on that side, or stems that do not fit together.
+        DataError: no track, none on that side, stems that do not fit together, or a track without
+            notes.
         AudioError, ConfigError: a stem or a `track.yaml` that cannot be read.
         UnknownNameError: no recipe has the source.
         MissingToolError: a dataset's files need a program that is not installed.
     """
     found: dict[str, Track] = {}
     listed = skipped = 0
-    for listing in _listings(root, instruments, source):
+    for listing in _listings(root, instruments, source, notes=notes):
         skipped += _tell(listing.problems, skip)
         listed += len(listing.tracks)
         listing.tracks = [track for track in listing.tracks if split in (None, track.raw.split)]
         listing.problems = []
+        files = _notes_in(listing) if notes else {}
         for track in prepare(listing, default_cache(), workers()):
+            if notes:
+                track = replace(track, notes=files[track.name])
             if track.name in found:
                 listing.problems.append(Problem(track.name, "another track has this name"))
             else:
@@ -106,16 +119,38 @@ def tracks_in(
     return list(found.values())
 
 
-def _listings(root: Path, instruments: Sequence[Instrument], source: str) -> Iterator[Listing]:
+def _notes_in(listing: Listing) -> dict[str, Path]:
+    """The files of notes of a dataset's tracks; those without are problems, and no tracks."""
+    found = {}
+    for track in listing.tracks:
+        name = track.raw.name
+        beside = next(iter(track.raw.stems.values()))[0].path.parent / TRACK_NOTES
+        # a name that leads elsewhere has no file here
+        named = [
+            listing.location.root / f"{name}{end}" for end in ENDINGS if name == Path(name).name
+        ]
+        if file := next((path for path in (beside, *named) if path.is_file()), None):
+            found[name] = file
+        else:
+            cause = DataError(f"track '{name}' has no notes", f"expected {beside}")
+            listing.problems.append(Problem.of(name, cause))
+    listing.tracks = [track for track in listing.tracks if track.raw.name in found]
+    return found
+
+
+def _listings(
+    root: Path, instruments: Sequence[Instrument], source: str, *, notes: bool
+) -> Iterator[Listing]:
     """What is in a published dataset, or in a folder of stem folders, side by side of its split.
 
     One's own folder is taken at its word: a track whose mixture does not fit its stems is no track.
     """
     if not root.is_dir():
         raise DataError(f"{root}: no such folder of tracks", f"expected {stem_folders.KIND.layout}")
-    naming = Naming(stem_names(instruments))
+    naming = Naming(stem_names(instruments), numbered=notes)
     if source or not _has_stem_folders(root):
         kind, location = dataset_at(root, instruments, source)
+        location = replace(location, naming=replace(location.naming, numbered=notes))
         if kind.name in PUBLISHED:
             yield list_tracks(kind.name, kind, location)
             return

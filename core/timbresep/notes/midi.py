@@ -23,6 +23,8 @@ from timbresep.notes.score import Note, StemNotes
 if TYPE_CHECKING:
     import mido
 
+TRACK_NOTES = "notes.mid"
+"""Name of the file of a track's notes, beside its stems."""
 TICKS_A_QUARTER, QUARTER_US = 500, 500_000
 TICKS_PER_SECOND = 1000
 PERCUSSION_CHANNEL = 9  # General MIDI's channel 10, counted from 0
@@ -133,9 +135,9 @@ def read_stems(path: Path) -> list[StemNotes]:
                 "name each track after a stem, or give the file as a score",
             )
         if name and (notes or "instrument_name" in said):
-            drums = {m.channel for m in track if m.type == "note_on"} == {PERCUSSION_CHANNEL}
+            unpitched = {m.channel for m in track if m.type == "note_on"} == {PERCUSSION_CHANNEL}
             instrument = said.get("instrument_name") or name
-            stems.append(StemNotes(name, instrument, notes, pitched=not drums))
+            stems.append(StemNotes(name, instrument, notes, pitched=not unpitched))
     if not stems:
         raise DataError(f"{path}: no track with a name and notes", "give the file as a score")
     if twice := {s.stem for s in stems if sum(s.stem == other.stem for other in stems) > 1}:
@@ -196,17 +198,17 @@ class Tempi:
                 now += message.time
                 if message.type == "set_tempo":
                     marks[now] = message.tempo
-        self._ticks, self._tick_s, self._seconds = [0], [QUARTER_US / 1e6], [0.0]
-        self._tick_s[0] /= file.ticks_per_beat
+        self._whole: int = 1_000_000 * file.ticks_per_beat
+        self._ticks, self._tempi, self._seconds = [0], [QUARTER_US], [0.0]
         for tick in sorted(marks):
             self._seconds.append(self(tick))
             self._ticks.append(tick)
-            self._tick_s.append(marks[tick] / 1e6 / file.ticks_per_beat)
+            self._tempi.append(marks[tick])
 
     def __call__(self, tick: int) -> float:
         """Second at which a tick is."""
         at = bisect.bisect_right(self._ticks, tick) - 1
-        return self._seconds[at] + (tick - self._ticks[at]) * self._tick_s[at]
+        return self._seconds[at] + (tick - self._ticks[at]) * self._tempi[at] / self._whole
 
 
 def _notes(track: mido.MidiTrack, tempi: Tempi) -> tuple[Note, ...]:

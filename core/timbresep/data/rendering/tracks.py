@@ -25,7 +25,6 @@ from timbresep.notes.score import Note, StemNotes
 from timbresep.running.progress import CountDone
 
 ABOUT = "track.yaml"
-NOTES = "notes.mid"
 
 
 def render_tracks(
@@ -106,7 +105,7 @@ def render_track(
             notes.append(notes_of(performance, players[name]))
     if len(stems) < 2:
         return None
-    midi.write(folder / NOTES, notes)
+    midi.write(folder / midi.TRACK_NOTES, notes)
     _write(folder, plan, stems, {name: band[name] for name in stems}, cache)
     return folder
 

@@ -13,9 +13,11 @@ class Naming:
 
     Args:
         names: name, alias or label → instrument; compared by `normalised`.
+        numbered: keep the number at the end, so that two players of an instrument stay apart.
     """
 
     names: Mapping[str, str] = field(default_factory=dict)
+    numbered: bool = False
 
     def __post_init__(self) -> None:
         plain = {normalised(label): name for label, name in self.names.items()}
@@ -24,11 +26,15 @@ class Naming:
     def __call__(self, label: str) -> str:
         """The instrument that a label stands for; without one, the label itself, made plain.
 
-        A number at the end (`Violin 2`) does not matter to an instrument's name.
+        A number at the end (`… 2`) does not matter to an instrument's name; it is kept (`…_2`)
+        where names are numbered.
         """
         name = normalised(label)
         bare = re.sub(r"_?\d+$", "", name)
-        return self.names.get(name) or self.names.get(bare) or name
+        found = self.names.get(name)
+        if found is None and (found := self.names.get(bare)) and self.numbered:
+            return f"{found}_{name.removeprefix(bare).strip('_')}"
+        return found or name
 
     def knows(self, label: str) -> bool:
         """Whether a label stands for an instrument."""
