@@ -29,7 +29,7 @@ class Part:
         name: as it is written; may be empty.
         notes: in order of their start.
         program: General MIDI program, 0 to 127, if the score says one.
-        pitched: False for drums and other percussion without pitch.
+        pitched: False for percussion without pitch.
     """
 
     name: str
