@@ -50,6 +50,7 @@ FileName = Annotated[
     PathText, pydantic.AfterValidator(_inside)
 ]  # a file in the plugin's own folder
 Hertz = Annotated[float, pydantic.Field(ge=1, le=24_000)]
+Program = Annotated[int, pydantic.Field(ge=0, le=127)]
 Size = Annotated[int, pydantic.Field(gt=0, le=4096)]
 
 
@@ -127,6 +128,10 @@ class InstrumentConfig(Model):
         f0_range: lowest and highest fundamental in Hz; `null` says that it is unpitched.
         sources: names of the sources that hold it in source models, the most special first: a
             separator looks for it in the first that its source model has.
+        programs: General MIDI programs, from 0, that sound as it does: a part of a score whose name
+            says nothing is taken for it by them.
+        together: names of parts that mean it only beside each other, such as those of a choir's
+            voices: they count where two different ones are in a score, also before names.
         sample_rate: of its voice, in Hz.
         ddsp: its voice.
         condition: its condition vector.
@@ -138,6 +143,8 @@ class InstrumentConfig(Model):
     aliases: list[Alias] = []
     f0_range: tuple[Hertz, Hertz] | None
     sources: list[InstrumentName] = []
+    programs: list[Program] = []
+    together: list[Alias] = []
     sample_rate: Literal[16000] = 16000
     ddsp: DdspSettings = DdspSettings()
     condition: ConditionSettings = ConditionSettings()

@@ -38,7 +38,7 @@ COMMANDS = {
     "adapt": ("training", "adapt"),
     "ablate": ("ablation", "ablate"),
 }
-GROUPS = ("condition", "ddsp", "data", "models")
+GROUPS = ("condition", "ddsp", "data", "models", "score")
 
 
 def assemble(only: str | None = None) -> typer.Typer:

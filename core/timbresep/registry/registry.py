@@ -32,6 +32,8 @@ log = logging.getLogger(__name__)
 Spec = TypeVar("Spec", BackboneSpec, SourceModelSpec)
 
 REGISTRY_FILE = ROOT / "registry.yaml"
+SHOWN = 3
+"""Aliases of an instrument that `list` shows."""
 TRUST = "--trust runs it, and so does its folder under 'trusted' in registry.yaml"
 
 
@@ -227,7 +229,8 @@ class Registry:
         span = instrument.f0_range
         pitch = f"{span[0]:.0f}–{span[1]:.0f} Hz" if span else "unpitched"
         aliases = [alias for alias in instrument.aliases if alias not in self._instruments.items]
-        also = f"also {', '.join(aliases)}; " if aliases else ""
+        more = f" and {len(aliases) - SHOWN} more" if len(aliases) > SHOWN else ""
+        also = f"also {', '.join(aliases[:SHOWN])}{more}; " if aliases else ""
         return f"{pitch}; {also}{instrument.config.licences.weights}"
 
     def backbone(self, name: str) -> BackboneSpec:

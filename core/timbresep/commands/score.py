@@ -1,0 +1,147 @@
+"""`score`: what a score holds, and who plays it."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from timbresep.commands.console import say, show_note
+from timbresep.commands.options import PluginsDir, Trust
+from timbresep.commands.progress import clock
+from timbresep.formats.text import shown
+from timbresep.notes.casting import Reason, Role, assign, parse_choice
+from timbresep.notes.reading import read
+from timbresep.notes.score import Score
+from timbresep.registry.registry import Registry
+from timbresep.units import note_name
+
+app = typer.Typer(no_args_is_help=True, help="Show scores: their parts, and who plays what.")
+
+REASONS: dict[Reason, str] = {
+    "chosen": "--part",
+    "together": "name, with the others",
+    "name": "name",
+    "alias": "alias",
+    "program": "program",
+    "unpitched": "no pitch",
+    "none": "no plugin fits",
+}
+
+ScoreFile = Annotated[
+    Path,
+    typer.Argument(
+        metavar="SCORE",
+        readable=False,
+        help="MIDI (.mid), MusicXML (.musicxml, .xml, .mxl), ABC (.abc), Humdrum (.krn) or MEI "
+        "(.mei).",
+    ),
+]
+PartChoice = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--part",
+        metavar="INSTRUMENT=NUMBER[,NUMBER…]",
+        help="Take these parts of the score for an instrument, such as vocals=1,2; repeatable. "
+        "The default goes by their names and General MIDI programs.",
+    ),
+]
+NoRepeats = Annotated[
+    bool,
+    typer.Option(
+        "--no-repeats",
+        help="Play each passage of a score in notation once, with its last ending. By default, "
+        "repeats are played as they are written.",
+    ),
+]
+
+
+@app.command("show")
+def show_score(
+    score: ScoreFile,
+    part: PartChoice = None,
+    no_repeats: NoRepeats = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print it as JSON instead of a table.")
+    ] = False,
+    plugins_dir: PluginsDir = None,
+    trust: Trust = False,
+) -> None:
+    """Show the parts of a score, their notes, and which instrument each is taken for."""
+    registry = Registry.load(plugins_dir or (), trust=trust)
+    chosen = parse_choice(part or ())
+    found = read(score, repeats=not no_repeats)
+    roles = assign(found, [each.config for each in registry.instruments()], chosen)
+    if as_json:
+        typer.echo(json.dumps(_described(found, roles), indent=2))
+        return
+    say(_table(roles))
+    for line in [*found.assumed, *_outside(roles)]:
+        show_note(line)
+
+
+def _table(roles: list[Role]) -> Table:
+    view = Table("part", "name", "notes", "range", "program", "time", "stem", "because of")
+    for role in roles:
+        first, last = _span(role)
+        view.add_row(
+            str(role.number),
+            shown(role.part.name),
+            str(len(role.part.notes)),
+            " – ".join(map(note_name, _range(role))),
+            "" if role.part.program is None else str(role.part.program),
+            f"{clock(first)} – {clock(last)}",
+            role.stem,
+            REASONS[role.reason],
+        )
+    return view
+
+
+def _described(score: Score, roles: list[Role]) -> dict[str, object]:
+    """The same as the table, for programs: seconds and MIDI numbers."""
+    parts = [
+        {
+            "part": role.number,
+            "name": role.part.name,
+            "notes": len(role.part.notes),
+            "range": _range(role),
+            "program": role.part.program,
+            "seconds": _span(role),
+            "pitched": role.pitched,
+            "instrument": role.instrument,
+            "stem": role.stem,
+            "reason": role.reason,
+            "outside": role.outside,
+        }
+        for role in roles
+    ]
+    return {
+        "duration": score.duration,
+        "parts": parts,
+        "assumed": [*score.assumed, *_outside(roles)],
+    }
+
+
+def _range(role: Role) -> list[float]:
+    """Lowest and highest note; empty for a part without pitch."""
+    pitches = [note.pitch for note in role.part.notes]
+    return [min(pitches), max(pitches)] if role.pitched else []
+
+
+def _span(role: Role) -> tuple[float, float]:
+    """Seconds at which the part begins and ends."""
+    notes = role.part.notes
+    return min(note.start for note in notes), max(note.end for note in notes)
+
+
+def _outside(roles: list[Role]) -> list[str]:
+    """What to say of notes that an instrument does not play."""
+    return [
+        f"part {role.number}: {role.outside} of {len(role.part.notes)} notes lie outside the range "
+        f"of {role.instrument}"
+        for role in roles
+        if role.outside
+    ]
