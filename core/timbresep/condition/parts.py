@@ -49,6 +49,12 @@ def compress(shares: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
     return values
 
 
+def expand(values: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
+    """The shares that `compress` made values of."""
+    shares: npt.NDArray[np.floating] = FLOOR * (np.exp(values * -math.log(FLOOR)) - 1)
+    return shares
+
+
 def registers(table: ToneTable) -> npt.NDArray[np.floating]:
     """For each register: the mean of its tones' harmonics, compressed, then its share of the tones.
 

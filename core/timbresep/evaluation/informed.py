@@ -51,7 +51,7 @@ class Informed:
                 f"score of track '{track.name}' ({', '.join(track.stems)})",
                 "name its tracks after the files of the stems",
             )
-        return separator.with_notes(stems), names  # type: ignore[attr-defined]
+        return separator.with_notes(stems), names
 
     def notes(self, track: Track) -> list[StemNotes]:
         """The notes of a track's stems as the separator gets them; errors as `of`."""

@@ -17,9 +17,10 @@ from timbresep.errors import AudioError, TimbresepError
 from timbresep.files import sweep
 from timbresep.running.progress import Work
 from timbresep.separation.options import SeparationOptions
-from timbresep.separation.separator import MAX_CHANNELS, Separator
+from timbresep.separation.separator import Separator
 from timbresep.separation.stem_files import folders, guard, new_files, real
 from timbresep.separation.streaming import check_loudness
+from timbresep.separation.windows import MAX_CHANNELS
 
 RESIDUAL = "residual"
 Report = Callable[[Path, float], None]

@@ -7,34 +7,25 @@ from copy import copy
 from dataclasses import replace
 from typing import Any
 
-import numpy as np
 import torch
 
-from timbresep.audio import check_finite
-from timbresep.audio.writer import BLOCK, Wave
+from timbresep.audio.writer import Wave
 from timbresep.checkpoint import Checkpoint
-from timbresep.errors import AudioError, CheckpointError
+from timbresep.errors import CheckpointError
 from timbresep.joint_mask import consistent_spectra
-from timbresep.level import gains
+from timbresep.notes.score import StemNotes
 from timbresep.running.device import enough_memory
 from timbresep.separation.cascade import Cascade
 from timbresep.separation.masking import shared
 from timbresep.separation.network import Network
+from timbresep.separation.note_model import NoteModel, Notes, transform
+from timbresep.separation.noted import share_by_notes
 from timbresep.separation.options import DEFAULTS, SeparationOptions
 from timbresep.separation.query import Query, Vector, query
 from timbresep.separation.sources import Sources
-from timbresep.separation.streaming import (
-    Fifo,
-    Pair,
-    Rows,
-    check_loudness,
-    made_consistent,
-    overlap_add,
-    resampled,
-)
+from timbresep.separation.streaming import Pair, Rows, check_loudness, made_consistent
 from timbresep.separation.tuning import tuning_of
-
-MAX_CHANNELS = 2
+from timbresep.separation.windows import Estimate, Stream, Windows, in_memory, windowed
 
 
 class Separator:
@@ -61,6 +52,7 @@ class Separator:
         first: Sources | None = None,
     ) -> None:
         self.checkpoint, self.options, self.first = checkpoint, options, first
+        self.notes: Notes | None = None
         self._conditions = {**(extra or {}), **checkpoint.conditions}
         self.trained = tuple(checkpoint.conditions)
         dim = len(next(iter(checkpoint.conditions.values())))
@@ -76,8 +68,9 @@ class Separator:
 
     @property
     def instruments(self) -> tuple[str, ...]:
-        """Names of everything that can be asked for, those of the checkpoint first."""
-        return self.trained + tuple(name for name in self._conditions if name not in self.trained)
+        """Names of everything that can be asked for: of a score, the checkpoint, and others."""
+        written = self.notes.names if self.notes else ()
+        return tuple(dict.fromkeys((*written, *self.trained, *self._conditions)))
 
     @property
     def joint(self) -> bool:
@@ -92,6 +85,21 @@ class Separator:
         """The same separator with other options (not another device or `tta`)."""
         other = copy(self)
         other.options = replace(self.options, **changes)
+        return other
+
+    def with_notes(self, stems: Sequence[StemNotes]) -> Separator:
+        """The same separator, which knows what is played, and is asked for all who play.
+
+        Args:
+            stems: notes in seconds of the recording. An instrument that the separator has no
+                condition of is separated by its notes alone.
+
+        Raises:
+            ScoreError: no notes.
+        """
+        other = copy(self)
+        other.notes = Notes.of_voices(stems, self._conditions)
+        other.asked = other.notes.names
         return other
 
     def with_conditions(self, more: Mapping[str, Vector], like: Mapping[str, str]) -> Separator:
@@ -122,14 +130,8 @@ class Separator:
             AudioError: more than two channels, no samples, or one that is not finite.
             UnknownNameError: an instrument that the separator does not know.
         """
-        if wave.ndim != 2 or wave.shape[1] == 0:
-            raise AudioError(f"expected a waveform (channels, samples), got shape {wave.shape}")
-        check_finite(wave, rate, "the mixture")
-        names = self.asked if instruments is None else instruments
-        blocks = (wave[:, at : at + BLOCK] for at in range(0, wave.shape[1], BLOCK))
-        parts = [stems for _, stems in self.stream(blocks, rate, wave.shape[0], names)]
-        stems = np.concatenate(parts, axis=2)  # (instruments, channels, samples)
-        return dict(zip(names, stems, strict=True))
+        names = tuple(self.asked if instruments is None else instruments)
+        return in_memory(wave, rate, names, lambda stream: self._stream(stream, names))
 
     def stream(
         self,
@@ -156,38 +158,66 @@ class Separator:
         Raises:
             As `separate`.
         """
-        if not 1 <= channels <= MAX_CHANNELS:
-            raise AudioError(
-                f"{channels} channels; mono and stereo are supported",
-                hint="mix it down to stereo first",
-            )
-        asked, cascade = self._query(instruments)
-        model, count = self.checkpoint.model, len(instruments)
-        waiting = Fifo(channels)
+        return self._stream(Stream(blocks, rate, channels, name), instruments)
 
-        def tapped() -> Iterator[Rows]:
-            for block in blocks:
-                waiting.push(block)
-                yield block
-
-        def process(window: Rows) -> Rows:
-            check_loudness(window, name)
-            return self._window(window, channels, asked, cascade)
-
-        slow, rows = resampled(tapped(), rate, model.sample_rate, channels), channels
-        if self.first is not None:
-            slow = self.first.stage.stream(slow, model.sample_rate, channels, name=name)
-            rows = channels * (1 + len(self.first.places.sources))
-        fade = min(model.context, model.chunk // 32)
-        stems = overlap_add(
-            slow, process, rows, chunk=model.chunk, context=model.context, fade=fade
-        )
-        back = resampled(stems, model.sample_rate, rate, count * channels)
-
-        pairs = _aligned(back, waiting, count)
+    def _stream(self, stream: Stream, instruments: Sequence[str]) -> Iterator[Pair]:
+        model = self.checkpoint.model
+        windows = Windows(model.sample_rate, model.chunk, model.context)
+        estimate = self._estimate(instruments)
+        stage = None if self.first is None else self.first.stage
+        pairs = windowed(stream, estimate, len(instruments), windows, stage)
         for mixture, parts in made_consistent(pairs) if self.options.mixture_consistency else pairs:
-            check_loudness(parts, name)
+            check_loudness(parts, stream.name)
             yield mixture, parts
+
+    def _estimate(self, instruments: Sequence[str]) -> Estimate:
+        """What gives the stems of a window."""
+        if self.notes is not None:
+            stems = self._noted(self.notes, instruments)
+        else:
+            stems = self._unnoted(*self._query(instruments))
+
+        @torch.inference_mode()
+        def estimate(parts: Rows, start: float) -> torch.Tensor:
+            with enough_memory(self.network.device):
+                found = stems(parts, start)
+            if not torch.isfinite(found).all():
+                raise CheckpointError(
+                    f"{self.checkpoint.path} gives values that are not finite",
+                    hint="its weights are damaged; train it again or use another separator",
+                )
+            return found.transpose(0, 1)  # (instruments, batch, model channels, n)
+
+        return estimate
+
+    def _unnoted(self, asked: Query, cascade: Cascade | None) -> Estimate:
+        """What gives the stems of a window without notes."""
+        return lambda parts, _: self._stems(parts, asked, cascade)
+
+    def _noted(self, notes: Notes, instruments: Sequence[str]) -> Estimate:
+        """What gives the stems of a window by notes, beside the network."""
+        rate = self.checkpoint.model.sample_rate
+        model = NoteModel(notes, rate, transform(rate).to(self.network.device))
+        names = list(dict.fromkeys((*notes.names, *instruments)))
+        played = [stem.instrument for stem in notes.stems]
+        heard = [name for name in (*played, *instruments) if name in self._conditions]
+        heard = list(
+            dict.fromkeys(name for name in heard if notes.of(name) is None or name in played)
+        )
+        asked = query(self.checkpoint, self._conditions, heard, {}) if heard else None
+
+        def stems(parts: Rows, start: float) -> torch.Tensor:
+            signal = torch.from_numpy(parts[0]).to(self.network.device)
+            semitones = self._semitones_above(parts[0])
+            network: dict[str, torch.Tensor] = {}
+            if asked is not None:
+                mixture = self.network.batch(parts[0])
+                rows = self.network.estimate(mixture, asked.calls, semitones)[:, list(asked.rows)]
+                network = dict(zip(heard, rows.transpose(0, 1).flatten(1, 2), strict=True))
+            found = share_by_notes(model, signal, names, network, start, semitones=semitones)
+            return found[[names.index(name) for name in instruments]].unsqueeze(0)
+
+        return stems
 
     def _query(self, instruments: Sequence[str]) -> tuple[Query, Cascade | None]:
         """What to ask the network about each window, and where the instruments are."""
@@ -203,36 +233,6 @@ class Separator:
     def _masks(self) -> bool:
         """Whether stems share a signal by joint masking."""
         return self.joint and not self.options.mixture_consistency
-
-    @torch.inference_mode()
-    def _window(self, window: Rows, channels: int, asked: Query, cascade: Cascade | None) -> Rows:
-        """All instruments of one window.
-
-        Args:
-            window: (channels · (1 + sources), n), the mixture and its sources.
-            channels: of the mixture.
-            asked: what to ask the network.
-            cascade: where the instruments are, if there are sources.
-
-        Returns:
-            (instruments · channels, n).
-        """
-        samples = window.shape[1]
-        if not window[:channels].any():  # digital silence holds no instrument
-            return np.zeros((len(asked.rows) * channels, samples), np.float32)
-        gain = gains(window[:channels], self.checkpoint.model.sample_rate)
-        window = (window * gain).astype(np.float32)
-        with enough_memory(self.network.device):
-            stems = self._stems(window.reshape(-1, channels, samples), asked, cascade)
-        if not torch.isfinite(stems).all():
-            raise CheckpointError(
-                f"{self.checkpoint.path} gives values that are not finite",
-                hint="its weights are damaged; train it again or use another separator",
-            )
-        stems = stems.transpose(0, 1)  # (instruments, batch, model channels, n)
-        flat: Rows = stems.reshape(-1, samples).float().cpu().numpy()
-        with np.errstate(over="ignore"):  # `stream` reports it
-            return (flat / gain).astype(np.float32)
 
     def _stems(self, parts: Rows, asked: Query, cascade: Cascade | None) -> torch.Tensor:
         """The stems asked for, of (1 + sources, channels, n): (batch, instruments, channels, n)."""
@@ -260,12 +260,3 @@ class Separator:
         if not self.options.retune:
             return 0.0
         return tuning_of(torch.from_numpy(window), self.checkpoint.model.sample_rate) / 100
-
-
-def _aligned(stems: Iterable[Rows], mixture: Fifo, count: int) -> Iterator[Pair]:
-    """Each stretch of the mixture that waits, with the stems (instruments, channels, samples)."""
-    for block in stems:
-        waited = mixture.take(block.shape[1])
-        kept = block[:, : waited.shape[1]]  # rounding at the end of the last block
-        if kept.shape[1]:
-            yield waited, kept.reshape(count, len(waited), -1)

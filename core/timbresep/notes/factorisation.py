@@ -1,0 +1,125 @@
+"""Harmonic factorisation: the spectra of notes that explain a mixture's magnitudes.
+
+Each player's spectrogram is a sum of templates (a spectrum for each pitch) times activations (how
+loud it is in each frame). Both start from what is known, and are fitted to the mixture by the
+multiplicative updates of the Kullback-Leibler divergence (Lee & Seung 2001). What starts at zero
+stays there: an activation where no note is, so that notes say who plays what (Ewert & Müller 2012,
+"Using score-informed constraints for NMF-based source separation"). Players of a stereo mixture
+also differ by their gain in each channel (Ozerov & Févotte 2010).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import avg_pool1d
+
+ACTIVATIONS_FIRST = 8
+"""Iterations with the templates as they are; they would learn from wrong activations."""
+
+THEN_BOTH = 10
+"""Iterations of both after that. More fit the mixture better and the players worse."""
+
+SMOOTHING = 0.5
+"""Share of an activation that is the mean of it and its neighbours: loudness does not jump."""
+
+EPS = 1e-8
+
+
+@dataclass(frozen=True)
+class Player:
+    """What is known of a player before the mixture is heard.
+
+    Attributes:
+        templates: magnitude spectra ``(components, bins)``, each summing to 1.
+        activations: ``(components, frames)``, 0 where a component cannot sound; elsewhere, how loud
+            it is against other components, in any unit.
+    """
+
+    templates: Tensor
+    activations: Tensor
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A mixture, explained.
+
+    Attributes:
+        models: magnitudes of the players ``(players, channels, bins, frames)``.
+        templates: of each player, as they were fitted.
+        activations: of each player.
+    """
+
+    models: Tensor
+    templates: list[Tensor]
+    activations: list[Tensor]
+
+
+@torch.no_grad()
+def factorise(
+    mixture: Tensor,
+    players: Sequence[Player],
+    *,
+    others: Tensor | None = None,
+    learn: int = THEN_BOTH,
+) -> Fit:
+    """Explain a mixture by its players.
+
+    Args:
+        mixture: magnitudes ``(channels, bins, frames)``.
+        players: at least one.
+        others: magnitudes of what else is known to sound, as `mixture`; they stay as they are.
+        learn: iterations in which templates are fitted, too.
+    """
+    known = torch.zeros_like(mixture) if others is None else others
+    total = sum(float(player.activations.sum()) for player in players)
+    scale = float(mixture.mean(dim=0).sum()) / max(total, EPS)
+    templates = [player.templates.clone() for player in players]
+    activations = [scale * player.activations for player in players]
+    possible = [player.activations > 0 for player in players]
+    gains = mixture.new_ones(len(players), len(mixture))  # (players, channels)
+
+    def ratio() -> Tensor:
+        models = _models(templates, activations, gains)
+        return mixture / (models.sum(dim=0) + known + EPS)
+
+    for iteration in range(ACTIVATIONS_FIRST + learn):
+        heard = torch.einsum("pc,cft->pft", gains, ratio())
+        weights = gains.sum(dim=1)
+        for number, own in enumerate(heard):
+            fitted = activations[number] * (templates[number] @ own) / weights[number]
+            activations[number] = _smooth(fitted) * possible[number]
+        if len(mixture) > 1:
+            gains = _panned(gains, ratio(), templates, activations)
+        if iteration >= ACTIVATIONS_FIRST:
+            heard = torch.einsum("pc,cft->pft", gains, ratio())
+            for number, own in enumerate(heard):
+                energy = templates[number] * (activations[number] @ own.T)
+                templates[number] = energy / (energy.sum(dim=1, keepdim=True) + EPS)
+    return Fit(_models(templates, activations, gains), templates, activations)
+
+
+def _models(templates: Sequence[Tensor], activations: Sequence[Tensor], gains: Tensor) -> Tensor:
+    """Magnitudes of all players, (players, channels, bins, frames)."""
+    mono = torch.stack([t.T @ a for t, a in zip(templates, activations, strict=True)])
+    return gains[:, :, None, None] * mono.unsqueeze(1)
+
+
+def _smooth(activations: Tensor) -> Tensor:
+    near = avg_pool1d(activations.unsqueeze(0), 3, stride=1, padding=1, count_include_pad=False)[0]
+    return torch.lerp(activations, near, SMOOTHING)
+
+
+def _panned(
+    gains: Tensor, ratio: Tensor, templates: Sequence[Tensor], activations: Sequence[Tensor]
+) -> Tensor:
+    """The players' gains in each channel, fitted; their mean over the channels stays 1."""
+    fitted = []
+    for gain, spectra, loudness in zip(gains, templates, activations, strict=True):
+        model = spectra.T @ loudness
+        fitted.append(gain * torch.einsum("ft,cft->c", model, ratio) / (model.sum() + EPS))
+    new = torch.stack(fitted) + EPS
+    return new / new.mean(dim=1, keepdim=True)

@@ -1,0 +1,157 @@
+"""What the notes of a score claim of a mixture, window by window."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from timbresep.errors import DataError
+from timbresep.notes.activations import heard, onsets, sounding
+from timbresep.notes.factorisation import Player, factorise
+from timbresep.notes.score import StemNotes
+from timbresep.notes.templates import Overtones, templates
+from timbresep.separation.query import Vector
+from timbresep.stft import STFT
+
+TRANSFORM_S = 0.093
+"""Length of the transform: notes have to lie in bins of their own."""
+
+
+@dataclass(frozen=True)
+class Notes:
+    """What a separator knows of a piece.
+
+    Attributes:
+        stems: notes of everyone who plays, in seconds of the recording.
+        overtones: of the instruments, by name; those of no instrument for all others.
+    """
+
+    stems: tuple[StemNotes, ...]
+    overtones: Mapping[str, Overtones]
+
+    @classmethod
+    def of_voices(cls, stems: Sequence[StemNotes], conditions: Mapping[str, Vector]) -> Notes:
+        """Notes, and overtones of instruments from their conditions.
+
+        The overtones of an instrument are the mean of its own voice and of all voices: one voice is
+        one specimen of its kind, and the recording has another.
+
+        Args:
+            stems: notes in seconds of the recording.
+            conditions: harmonic conditions (dim,) by name of the instrument; others say nothing.
+
+        Raises:
+            DataError: no notes, or two stems of one name.
+        """
+        if not any(stem.notes for stem in stems):
+            raise DataError("the score has no notes", "give one of what is played")
+        names = [stem.stem for stem in stems]
+        if len(set(names)) < len(names):
+            raise DataError(f"two stems have one name: {', '.join(names)}", "name each once")
+        voices = {}
+        for name, condition in conditions.items():
+            with contextlib.suppress(DataError):  # one-hot: it says nothing of overtones
+                voices[name] = Overtones.of(condition)
+        mean = Overtones.mean(list(voices.values()))
+        written = {stem.instrument for stem in stems}
+        own = {name: voices[name].with_half(mean) if name in voices else mean for name in written}
+        return cls(tuple(stems), own)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names of the stems."""
+        return tuple(stem.stem for stem in self.stems)
+
+    def of(self, name: str) -> StemNotes | None:
+        """The notes of a stem; None if the score has none of this name."""
+        return next((stem for stem in self.stems if stem.stem == name), None)
+
+
+def transform(rate: int) -> STFT:
+    """The transform to explain mixtures in, whose length is a power of two."""
+    n_fft = 2 ** round(float(np.log2(TRANSFORM_S * rate)))
+    return STFT(n_fft, n_fft // 4)
+
+
+@dataclass
+class NoteModel:
+    """Explains the windows of one stream, one after the other.
+
+    The templates of one window are where the next one starts.
+
+    Attributes:
+        notes: who plays what.
+        rate: Hz.
+        stft: the transform.
+        learned: stem and pitch → template; the pitch is None of the stem's onsets.
+    """
+
+    notes: Notes
+    rate: int
+    stft: STFT
+    learned: dict[tuple[str, float | None], Tensor] = field(default_factory=dict)
+
+    def claims(
+        self,
+        mixture: Tensor,
+        stems: Sequence[StemNotes],
+        start: float,
+        *,
+        semitones: float = 0.0,
+        others: Tensor | None = None,
+    ) -> Tensor:
+        """Magnitudes that notes claim of a window, ``(stems, channels, bins, frames)``.
+
+        Args:
+            mixture: magnitudes ``(channels, bins, frames)``.
+            stems: some of those of `notes`.
+            start: second of the recording at which the window starts.
+            semitones: how far the recording is above A4 = 440 Hz.
+            others: magnitudes of what else sounds, as `mixture`.
+        """
+        n_fft, hop = self.stft.n_fft, self.stft.hop
+        # The first frame ends a hop after the window's start.
+        first = start + (hop - n_fft / 2) / self.rate
+        times = first + np.arange(mixture.shape[-1]) * hop / self.rate
+        models = mixture.new_zeros(len(stems), *mixture.shape)
+        players: dict[int, Player] = {}
+        labels: list[list[tuple[str, float | None]]] = []
+        for number, stem in enumerate(stems):
+            near = heard(stem.notes, times)
+            pitches = sorted({note.pitch for note in near})
+            rows = np.concatenate([sounding(near, pitches, times), onsets(near, times)])
+            if rows.any():
+                spectra = self._templates(stem, pitches, semitones)
+                players[number] = Player(spectra.to(mixture), torch.from_numpy(rows).to(mixture))
+                labels.append([(stem.stem, pitch) for pitch in (*pitches, None)])
+        if players:
+            fit = factorise(mixture, list(players.values()), others=others)
+            models[list(players)] = fit.models
+            for keys, spectra in zip(labels, fit.templates, strict=True):
+                self.learned.update(zip(keys, spectra.cpu(), strict=True))
+        return models
+
+    def _templates(self, stem: StemNotes, pitches: Sequence[float], semitones: float) -> Tensor:
+        """A template for each pitch and one for onsets, (pitches + 1, bins)."""
+        bins = self.stft.bins
+        flat = np.full((1, bins), 1 / bins, np.float32)
+        if stem.pitched:
+            overtones = self.notes.overtones.get(stem.instrument, Overtones.plain())
+            own = templates(
+                [pitch + semitones for pitch in pitches],
+                overtones,
+                n_fft=self.stft.n_fft,
+                rate=self.rate,
+            )
+        else:
+            own = np.repeat(flat, len(pitches), axis=0)
+        rows = torch.from_numpy(np.concatenate([own, flat]))
+        for number, pitch in enumerate([*pitches, None]):
+            if (known := self.learned.get((stem.stem, pitch))) is not None:
+                rows[number] = known
+        return rows
