@@ -17,8 +17,8 @@ from timbresep.errors import DataError
 LARGEST_TEXT = 64 << 20
 """Bytes of a score, unpacked; an opera in MusicXML has about 40 MB."""
 
-MOST_NOTES = 100_000
-"""Notes that are written in a score."""
+MOST_WRITTEN = 250_000
+"""Notes, bars and signs of a score in XML; a symphony in all its parts has about 100,000."""
 
 _CONTAINER = "META-INF/container.xml"
 _ENCODING = re.compile(rb"""^<\?xml[^>]{0,200}?encoding=["']([A-Za-z0-9._-]{1,40})["']""")
@@ -38,10 +38,15 @@ _LARGEST = {  # what a score says in numbers: more is no music, and costs memory
     "actual-notes": 1000,
     "normal-notes": 1000,
 }
+LARGEST_HUMDRUM = 256 << 10
+"""Characters of a score in Humdrum: music21's time grows with their square."""
+
 _LARGEST_IN_TEXT = 100_000
 _LONG = re.compile(r"(\d{6,12})")
-_ASIDE = re.compile(r"^[A-KN-PR-Za-z]:.*$|^!.*$|%.*$", re.MULTILINE)
-"""What is no music in ABC and Humdrum: titles, sources, comments."""
+_ASIDE = re.compile(r"^!.*$", re.MULTILINE)
+"""Comments of Humdrum."""
+_WRITTEN = frozenset(("note", "rest", "chord", "measure", "part", "staff", "direction", "harmony"))
+_WRITTEN |= {"barline", "attributes", "sound", "backup", "forward", "score-part", "tie"}
 _ROOTS = {"musicxml": ("score-partwise",), "mei": ("mei",)}
 
 
@@ -107,7 +112,7 @@ def check_text(text: str, kind: str) -> None:
 
     Args:
         text: the file's.
-        kind: `musicxml`, `mei`, `abc` or `humdrum`.
+        kind: `musicxml`, `mei` or `humdrum`.
 
     Raises:
         DataError: says why.
@@ -116,8 +121,10 @@ def check_text(text: str, kind: str) -> None:
         raise DataError("the file is empty")
     if kind in _ROOTS:
         check_xml(text, _ROOTS[kind])
-    elif "\x00" in text:
-        raise DataError("no text")
+    elif "**kern" not in text:
+        raise DataError("no notes in **kern")
+    elif len(text) > LARGEST_HUMDRUM:
+        raise DataError(f"more than {LARGEST_HUMDRUM >> 10} KiB of Humdrum")
     elif any(int(run) > _LARGEST_IN_TEXT for run in _LONG.findall(_ASIDE.sub("", text))):
         raise DataError(f"a number in it is larger than {_LARGEST_IN_TEXT}")
 
@@ -150,7 +157,7 @@ class _Check:
 
     def __init__(self, roots: tuple[str, ...]) -> None:
         self.roots = roots
-        self.depth = self.notes = 0
+        self.depth = self.written = 0
         self.number = ""  # the text of an element that holds a number
         self.asked: int | None = None
 
@@ -163,9 +170,9 @@ class _Check:
         self.depth += 1
         if self.depth > 100:
             raise DataError("its elements lie more than 100 deep")
-        self.notes += name == "note"
-        if self.notes > MOST_NOTES:
-            raise DataError(f"more than {MOST_NOTES} notes are written in it")
+        self.written += 100 if name == "ending" else name in _WRITTEN  # brackets take long
+        if self.written > MOST_WRITTEN:
+            raise DataError(f"more than {MOST_WRITTEN} notes, bars and signs are written in it")
         self.number, self.asked = "", _LARGEST.get(name)
         if name in {"ending", "repeat"} and max(map(len, attributes.values()), default=0) > 40:
             raise DataError(f"<{name}> says more than music has")
