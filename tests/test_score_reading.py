@@ -293,6 +293,9 @@ def test_a_track_or_a_channel_is_a_part(tmp_path: Path) -> None:
     second = [named("two"), on(64), off(64, 480), on(38, 0, 9), off(38, 10, 9)]
     score = read(write_midi(tmp_path / "a.mid", first, second))
     assert [(p.name, p.pitched) for p in score.parts] == [("one", True), ("", True), ("", False)]
+    conductor = [change(40, 0), change(73, 1)]
+    score = read(write_midi(tmp_path / "c.mid", conductor, first, [on(72, 0, 1), off(72, 9, 1)]))
+    assert [part.program for part in score.parts] == [40, 73]
     channels = [named("a piece"), change(40, 0), change(42, 3)]
     channels += [on(60, 0, 0), on(48, 0, 3), off(60, 480, 0), off(48, 0, 3)]
     score = read(write_midi(tmp_path / "b.mid", channels, kind=0))
@@ -358,6 +361,13 @@ BAD = {
     "number.krn": (b"**kern\n999999999c\n*-\n", "larger"),
     "long.krn": (b"**kern\n" + b"4c\n" * 100_000 + b"*-\n", "more than 256 KiB"),
     "other.krn": (b"nothing of the kind", r"no notes in \*\*kern"),
+    "count.mei": (MEI.replace('count="4"', 'count="99999999"').encode(), "larger than 256"),
+    "dots.mei": (MEI.replace('dur="1"', 'dur="1" dots="99999999"').encode(), "larger than 8"),
+    "elements.xml": (b"<score-partwise>" + b"<a/>" * 3_000_001, "XML elements"),
+    "number.mid": (
+        b"MThd" + struct.pack(">IHHH4sI", 6, 0, 1, 480, b"MTrk", 1 << 20) + b"\xff" * (1 << 20),
+        "longer than MIDI's",
+    ),
     "patterns.mid": (b"MThd" + struct.pack(">IHHH", 6, 2, 0, 480), "patterns"),
     "still.mid": (b"MThd" + struct.pack(">IHHH", 6, 1, 0, 480), "no notes"),
     "zero.mid": (b"MThd" + struct.pack(">IHHH", 6, 1, 0, 0), "damaged"),
@@ -398,7 +408,7 @@ def test_millions_of_notes_are_refused(tmp_path: Path, monkeypatch: pytest.Monke
         read(many)
     huge = tmp_path / "huge.mid"
     huge.write_bytes(b"MThd" + bytes(60_000_000))  # ten million notes of six bytes
-    with pytest.raises(DataError, match="larger than 8 MiB"):
+    with pytest.raises(DataError, match="larger than 2 MiB"):
         read(huge)
     monkeypatch.setattr(midi_score, "MOST_NOTES", 2)
     with pytest.raises(DataError, match="more than 2 notes"):

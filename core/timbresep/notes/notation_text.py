@@ -6,6 +6,7 @@ Nothing is fetched, no entity is expanded, and no number or size that a file sta
 from __future__ import annotations
 
 import io
+import lzma
 import re
 import xml.etree.ElementTree as ElementTree
 import zipfile
@@ -16,6 +17,9 @@ from timbresep.errors import DataError
 
 LARGEST_TEXT = 64 << 20
 """Bytes of a score, unpacked; an opera in MusicXML has about 40 MB."""
+
+MOST_ELEMENTS = 3_000_000
+"""XML elements of a score, which need memory."""
 
 MOST_WRITTEN = 250_000
 """Notes, bars and signs of a score in XML; a symphony in all its parts has about 100,000."""
@@ -37,6 +41,16 @@ _LARGEST = {  # what a score says in numbers: more is no music, and costs memory
     "multiple-rest": 10_000,
     "actual-notes": 1000,
     "normal-notes": 1000,
+}
+_LARGEST_ATTRIBUTES = {  # those of MEI
+    "meter.count": 256,
+    "meter.unit": 256,
+    "count": 256,
+    "unit": 256,
+    "dots": 8,
+    "num": 1000,
+    "numbase": 1000,
+    "oct": 12,
 }
 LARGEST_HUMDRUM = 256 << 10
 """Characters of a score in Humdrum: music21's time grows with their square."""
@@ -61,7 +75,7 @@ def unpack(data: bytes) -> bytes:
             return _unpacked(archive, _score_in(archive))
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
         raise DataError(f"damaged archive ({error})") from error
-    except (RuntimeError, KeyError, ValueError) as error:
+    except (RuntimeError, KeyError, ValueError, OSError, lzma.LZMAError) as error:
         raise DataError(f"an archive that cannot be read ({error})") from error
 
 
@@ -157,7 +171,7 @@ class _Check:
 
     def __init__(self, roots: tuple[str, ...]) -> None:
         self.roots = roots
-        self.depth = self.written = 0
+        self.depth = self.elements = self.written = 0
         self.number = ""  # the text of an element that holds a number
         self.asked: int | None = None
 
@@ -168,6 +182,9 @@ class _Check:
         if not self.depth and self.roots and name not in self.roots:
             raise DataError(f"it is a file of <{name}>, not of <{self.roots[0]}>")
         self.depth += 1
+        self.elements += 1
+        if self.elements > MOST_ELEMENTS:
+            raise DataError(f"more than {MOST_ELEMENTS} XML elements are in it")
         if self.depth > 100:
             raise DataError("its elements lie more than 100 deep")
         self.written += 100 if name == "ending" else name in _WRITTEN  # brackets take long
@@ -176,6 +193,8 @@ class _Check:
         self.number, self.asked = "", _LARGEST.get(name)
         if name in {"ending", "repeat"} and max(map(len, attributes.values()), default=0) > 40:
             raise DataError(f"<{name}> says more than music has")
+        for key in attributes.keys() & _LARGEST_ATTRIBUTES:
+            self._check_number(attributes[key], _LARGEST_ATTRIBUTES[key])
         if name == "repeat":
             self._check_number(attributes.get("times", ""), 100)
         if name == "ending":
