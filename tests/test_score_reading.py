@@ -366,7 +366,7 @@ BAD = {
     "elements.xml": (b"<score-partwise>" + b"<a/>" * 3_000_001, "XML elements"),
     "number.mid": (
         b"MThd" + struct.pack(">IHHH4sI", 6, 0, 1, 480, b"MTrk", 1 << 20) + b"\xff" * (1 << 20),
-        "longer than MIDI's",
+        "without end",
     ),
     "patterns.mid": (b"MThd" + struct.pack(">IHHH", 6, 2, 0, 480), "patterns"),
     "still.mid": (b"MThd" + struct.pack(">IHHH", 6, 1, 0, 480), "no notes"),

@@ -92,7 +92,7 @@ class _Bytes(io.BytesIO):
         if size == 1:
             self.run = self.run + 1 if data >= b"\x80" else 0
             if self.run > 8:
-                raise ValueError("a number in it is longer than MIDI's")
+                raise ValueError("it has a number without end")
         return data
 
 
