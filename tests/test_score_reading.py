@@ -408,7 +408,7 @@ def test_millions_of_notes_are_refused(tmp_path: Path, monkeypatch: pytest.Monke
         read(many)
     huge = tmp_path / "huge.mid"
     huge.write_bytes(b"MThd" + bytes(60_000_000))  # ten million notes of six bytes
-    with pytest.raises(DataError, match="larger than 2 MiB"):
+    with pytest.raises(DataError, match="larger than 4 MiB"):
         read(huge)
     monkeypatch.setattr(midi_score, "MOST_NOTES", 2)
     with pytest.raises(DataError, match="more than 2 notes"):

@@ -19,7 +19,7 @@ USUAL_QUARTER = 500_000  # microseconds, until the file says otherwise
 SHORTEST = 0.05
 """Seconds that a note lasts at least if the file gives it no length."""
 
-LARGEST_FILE = 2 << 20
+LARGEST_FILE = 4 << 20
 MOST_NOTES = 250_000
 
 
