@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from timbresep.errors import ConfigError, UnknownNameError
 from timbresep.instrument import InstrumentConfig
 from timbresep.notes.casting import assign, cast, parse_choice
+from timbresep.notes.midi import write
+from timbresep.notes.reading import read
 from timbresep.notes.score import Note, Part, Score, StemNotes
 from timbresep.registry.registry import Registry
 
@@ -174,3 +178,19 @@ def test_notes_outside_the_range_are_counted() -> None:
     low = Part("Violin", (Note(0, 1, 30), Note(1, 2, 55), Note(2, 3, 70)))
     [role] = assign(Score((low,)), INSTRUMENTS)
     assert role.outside == 1
+
+
+def test_stems_written_as_midi_are_the_same_when_they_are_read_and_cast(tmp_path: Path) -> None:
+    notes = {"violin_1": 76.0, "violin_2": 69.0, "viola": 60.0, "vocals": 62.0, "drums": 38.0}
+    stems = [
+        StemNotes(name, name.rstrip("_12"), (Note(0.25, 1.5, pitch, 90),), pitched=name != "drums")
+        for name, pitch in notes.items()
+    ]
+    write(tmp_path / "stems.mid", stems)
+    found = cast(read(tmp_path / "stems.mid"), INSTRUMENTS)
+    assert [(s.stem, s.instrument, s.pitched) for s in found] == [
+        (s.stem, s.instrument, s.pitched) for s in stems
+    ]
+    for one, other in zip(found, stems, strict=True):
+        assert one.notes[0].start == pytest.approx(other.notes[0].start, abs=0.002)
+        assert one.notes[0].pitch == other.notes[0].pitch

@@ -199,6 +199,35 @@ def test_percussion_is_unpitched(written: Callable[..., Score]) -> None:
     assert [n.pitch for n in score.parts[0].notes] == [36, 36, 38]
 
 
+def test_unpitched_notes_are_the_keys_that_the_score_says(written: Callable[..., Score]) -> None:
+    listed, played = "", ""
+    for key in (36, 42, 51):
+        listed += f'<score-instrument id="K{key}"><instrument-name>it</instrument-name>'
+        listed += "</score-instrument>"
+        played += f'<midi-instrument id="K{key}"><midi-unpitched>{key + 1}</midi-unpitched>'
+        played += "</midi-instrument>"
+    bar = "".join(drum("G", 5, 1, f'<instrument id="K{key}"/>') for key in (51, 36, 42, 42))
+    [part] = written(musicxml({"kit": [bar]}, {"kit": listed + played})).parts
+    assert not part.pitched
+    assert [n.pitch for n in part.notes] == [51, 36, 42, 42]
+
+
+def test_cue_notes_are_not_played(written: Callable[..., Score]) -> None:
+    cue = note("E4", 2).replace("<note>", "<note><cue/>")
+    chord = note("G4", 2).replace("<note>", "<note><cue/><chord/>")
+    [part] = written(musicxml({"it": [note("C4", 2) + cue, cue + chord + note("D4", 2)]})).parts
+    assert [(n.pitch, n.start) for n in part.notes] == [(60, 0), (62, 3)]
+
+
+def test_jumps_and_ties_that_stand_in_one_form_only(written: Callable[..., Score]) -> None:
+    sounds = ['<sound fine="yes"/>', '<direction><sound dacapo="yes"/></direction>']
+    score = written(musicxml({"it": [C, D + sounds[0], E + sounds[1]]}))
+    assert letters(score) == "CDECD"
+    curves = [f'<notations><tied type="{kind}"/></notations>' for kind in ("start", "stop")]
+    score = written(musicxml({"it": [note("C4", 4, curves[0]), note("C4", 4, curves[1])]}))
+    assert [n.end for n in score.parts[0].notes] == [4.0]
+
+
 def test_programs_are_those_that_the_score_states(written: Callable[..., Score]) -> None:
     parts = {"Violin": [C], "Oboe": [D]}
     assert [p.program for p in written(musicxml(parts)).parts] == [None, None]
@@ -226,18 +255,22 @@ def test_what_is_compressed_or_in_another_encoding_is_the_same(tmp_path: Path) -
     assert all(score == scores[0] for score in scores)
 
 
+MEI = """<?xml version="1.0"?><mei xmlns="http://www.music-encoding.org/ns/mei"><music><body><mdiv>
+<score><scoreDef meter.count="4" meter.unit="4"><staffGrp><staffDef n="1" lines="5" clef.shape="G"
+clef.line="2"/></staffGrp></scoreDef><section>
+<measure n="1"><staff n="1"><layer n="1"><note pname="c" oct="4" dur="1"/></layer></staff></measure>
+<measure n="2"><staff n="1"><layer n="1"><note pname="d" oct="4" dur="1"/></layer></staff></measure>
+</section></score></mdiv></body></music></mei>"""
+
+
 def test_other_notations_are_read(tmp_path: Path) -> None:
-    (tmp_path / "a.abc").write_text(
-        "X:1\nT:A tune\nF:http://x/1234567\nM:4/4\nL:1/4\nQ:1/4=60\nK:C\nCDEF|G4|\n"
-    )
-    tune = read(tmp_path / "a.abc")
-    assert letters(tune) == "CDEFG"
-    assert tune.duration == pytest.approx(8)
     (tmp_path / "b.krn").write_text(
         "!!!number: 12345678\n**kern\t**kern\n*M4/4\t*M4/4\n=1\t=1\n1C\t1c\n=2\t=2\n1D\t1d\n"
         "==\t==\n*-\t*-\n"
     )
-    assert len(read(tmp_path / "b.krn").parts) == 2
+    assert [letters(read(tmp_path / "b.krn"), k) for k in (0, 1)] == ["CD", "CD"]
+    (tmp_path / "c.mei").write_text(MEI)
+    assert letters(read(tmp_path / "c.mei")) == "CD"
 
 
 # MIDI
@@ -260,6 +293,9 @@ def test_a_track_or_a_channel_is_a_part(tmp_path: Path) -> None:
     second = [named("two"), on(64), off(64, 480), on(38, 0, 9), off(38, 10, 9)]
     score = read(write_midi(tmp_path / "a.mid", first, second))
     assert [(p.name, p.pitched) for p in score.parts] == [("one", True), ("", True), ("", False)]
+    conductor = [change(40, 0), change(73, 1)]
+    score = read(write_midi(tmp_path / "c.mid", conductor, first, [on(72, 0, 1), off(72, 9, 1)]))
+    assert [part.program for part in score.parts] == [40, 73]
     channels = [named("a piece"), change(40, 0), change(42, 3)]
     channels += [on(60, 0, 0), on(48, 0, 3), off(60, 480, 0), off(48, 0, 3)]
     score = read(write_midi(tmp_path / "b.mid", channels, kind=0))
@@ -322,7 +358,16 @@ BAD = {
         musicxml({"it": ["<note><rest/><duration>16</duration></note>"]}).encode(),
         "no notes",
     ),
-    "number.abc": (b"X:1\nM:4/4\nL:1/4\nK:C\nC99999999|\n", "larger"),
+    "number.krn": (b"**kern\n999999999c\n*-\n", "larger"),
+    "long.krn": (b"**kern\n" + b"4c\n" * 100_000 + b"*-\n", "more than 256 KiB"),
+    "other.krn": (b"nothing of the kind", r"no notes in \*\*kern"),
+    "count.mei": (MEI.replace('count="4"', 'count="99999999"').encode(), "larger than 256"),
+    "dots.mei": (MEI.replace('dur="1"', 'dur="1" dots="99999999"').encode(), "larger than 8"),
+    "elements.xml": (b"<score-partwise>" + b"<a/>" * 3_000_001, "XML elements"),
+    "number.mid": (
+        b"MThd" + struct.pack(">IHHH4sI", 6, 0, 1, 480, b"MTrk", 1 << 20) + b"\xff" * (1 << 20),
+        "without end",
+    ),
     "patterns.mid": (b"MThd" + struct.pack(">IHHH", 6, 2, 0, 480), "patterns"),
     "still.mid": (b"MThd" + struct.pack(">IHHH", 6, 1, 0, 480), "no notes"),
     "zero.mid": (b"MThd" + struct.pack(">IHHH", 6, 1, 0, 0), "damaged"),
@@ -359,11 +404,11 @@ def test_what_unpacks_to_gigabytes_is_refused(tmp_path: Path) -> None:
 def test_millions_of_notes_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     many = tmp_path / "many.xml"
     many.write_bytes(b"<score-partwise>" + b"<note/>" * 5_000_000 + b"</score-partwise>")
-    with pytest.raises(DataError, match="more than 100000 notes"):
+    with pytest.raises(DataError, match="more than 250000 notes, bars"):
         read(many)
     huge = tmp_path / "huge.mid"
     huge.write_bytes(b"MThd" + bytes(60_000_000))  # ten million notes of six bytes
-    with pytest.raises(DataError, match="larger than 8 MiB"):
+    with pytest.raises(DataError, match="larger than 4 MiB"):
         read(huge)
     monkeypatch.setattr(midi_score, "MOST_NOTES", 2)
     with pytest.raises(DataError, match="more than 2 notes"):

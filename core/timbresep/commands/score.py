@@ -36,8 +36,7 @@ ScoreFile = Annotated[
     typer.Argument(
         metavar="SCORE",
         readable=False,
-        help="MIDI (.mid), MusicXML (.musicxml, .xml, .mxl), ABC (.abc), Humdrum (.krn) or MEI "
-        "(.mei).",
+        help="MIDI (.mid), MusicXML (.musicxml, .xml, .mxl), Humdrum (.krn) or MEI (.mei).",
     ),
 ]
 PartChoice = Annotated[

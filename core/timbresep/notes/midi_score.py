@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import io
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections import defaultdict, deque
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -19,8 +19,8 @@ USUAL_QUARTER = 500_000  # microseconds, until the file says otherwise
 SHORTEST = 0.05
 """Seconds that a note lasts at least if the file gives it no length."""
 
-LARGEST_FILE = 8 << 20
-MOST_NOTES = 500_000
+LARGEST_FILE = 4 << 20
+MOST_NOTES = 250_000
 
 
 @dataclass
@@ -31,7 +31,7 @@ class _Strand:
     channel: int
     program: int | None = None
     programs: set[int] = field(default_factory=set)
-    held: dict[int, list[tuple[int, int]]] = field(default_factory=lambda: defaultdict(list))
+    held: dict[int, deque[tuple[int, int]]] = field(default_factory=lambda: defaultdict(deque))
     notes: list[tuple[int, int, int, int]] = field(default_factory=list)  # ticks, pitch, velocity
 
 
@@ -46,19 +46,23 @@ def read_midi(data: bytes) -> Score:
     """
     file = _parsed(data)
     strands, names, changes = list[_Strand](), list[str](), list[TempoChange]()
+    programs: dict[int, int] = {}  # of channels, whichever track says so
     count = 0
     for number, track in enumerate(file.tracks):
         reader = _Track(number, changes)
         reader.read(track)
         strands += reader.strands()
         names.append(reader.name)
+        for channel, strand in reader.channels.items():
+            if strand.program is not None:
+                programs.setdefault(channel, strand.program)
         count += sum(len(strand.notes) for strand in reader.strands())
         if count > MOST_NOTES:
             raise DataError(f"it has more than {MOST_NOTES} notes")
     if not strands:
         raise DataError("it holds no notes")
     times = _times(file.ticks_per_beat, changes)
-    return _score(strands, names, times, one_track=len(file.tracks) == 1)
+    return _score(strands, names, programs, times, one_track=len(file.tracks) == 1)
 
 
 def _parsed(data: bytes) -> mido.MidiFile:
@@ -67,7 +71,7 @@ def _parsed(data: bytes) -> mido.MidiFile:
     if not data.startswith(b"MThd"):
         raise DataError("it is no MIDI file: it does not begin with MThd")
     try:
-        file = mido.MidiFile(file=io.BytesIO(data), clip=True)
+        file = mido.MidiFile(file=_Bytes(data), clip=True)
     except Exception as error:  # mido raises what a damaged file happens to cause
         told = str(error) or type(error).__name__
         raise DataError(f"it is damaged or cut short ({told})") from error
@@ -76,6 +80,20 @@ def _parsed(data: bytes) -> mido.MidiFile:
     if not file.ticks_per_beat:
         raise DataError("it is damaged: a quarter note has 0 ticks")
     return file
+
+
+class _Bytes(io.BytesIO):
+    """A MIDI file in which no number is longer than MIDI's; mido would count on without end."""
+
+    run = 0  # bytes of 128 and more, one after the other, that were read singly
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        data = super().read(size)
+        if size == 1:
+            self.run = self.run + 1 if data >= b"\x80" else 0
+            if self.run > 8:
+                raise ValueError("it has a number without end")
+        return data
 
 
 def _times(division: int, changes: Sequence[TempoChange]) -> TempoMap:
@@ -126,7 +144,7 @@ class _Track:
         """End the note of that pitch which has sounded longest."""
         strand = self._strand(channel)
         if held := strand.held.get(pitch):
-            start, velocity = held.pop(0)
+            start, velocity = held.popleft()
             strand.notes.append((start, now, pitch, velocity))
 
     def strands(self) -> list[_Strand]:
@@ -143,15 +161,19 @@ def _text(name: str) -> str:
 
 
 def _score(
-    strands: Sequence[_Strand], names: Sequence[str], times: TempoMap, *, one_track: bool
+    strands: Sequence[_Strand],
+    names: Sequence[str],
+    programs: Mapping[int, int],
+    times: TempoMap,
+    *,
+    one_track: bool,
 ) -> Score:
     parts, assumed = list[Part](), list[str]()
-    channel_programs = {s.channel: s.program for s in strands if s.program is not None}
     per_track = [sum(other.track == strand.track for other in strands) for strand in strands]
     for strand, beside in zip(strands, per_track, strict=True):
         program = strand.program
         if program is None:
-            program = channel_programs.get(strand.channel)
+            program = programs.get(strand.channel)
         pitched = strand.channel != PERCUSSION_CHANNEL
         name = names[strand.track] if beside == 1 else ""
         parts.append(Part(name, _notes(strand, times), program if pitched else None, pitched))

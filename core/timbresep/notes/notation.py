@@ -1,4 +1,4 @@
-"""Scores in notation, read with music21: MusicXML, ABC, Humdrum and MEI."""
+"""Scores in notation, read with music21: MusicXML, Humdrum and MEI."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from timbresep.errors import DataError, MissingToolError
+from timbresep.notes.musicxml import prepare
 from timbresep.notes.notation_text import check_text
 from timbresep.notes.playing_order import Bar
 from timbresep.notes.tempo import TempoChange, TempoMap
@@ -34,7 +35,7 @@ def parse(text: str, kind: str) -> WrittenScore:
 
     Args:
         text: of the file; checked here.
-        kind: `musicxml`, `abc`, `humdrum` or `mei`.
+        kind: `musicxml`, `humdrum` or `mei`.
 
     Raises:
         DataError: it cannot be read, or holds no notes.
@@ -42,7 +43,7 @@ def parse(text: str, kind: str) -> WrittenScore:
     """
     check_text(text, kind)
     assumed = list[str]()
-    score = _parsed(text, kind, assumed)
+    score = _parsed(prepare(text) if kind == "musicxml" else text, kind, assumed)
     parts = [_Part(staves) for staves in _parts(score)]
     longest = max((part.staves[0] for part in parts), key=lambda staff: len(_measures(staff)))
     bars = _bars(longest, [staff for part in parts for staff in part.staves])

@@ -6,6 +6,7 @@ Nothing is fetched, no entity is expanded, and no number or size that a file sta
 from __future__ import annotations
 
 import io
+import lzma
 import re
 import xml.etree.ElementTree as ElementTree
 import zipfile
@@ -17,8 +18,11 @@ from timbresep.errors import DataError
 LARGEST_TEXT = 64 << 20
 """Bytes of a score, unpacked; an opera in MusicXML has about 40 MB."""
 
-MOST_NOTES = 100_000
-"""Notes that are written in a score."""
+MOST_ELEMENTS = 3_000_000
+"""XML elements of a score, which need memory."""
+
+MOST_WRITTEN = 250_000
+"""Notes, bars and signs of a score in XML; a symphony in all its parts has about 100,000."""
 
 _CONTAINER = "META-INF/container.xml"
 _ENCODING = re.compile(rb"""^<\?xml[^>]{0,200}?encoding=["']([A-Za-z0-9._-]{1,40})["']""")
@@ -38,10 +42,25 @@ _LARGEST = {  # what a score says in numbers: more is no music, and costs memory
     "actual-notes": 1000,
     "normal-notes": 1000,
 }
+_LARGEST_ATTRIBUTES = {  # those of MEI
+    "meter.count": 256,
+    "meter.unit": 256,
+    "count": 256,
+    "unit": 256,
+    "dots": 8,
+    "num": 1000,
+    "numbase": 1000,
+    "oct": 12,
+}
+LARGEST_HUMDRUM = 256 << 10
+"""Characters of a score in Humdrum: music21's time grows with their square."""
+
 _LARGEST_IN_TEXT = 100_000
 _LONG = re.compile(r"(\d{6,12})")
-_ASIDE = re.compile(r"^[A-KN-PR-Za-z]:.*$|^!.*$|%.*$", re.MULTILINE)
-"""What is no music in ABC and Humdrum: titles, sources, comments."""
+_ASIDE = re.compile(r"^!.*$", re.MULTILINE)
+"""Comments of Humdrum."""
+_WRITTEN = frozenset(("note", "rest", "chord", "measure", "part", "staff", "direction", "harmony"))
+_WRITTEN |= {"barline", "attributes", "sound", "backup", "forward", "score-part", "tie"}
 _ROOTS = {"musicxml": ("score-partwise",), "mei": ("mei",)}
 
 
@@ -56,7 +75,7 @@ def unpack(data: bytes) -> bytes:
             return _unpacked(archive, _score_in(archive))
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
         raise DataError(f"damaged archive ({error})") from error
-    except (RuntimeError, KeyError, ValueError) as error:
+    except (RuntimeError, KeyError, ValueError, OSError, lzma.LZMAError) as error:
         raise DataError(f"an archive that cannot be read ({error})") from error
 
 
@@ -107,7 +126,7 @@ def check_text(text: str, kind: str) -> None:
 
     Args:
         text: the file's.
-        kind: `musicxml`, `mei`, `abc` or `humdrum`.
+        kind: `musicxml`, `mei` or `humdrum`.
 
     Raises:
         DataError: says why.
@@ -116,8 +135,10 @@ def check_text(text: str, kind: str) -> None:
         raise DataError("the file is empty")
     if kind in _ROOTS:
         check_xml(text, _ROOTS[kind])
-    elif "\x00" in text:
-        raise DataError("no text")
+    elif "**kern" not in text:
+        raise DataError("no notes in **kern")
+    elif len(text) > LARGEST_HUMDRUM:
+        raise DataError(f"more than {LARGEST_HUMDRUM >> 10} KiB of Humdrum")
     elif any(int(run) > _LARGEST_IN_TEXT for run in _LONG.findall(_ASIDE.sub("", text))):
         raise DataError(f"a number in it is larger than {_LARGEST_IN_TEXT}")
 
@@ -150,7 +171,7 @@ class _Check:
 
     def __init__(self, roots: tuple[str, ...]) -> None:
         self.roots = roots
-        self.depth = self.notes = 0
+        self.depth = self.elements = self.written = 0
         self.number = ""  # the text of an element that holds a number
         self.asked: int | None = None
 
@@ -161,14 +182,19 @@ class _Check:
         if not self.depth and self.roots and name not in self.roots:
             raise DataError(f"it is a file of <{name}>, not of <{self.roots[0]}>")
         self.depth += 1
+        self.elements += 1
+        if self.elements > MOST_ELEMENTS:
+            raise DataError(f"more than {MOST_ELEMENTS} XML elements are in it")
         if self.depth > 100:
             raise DataError("its elements lie more than 100 deep")
-        self.notes += name == "note"
-        if self.notes > MOST_NOTES:
-            raise DataError(f"more than {MOST_NOTES} notes are written in it")
+        self.written += 100 if name == "ending" else name in _WRITTEN  # brackets take long
+        if self.written > MOST_WRITTEN:
+            raise DataError(f"more than {MOST_WRITTEN} notes, bars and signs are written in it")
         self.number, self.asked = "", _LARGEST.get(name)
         if name in {"ending", "repeat"} and max(map(len, attributes.values()), default=0) > 40:
             raise DataError(f"<{name}> says more than music has")
+        for key in attributes.keys() & _LARGEST_ATTRIBUTES:
+            self._check_number(attributes[key], _LARGEST_ATTRIBUTES[key])
         if name == "repeat":
             self._check_number(attributes.get("times", ""), 100)
         if name == "ending":

@@ -15,7 +15,6 @@ KINDS = {
     ".musicxml": "musicxml",
     ".xml": "musicxml",
     ".mxl": "musicxml",
-    ".abc": "abc",
     ".krn": "humdrum",
     ".mei": "mei",
 }
@@ -32,8 +31,7 @@ def read(path: Path, *, repeats: bool = True) -> Score:
     its tempo marks, ties joined, grace notes before the beat.
 
     Args:
-        path: MIDI (.mid, .midi), MusicXML (.musicxml, .xml, .mxl), ABC (.abc), Humdrum (.krn) or
-            MEI (.mei).
+        path: MIDI (.mid, .midi), MusicXML (.musicxml, .xml, .mxl), Humdrum (.krn) or MEI (.mei).
         repeats: take the repeats, endings and jumps of notation. MIDI has none.
 
     Raises:
