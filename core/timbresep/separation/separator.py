@@ -24,8 +24,8 @@ from timbresep.separation.options import DEFAULTS, SeparationOptions
 from timbresep.separation.query import Query, Vector, query
 from timbresep.separation.sources import Sources
 from timbresep.separation.streaming import Pair, Rows, check_loudness, made_consistent
-from timbresep.separation.tuning import tuning_of
 from timbresep.separation.windows import Estimate, Stream, Windows, in_memory, windowed
+from timbresep.tuning import tuning_of
 
 
 class Separator:
