@@ -47,6 +47,11 @@ class Tracks:
     limit: int | None = None
     notes: bool = False
 
+    def find(self, instruments: Sequence[Instrument], skip: Skip | None = None) -> list[Track]:
+        """The tracks; arguments and errors as of `tracks_in`."""
+        found = tracks_in(self.root, instruments, self.split, skip, self.source, notes=self.notes)
+        return found[: self.limit]
+
 
 Skip = Callable[[str, TimbresepError], None]
 """Told the name of a track that cannot be used, and why."""
