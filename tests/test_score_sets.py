@@ -1,4 +1,4 @@
-"""The sets of the benchmark of scores: recorded notes begin at once, in tune, and names are kept."""
+"""Recorded notes for the sets with scores: they begin at once and are in tune."""
 
 from __future__ import annotations
 
