@@ -63,12 +63,17 @@ class Informed:
         if track.notes is None:
             raise DataError(f"track '{track.name}' has no notes", f"give it {TRACK_NOTES}")
         found = stems_of(track, assign(read(track.notes), self.known))
-        stems = self.disturbance(found, zlib.crc32(track.name.encode()))
+        stems = self.disturbance(found, seed_of(track))
         return stems if self.aligned else in_time(stems, track)
 
     def settings(self) -> dict[str, object]:
         """What the scores depend on."""
         return {**asdict(self.disturbance), "aligned": self.aligned}
+
+
+def seed_of(track: Track) -> int:
+    """Of what happens to a track's notes by chance; it follows from the track's name."""
+    return zlib.crc32(track.name.encode())
 
 
 def stems_of(track: Track, roles: Sequence[Role]) -> list[StemNotes]:
