@@ -39,7 +39,6 @@ from timbresep.data.sources.naming import Naming
 from timbresep.data.track import Split
 from timbresep.data.user_cache import default_cache
 from timbresep.ddsp import pitch
-from timbresep.notes import midi
 from timbresep.registry.registry import Registry
 from timbresep.units import hz_to_midi, midi_to_hz, pitch_ratio
 
@@ -125,11 +124,7 @@ def render_alike(side: Split, notes: Path, licence: str, out: Path) -> None:
     library = scores.chorales(default_cache())
     plans = plan_tracks(library, names, PLAYERS, TrackSet(side, len(ALIKE), seed=1))
     plans = [replace(plan, cast=cast) for plan, cast in zip(plans, ALIKE, strict=True)]
-    for folder in render_tracks(plans, seating, out):
-        stems = midi.read_stems(folder / midi.TRACK_NOTES)
-        midi.write(
-            folder / midi.TRACK_NOTES, [replace(s, instrument=name_of(s.stem)) for s in stems]
-        )
+    render_tracks(plans, seating, out)
 
 
 def render_all(root: Path, recordings: Path, notes: Path, count: int) -> None:

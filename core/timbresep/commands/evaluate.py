@@ -91,7 +91,7 @@ Score = Annotated[
     typer.Option(
         "--score",
         help="Give the separator the notes of each track: notes.mid beside its stems, or "
-        "<track>.mid beside its folder. They are looked for in the mixture first.",
+        "<track>.mid or another score beside its folder. They are looked for in the mixture first.",
     ),
 ]
 Bend = Annotated[

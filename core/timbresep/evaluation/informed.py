@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Collection, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from timbresep.data.track import Track
 from timbresep.errors import DataError
 from timbresep.evaluation.stem_stream import StemStream
-from timbresep.notes import midi
+from timbresep.instrument import InstrumentConfig
+from timbresep.notes.casting import Role, assign
 from timbresep.notes.disturbance import Disturbance
+from timbresep.notes.midi import TRACK_NOTES
+from timbresep.notes.reading import read
 from timbresep.notes.score import StemNotes
 from timbresep.separation.separator import Separator
 
@@ -24,11 +27,13 @@ class Informed:
     Attributes:
         disturbance: what is done to the notes first.
         aligned: their times are taken as they are; otherwise they are looked for in the mixture.
+        known: what the parts of a score can be taken for.
         instruments: stems of these instruments are scored; of any when None.
     """
 
     disturbance: Disturbance = NOTHING
     aligned: bool = False
+    known: tuple[InstrumentConfig, ...] = ()
     instruments: Collection[str] | None = None
 
     def of(self, track: Track, separator: Separator) -> tuple[Separator, tuple[str, ...]]:
@@ -49,20 +54,36 @@ class Informed:
             raise DataError(
                 f"{track.notes}: none of its stems ({', '.join(s.stem for s in stems)}) is one to "
                 f"score of track '{track.name}' ({', '.join(track.stems)})",
-                "name its tracks after the files of the stems",
+                "name its parts after the files of the stems",
             )
         return separator.with_notes(stems), names
 
     def notes(self, track: Track) -> list[StemNotes]:
         """The notes of a track's stems as the separator gets them; errors as `of`."""
         if track.notes is None:
-            raise DataError(f"track '{track.name}' has no notes", f"give it {midi.TRACK_NOTES}")
-        stems = self.disturbance(midi.read_stems(track.notes), zlib.crc32(track.name.encode()))
+            raise DataError(f"track '{track.name}' has no notes", f"give it {TRACK_NOTES}")
+        found = stems_of(track, assign(read(track.notes), self.known))
+        stems = self.disturbance(found, seed_of(track))
         return stems if self.aligned else in_time(stems, track)
 
     def settings(self) -> dict[str, object]:
         """What the scores depend on."""
         return {**asdict(self.disturbance), "aligned": self.aligned}
+
+
+def seed_of(track: Track) -> int:
+    """Of what happens to a track's notes by chance; it follows from the track's name."""
+    return zlib.crc32(track.name.encode())
+
+
+def stems_of(track: Track, roles: Sequence[Role]) -> list[StemNotes]:
+    """The notes of a score's parts; a part that has the name of a file is that file's stem."""
+    own = [
+        replace(role.notes, stem=role.part.name) if role.part.name in track.stems else role.notes
+        for role in roles
+    ]
+    clash = len({stem.stem for stem in own}) < len(own)
+    return [role.notes for role in roles] if clash else own
 
 
 def in_time(stems: Sequence[StemNotes], track: Track) -> list[StemNotes]:

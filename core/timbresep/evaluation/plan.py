@@ -67,8 +67,10 @@ class Plan:
         elif self.earlier is not None:
             earlier = opened(separator.asked, separator=self.earlier)
         informed = self.informed
-        if informed is not None and self.instruments != ALL:
-            informed = replace(informed, instruments=separator.asked)
+        if informed is not None:
+            known = tuple(one.config for one in registry.instruments())
+            chosen = None if self.instruments == ALL else separator.asked
+            informed = replace(informed, known=known, instruments=chosen)
         return Scorer(separator, separator.asked, earlier, self.bsseval, informed)
 
     def settings(self, scorer: Scorer) -> dict[str, object]:

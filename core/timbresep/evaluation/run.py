@@ -12,7 +12,7 @@ from timbresep.evaluation.plan import Plan
 from timbresep.evaluation.result import Evaluation, Skipped, TrackScores
 from timbresep.evaluation.score import Scorer
 from timbresep.evaluation.store import Store
-from timbresep.evaluation.tracks import Skip, Tracks, tracks_in
+from timbresep.evaluation.tracks import Skip, Tracks
 from timbresep.evaluation.workers import Report, frames_of, score_here, score_in_workers
 from timbresep.instrument import Instrument
 from timbresep.separation.separator import Separator
@@ -43,7 +43,7 @@ def evaluate(
         AudioError: a stem cannot be read, or has more than two channels.
     """
     scorer = Scorer(separator, tuple(instruments or separator.asked))
-    _refuse_unknown(tracks, scorer.names)
+    _refuse_unknown(tracks, scorer)
     work = frames_of(tracks, report)
     found = [scores for _, (scores, _) in score_here(scorer, tracks, work, skip)]
     if not found:
@@ -88,12 +88,8 @@ def evaluate_folder(
             failed(track, error)
 
     scorer = plan.open()
-    found = tracks_in(
-        chosen.root, instruments, chosen.split, skip, chosen.source, notes=chosen.notes
-    )
-    tracks = found[: chosen.limit]
-    if scorer.informed is None:
-        _refuse_unknown(tracks, scorer.names)
+    tracks = chosen.find(instruments, skip)
+    _refuse_unknown(tracks, scorer)
     store = Store(out, plan.settings(scorer), overwrite=overwrite) if out is not None else None
     done = _scored_before(store, tracks)
     pending = [track for track in tracks if track.name not in done]
@@ -111,8 +107,7 @@ def evaluate_folder(
     if not done:
         raise DataError(f"none of {len(tracks)} tracks could be scored", "see the errors above")
     scored = [done[track.name] for track in tracks if track.name in done]
-    names = scorer.names if scorer.informed is None else _stems_in(scored)
-    result = Evaluation(names, scored, skipped)
+    result = Evaluation(_names(scorer, scored), scored, skipped)
     if store is not None:
         store.finish(result)
     return result
@@ -128,14 +123,18 @@ def _scored_before(store: Store | None, tracks: Sequence[Track]) -> dict[str, Tr
     return done
 
 
-def _stems_in(tracks: Sequence[TrackScores]) -> tuple[str, ...]:
-    """The names of all stems that were scored."""
+def _names(scorer: Scorer, tracks: Sequence[TrackScores]) -> tuple[str, ...]:
+    """What was asked for: instruments, or all stems that have notes."""
+    if scorer.informed is None:
+        return scorer.names
     return tuple(sorted({row.instrument for track in tracks for row in track.rows}))
 
 
-def _refuse_unknown(tracks: Sequence[Track], names: Sequence[str]) -> None:
-    if not any(name in track.stems for track in tracks for name in names):
+def _refuse_unknown(tracks: Sequence[Track], scorer: Scorer) -> None:
+    if scorer.informed is not None:  # which stems are asked for follows from each track's notes
+        return
+    if not any(name in track.stems for track in tracks for name in scorer.names):
         raise DataError(
-            f"no track has a stem named {', '.join(names)}",
+            f"no track has a stem named {', '.join(scorer.names)}",
             hint="name the stem files after the instruments or their aliases",
         )

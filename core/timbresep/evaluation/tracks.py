@@ -24,10 +24,10 @@ from timbresep.data.user_cache import default_cache
 from timbresep.errors import DataError, TimbresepError
 from timbresep.instrument import Instrument
 from timbresep.notes.midi import TRACK_NOTES
+from timbresep.notes.reading import KINDS
 
 log = logging.getLogger(__name__)
 
-ENDINGS = (".mid", ".midi")
 PUBLISHED = get_args(DatasetSpec.model_fields["kind"].annotation)
 
 
@@ -46,6 +46,11 @@ class Tracks:
     split: Split | None = None
     limit: int | None = None
     notes: bool = False
+
+    def find(self, instruments: Sequence[Instrument], skip: Skip | None = None) -> list[Track]:
+        """The tracks; arguments and errors as of `tracks_in`."""
+        found = tracks_in(self.root, instruments, self.split, skip, self.source, notes=self.notes)
+        return found[: self.limit]
 
 
 Skip = Callable[[str, TimbresepError], None]
@@ -82,9 +87,9 @@ def tracks_in(
         split: only the tracks on this side of the split.
         skip: called with each bad track, which is left out; without it, the first is an error.
         source: a source of the recipes: the folder is read as they say that it is.
-        notes: each track has the notes of its stems in a file, `notes.mid` beside them or
-            `<track>.mid` beside its folder; stems of one instrument with numbers, such as two
-            players, are stems of their own (`…_1`, `…_2`).
+        notes: each track has the notes of its stems in a score, `notes.mid` beside them or
+            `<track>.mid`, `.musicxml` … beside its folder; numbered stems of one instrument, those
+            of two players, stay apart (`…_1`, `…_2`).
 
     Raises:
         DataError: no track, none on that side, stems that do not fit together, or a track without
@@ -126,9 +131,7 @@ def _notes_in(listing: Listing) -> dict[str, Path]:
         name = track.raw.name
         beside = next(iter(track.raw.stems.values()))[0].path.parent / TRACK_NOTES
         # a name that leads elsewhere has no file here
-        named = [
-            listing.location.root / f"{name}{end}" for end in ENDINGS if name == Path(name).name
-        ]
+        named = [listing.location.root / f"{name}{end}" for end in KINDS if name == Path(name).name]
         if file := next((path for path in (beside, *named) if path.is_file()), None):
             found[name] = file
         else:
