@@ -38,10 +38,7 @@ def piece(*lines: tuple[int, ...]) -> list[StemNotes]:
         StemNotes(
             f"line_{k}",
             "line",
-            tuple(
-                Note(start + n * BEAT, start + (n + 1) * BEAT, pitch)
-                for n, pitch in enumerate(line)
-            ),
+            tuple(Note(n * BEAT, (n + 1) * BEAT, pitch) for n, pitch in enumerate(line)),
         )
         for k, line in enumerate(lines, start=1)
     ]

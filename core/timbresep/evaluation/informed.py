@@ -92,7 +92,7 @@ def in_time(stems: Sequence[StemNotes], track: Track) -> list[StemNotes]:
     Raises:
         DataError: they are not found there.
     """
-    from timbresep.notes.alignment import align  # type: ignore[import-untyped]
+    from timbresep.notes.alignment import align
 
     recording = track.mixture or StemStream(track, []).load()[0]
     found: list[StemNotes] = align(stems, recording, track.rate).applied(stems)
