@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from fakes import PLAIN, RATE, GainBackbone, loaded
 from timbresep.separation.separator import Separator
-from timbresep.separation.tuning import tuning_of
+from timbresep.tuning import tuning_of
 
 CHORD = (-12, -5, 0, 4)  # semitones from A4
 

@@ -163,6 +163,33 @@ Resume = Annotated[
     ),
 ]
 
+ScoreFile = Annotated[
+    Path,
+    typer.Argument(
+        metavar="SCORE",
+        readable=False,
+        help="MIDI (.mid), MusicXML (.musicxml, .xml, .mxl), ABC (.abc), Humdrum (.krn) or MEI "
+        "(.mei).",
+    ),
+]
+PartChoice = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--part",
+        metavar="INSTRUMENT=NUMBER[,NUMBER…]",
+        help="Take these parts of the score for an instrument, such as vocals=1,2; repeatable. "
+        "The default goes by their names and General MIDI programs.",
+    ),
+]
+NoRepeats = Annotated[
+    bool,
+    typer.Option(
+        "--no-repeats",
+        help="Play each passage of a score in notation once, with its last ending. By default, "
+        "repeats are played as they are written.",
+    ),
+]
+
 
 def plugin_options(plugins_dir: list[Path] | None, *, trust: bool) -> str:
     """The options of a command, with a space before, that let the next one find its plugins."""

@@ -1,17 +1,17 @@
-"""`score`: what a score holds, and who plays it."""
+"""`score`: what a score holds, and who plays it; `align` is in `score_align`."""
 
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.table import Table
 
 from timbresep.commands.console import say, show_note
-from timbresep.commands.options import PluginsDir, Trust
+from timbresep.commands.options import NoRepeats, PartChoice, PluginsDir, ScoreFile, Trust
 from timbresep.commands.progress import clock
+from timbresep.commands.score_align import align_score
 from timbresep.formats.text import shown
 from timbresep.notes.casting import Reason, Role, assign, parse_choice
 from timbresep.notes.reading import read
@@ -19,7 +19,11 @@ from timbresep.notes.score import Score
 from timbresep.registry.registry import Registry
 from timbresep.units import note_name
 
-app = typer.Typer(no_args_is_help=True, help="Show scores: their parts, and who plays what.")
+app = typer.Typer(
+    no_args_is_help=True,
+    help="Show scores: their parts, and who plays what; find them in recordings.",
+)
+app.command("align")(align_score)
 
 REASONS: dict[Reason, str] = {
     "chosen": "--part",
@@ -30,33 +34,6 @@ REASONS: dict[Reason, str] = {
     "unpitched": "no pitch",
     "none": "no plugin fits",
 }
-
-ScoreFile = Annotated[
-    Path,
-    typer.Argument(
-        metavar="SCORE",
-        readable=False,
-        help="MIDI (.mid), MusicXML (.musicxml, .xml, .mxl), ABC (.abc), Humdrum (.krn) or MEI "
-        "(.mei).",
-    ),
-]
-PartChoice = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--part",
-        metavar="INSTRUMENT=NUMBER[,NUMBER…]",
-        help="Take these parts of the score for an instrument, such as vocals=1,2; repeatable. "
-        "The default goes by their names and General MIDI programs.",
-    ),
-]
-NoRepeats = Annotated[
-    bool,
-    typer.Option(
-        "--no-repeats",
-        help="Play each passage of a score in notation once, with its last ending. By default, "
-        "repeats are played as they are written.",
-    ),
-]
 
 
 @app.command("show")

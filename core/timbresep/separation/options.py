@@ -24,7 +24,7 @@ class SeparationOptions:
         tta: test-time augmentation: at how many pitches the mixture is separated, to take the mean
             (`timbresep.separation.tta`); 1 to 5. Better, and as many times slower.
         retune: music that is not tuned to A4 = 440 Hz is brought there for the network, and the
-            stems are brought back (`timbresep.separation.tuning`).
+            stems are brought back (`timbresep.tuning`).
 
     Raises:
         TimbresepError: `tta` is not from 1 to 5.

@@ -32,7 +32,7 @@ from timbresep.separation.streaming import (
     overlap_add,
     resampled,
 )
-from timbresep.separation.tuning import tuning_of
+from timbresep.tuning import tuning_of
 
 MAX_CHANNELS = 2
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import cmath
 import math
+from collections.abc import Iterable
 
 import torch
 from torch import Tensor
@@ -29,9 +31,29 @@ def tuning_of(wave: Tensor, rate: int) -> float:
     Returns:
         −50 to 50; 0 where the peaks do not agree, or agree on next to nothing.
     """
+    return tuning_of_blocks([wave], rate)
+
+
+def tuning_of_blocks(waves: Iterable[Tensor], rate: int, certain: float = CERTAIN) -> float:
+    """As `tuning_of`, of blocks one after the other; each should be a second long or longer.
+
+    Args:
+        waves: ``(channels, samples)`` each.
+        rate: Hz.
+        certain: length of the mean direction from which a tuning is believed.
+    """
+    sums = [_peaks(wave, rate) for wave in waves]
+    direction, weight = sum(found for found, _ in sums), sum(weight for _, weight in sums)
+    agreement = abs(direction) / max(weight, 1e-9)
+    cents = cmath.phase(direction) * 100 / (2 * math.pi)
+    return cents if agreement >= certain and abs(cents) >= LEAST_CENTS else 0.0
+
+
+def _peaks(wave: Tensor, rate: int) -> tuple[complex, float]:
+    """The sum of the peaks' directions, each as long as its magnitude, and the sum of those."""
     n_fft = 1 << round(math.log2(WINDOW_S * rate))
     if wave.shape[-1] < n_fft:
-        return 0.0
+        return 0j, 0.0
     window = torch.hann_window(n_fft, device=wave.device)
     spectrum = torch.stft(
         wave.mean(dim=0), n_fft, n_fft // 2, window=window, center=False, return_complex=True
@@ -47,7 +69,5 @@ def tuning_of(wave: Tensor, rate: int) -> float:
     bins = torch.arange(low, high, device=wave.device)[:, None] + offset
     turn = 2 * math.pi * (12 * (bins * rate / n_fft / 440.0).log2())
     weight = here.exp() * peak
-    direction = torch.complex((weight * turn.cos()).sum(), (weight * turn.sin()).sum())
-    agreement = direction.abs() / weight.sum().clamp(min=1e-9)
-    cents = float(direction.angle()) * 100 / (2 * math.pi)
-    return cents if agreement >= CERTAIN and abs(cents) >= LEAST_CENTS else 0.0
+    direction = complex((weight * turn.cos()).sum(), (weight * turn.sin()).sum())
+    return direction, float(weight.sum())
