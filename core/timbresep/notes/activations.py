@@ -16,7 +16,7 @@ ONSET_EARLY_S, ONSET_LATE_S = 0.05, 0.1
 """The same of a note's onset, which has noise of its own."""
 
 
-def heard(notes: Sequence[Note], times: NDArray[np.float64]) -> list[Note]:
+def near(notes: Sequence[Note], times: NDArray[np.float64]) -> list[Note]:
     """The notes that can sound in some frames; arguments as for `sounding`."""
     first, last = times[0] - LATE_S, times[-1] + EARLY_S
     return [note for note in notes if note.end > first and note.start < last]

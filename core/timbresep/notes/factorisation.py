@@ -31,75 +31,75 @@ EPS = 1e-8
 
 @dataclass(frozen=True)
 class Player:
-    """What is known of a player before the mixture is heard.
+    """What is known of a player before a stretch of the mixture is heard.
 
     Attributes:
         templates: magnitude spectra ``(components, bins)``, each summing to 1.
         activations: ``(components, frames)``, 0 where a component cannot sound; elsewhere, how loud
             it is against other components, in any unit.
+        heard: what each component has had of each bin in earlier stretches, as `templates`; zeros
+            of one that was not heard.
     """
 
     templates: Tensor
     activations: Tensor
+    heard: Tensor
 
 
 @dataclass(frozen=True)
 class Fit:
-    """A mixture, explained.
+    """A stretch of a mixture, explained.
 
     Attributes:
         models: magnitudes of the players ``(players, channels, bins, frames)``.
-        templates: of each player, as they were fitted.
-        activations: of each player.
+        heard: of each player, with this stretch: its templates, before they are made to sum to 1.
     """
 
     models: Tensor
-    templates: list[Tensor]
-    activations: list[Tensor]
+    heard: list[Tensor]
 
 
 @torch.no_grad()
-def factorise(
-    mixture: Tensor,
-    players: Sequence[Player],
-    *,
-    others: Tensor | None = None,
-    learn: int = THEN_BOTH,
-) -> Fit:
-    """Explain a mixture by its players.
+def factorise(mixture: Tensor, players: Sequence[Player], *, others: Tensor | None = None) -> Fit:
+    """Explain a stretch of a mixture by its players.
 
     Args:
         mixture: magnitudes ``(channels, bins, frames)``.
         players: at least one.
         others: magnitudes of what else is known to sound, as `mixture`; they stay as they are.
-        learn: iterations in which templates are fitted, too.
     """
     known = torch.zeros_like(mixture) if others is None else others
     total = sum(float(player.activations.sum()) for player in players)
     scale = float(mixture.mean(dim=0).sum()) / max(total, EPS)
-    templates = [player.templates.clone() for player in players]
     activations = [scale * player.activations for player in players]
-    possible = [player.activations > 0 for player in players]
+    heard = [player.heard for player in players]
+    templates = [_normalised(player.heard, player.templates) for player in players]
     gains = mixture.new_ones(len(players), len(mixture))  # (players, channels)
 
     def ratio() -> Tensor:
         models = _models(templates, activations, gains)
         return mixture / (models.sum(dim=0) + known + EPS)
 
-    for iteration in range(ACTIVATIONS_FIRST + learn):
-        heard = torch.einsum("pc,cft->pft", gains, ratio())
-        weights = gains.sum(dim=1)
-        for number, own in enumerate(heard):
-            fitted = activations[number] * (templates[number] @ own) / weights[number]
-            activations[number] = _smooth(fitted) * possible[number]
+    for iteration in range(ACTIVATIONS_FIRST + THEN_BOTH):
+        own = torch.einsum("pc,cft->pft", gains, ratio()) / gains.sum(dim=1)[:, None, None]
+        for number, player in enumerate(players):
+            fitted = activations[number] * (templates[number] @ own[number])
+            activations[number] = _smooth(fitted) * (player.activations > 0)
         if len(mixture) > 1:
             gains = _panned(gains, ratio(), templates, activations)
         if iteration >= ACTIVATIONS_FIRST:
-            heard = torch.einsum("pc,cft->pft", gains, ratio())
-            for number, own in enumerate(heard):
-                energy = templates[number] * (activations[number] @ own.T)
-                templates[number] = energy / (energy.sum(dim=1, keepdim=True) + EPS)
-    return Fit(_models(templates, activations, gains), templates, activations)
+            own = torch.einsum("pc,cft->pft", gains, ratio())
+            for number, player in enumerate(players):
+                now = templates[number] * (activations[number] @ own[number].T)
+                heard[number] = player.heard + now
+                templates[number] = _normalised(heard[number], templates[number])
+    return Fit(_models(templates, activations, gains), heard)
+
+
+def _normalised(heard: Tensor, otherwise: Tensor) -> Tensor:
+    """Rows that sum to 1; those of another tensor where nothing was heard."""
+    whole = heard.sum(dim=1, keepdim=True)
+    return torch.where(whole > EPS, heard / (whole + EPS), otherwise)
 
 
 def _models(templates: Sequence[Tensor], activations: Sequence[Tensor], gains: Tensor) -> Tensor:

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from timbresep.errors import DataError
-from timbresep.notes.activations import heard, onsets, sounding
+from timbresep.notes.activations import near, onsets, sounding
 from timbresep.notes.factorisation import Player, factorise
 from timbresep.notes.score import StemNotes
 from timbresep.notes.templates import Overtones, templates
@@ -82,19 +82,19 @@ def transform(rate: int) -> STFT:
 class NoteModel:
     """Explains the windows of one stream, one after the other.
 
-    The templates of one window are where the next one starts.
+    Templates are fitted to all that was heard so far.
 
     Attributes:
         notes: who plays what.
         rate: Hz.
         stft: the transform.
-        learned: stem and pitch → template; the pitch is None of the stem's onsets.
+        heard: stem and pitch → what it has had of each bin so far; of onsets, the pitch is None.
     """
 
     notes: Notes
     rate: int
     stft: STFT
-    learned: dict[tuple[str, float | None], Tensor] = field(default_factory=dict)
+    heard: dict[tuple[str, float | None], Tensor] = field(default_factory=dict)
 
     def claims(
         self,
@@ -122,36 +122,31 @@ class NoteModel:
         players: dict[int, Player] = {}
         labels: list[list[tuple[str, float | None]]] = []
         for number, stem in enumerate(stems):
-            near = heard(stem.notes, times)
-            pitches = sorted({note.pitch for note in near})
-            rows = np.concatenate([sounding(near, pitches, times), onsets(near, times)])
+            played = near(stem.notes, times)
+            pitches = sorted({note.pitch for note in played})
+            rows = np.concatenate([sounding(played, pitches, times), onsets(played, times)])
             if rows.any():
-                spectra = self._templates(stem, pitches, semitones)
-                players[number] = Player(spectra.to(mixture), torch.from_numpy(rows).to(mixture))
-                labels.append([(stem.stem, pitch) for pitch in (*pitches, None)])
+                keys = [(stem.stem, pitch) for pitch in (*pitches, None)]
+                spectra = self._templates(stem, [pitch + semitones for pitch in pitches])
+                before = torch.stack(
+                    [self.heard.get(key, torch.zeros(self.stft.bins)) for key in keys]
+                )
+                tensors = (spectra, torch.from_numpy(rows), before)
+                players[number] = Player(*(tensor.to(mixture) for tensor in tensors))
+                labels.append(keys)
         if players:
             fit = factorise(mixture, list(players.values()), others=others)
             models[list(players)] = fit.models
-            for keys, spectra in zip(labels, fit.templates, strict=True):
-                self.learned.update(zip(keys, spectra.cpu(), strict=True))
+            for keys, spectra in zip(labels, fit.heard, strict=True):
+                self.heard.update(zip(keys, spectra.cpu(), strict=True))
         return models
 
-    def _templates(self, stem: StemNotes, pitches: Sequence[float], semitones: float) -> Tensor:
+    def _templates(self, stem: StemNotes, pitches: Sequence[float]) -> Tensor:
         """A template for each pitch and one for onsets, (pitches + 1, bins)."""
         bins = self.stft.bins
         flat = np.full((1, bins), 1 / bins, np.float32)
+        own = np.repeat(flat, len(pitches), axis=0)
         if stem.pitched:
             overtones = self.notes.overtones.get(stem.instrument, Overtones.plain())
-            own = templates(
-                [pitch + semitones for pitch in pitches],
-                overtones,
-                n_fft=self.stft.n_fft,
-                rate=self.rate,
-            )
-        else:
-            own = np.repeat(flat, len(pitches), axis=0)
-        rows = torch.from_numpy(np.concatenate([own, flat]))
-        for number, pitch in enumerate([*pitches, None]):
-            if (known := self.learned.get((stem.stem, pitch))) is not None:
-                rows[number] = known
-        return rows
+            own = templates(pitches, overtones, n_fft=self.stft.n_fft, rate=self.rate)
+        return torch.from_numpy(np.concatenate([own, flat]))
