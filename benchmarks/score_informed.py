@@ -9,11 +9,10 @@ improvement, with SDR in brackets, by method and by instrument. Choose on the se
 side, report those of the test side. With `--json` a run goes on where an earlier one has stopped.
 
 - *oracle*: the ratio mask of the true stems, in the network's transform
-- *network*: no score; each stem by itself, masked jointly, and sharing the mixture; *refined* is
-  harmonic refinement
+- *network*: no score; each stem by itself, masked jointly, and sharing the mixture
 - *notes*: as written; their tempo bent by ±20 % and found again, or not; late; wrong; missing
-- *notes alone*, *notes and network*: notes as written, whose spectra start from the overtones of the
-  named voices. *Swapped* are those of another instrument in the track
+- *notes alone*, *notes and network*: notes as written, whose spectra start from the overtones of
+  the named voices. *Swapped* are those of another instrument in the track
 """
 
 from __future__ import annotations

@@ -4,7 +4,8 @@
         [--separator universal] [--threads 2] [--json FILE]
 
 A track and its notes come again and again until the minutes are over; its mono mixture is panned
-into stereo. The table has the times that separation is faster than the music, and the largest
+into stereo. The table has the times that separation is faster than the music, the processor time
+that a second of music takes (which other work on the machine changes less), and the largest
 memory of the process until then. Audio is made and thrown away block by block, so that none of
 the memory is its own.
 """
@@ -98,16 +99,19 @@ def main() -> None:
     separator = open_separator(
         separator=given.separator, registry=Registry.load(), options=options
     ).with_notes(stems)
-    rows, done, began = [], 0, time.perf_counter()
+    rows, done, began, worked = [], 0, time.perf_counter(), time.process_time()
     stream = separator.stream(blocks(wave, samples), rate, len(wave), separator.asked)
     for mixture, _ in stream:
         done += mixture.shape[1]
         minutes = done / rate / 60
         if minutes >= (len(rows) + 1) * given.every or done == samples:
             speed = 60 * minutes / (time.perf_counter() - began)
-            rows.append({"minutes": minutes, "times real time": speed, "peak MB": peak()})
+            work = (time.process_time() - worked) / (60 * minutes)
+            rows.append(
+                {"minutes": minutes, "speed": speed, "processor s a s": work, "peak MB": peak()}
+            )
             print(rows[-1], flush=True)
-    table = Table("minutes", "× real time", "peak memory, MB")
+    table = Table("minutes", "× real time", "processor s a s", "peak memory, MB")
     for row in rows:
         table.add_row(*(f"{value:.2f}" for value in row.values()))
     table.title = f"{given.separator}, {len(stems)} parts in stereo, {given.threads} threads"

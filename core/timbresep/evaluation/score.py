@@ -106,16 +106,19 @@ class Scorer:
 
     def _others(self, stream: StemStream, rate: int, present: Sequence[str]) -> Iterator[Scored]:
         """The same stems for comparison: separated in other ways, and by the earlier separator."""
-        names, ways = tuple(present), list[tuple[Method, Separator]]()
-        if self.separator.joint:
-            ways.append(("independent", self.separator.with_options(joint=False)))
-        if len(present) == len(stream.names) > 1:
-            ways.append(("consistent", self.separator.with_options(mixture_consistency=True)))
-        for method, separator in ways:
+        names = tuple(present)
+        for method, separator in self._ways(everyone=len(present) == len(stream.names) > 1):
             yield Scored(method, names, _separate(separator, stream, rate, names))
         if self.earlier is not None:
             keep = self.bsseval is not None
             yield Scored("earlier", names, _separate(self.earlier, stream, rate, names, keep=keep))
+
+    def _ways(self, *, everyone: bool) -> Iterator[tuple[Method, Separator]]:
+        """Other ways to separate; one of them needs everyone who plays to be asked for."""
+        if self.separator.joint:
+            yield "independent", self.separator.with_options(joint=False)
+        if everyone:
+            yield "consistent", self.separator.with_options(mixture_consistency=True)
 
     def _bsseval(
         self,
@@ -175,7 +178,8 @@ class Scorer:
 
 
 class OfNotes(Scorer):
-    """Scores separators whose stems differ by their notes, which conditions do not swap."""
+    """Scores separators whose stems follow from notes: conditions are not swapped, and stems share
+    the mixture in one way."""
 
     def score(
         self, track: Track, advance: Advance | None = None
@@ -185,6 +189,10 @@ class OfNotes(Scorer):
         result.rows = [row for row in result.rows if row.method != "swapped"]
         result.swaps = []
         return result, bss
+
+    def _ways(self, *, everyone: bool) -> Iterator[tuple[Method, Separator]]:
+        del everyone
+        return iter(())
 
 
 @dataclass
