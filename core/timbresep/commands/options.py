@@ -168,12 +168,7 @@ ScoreFile = Annotated[
     typer.Argument(
         metavar="SCORE",
         readable=False,
-<<<<<<< .merge_file_dGHmaY
         help="MIDI (.mid), MusicXML (.musicxml, .xml, .mxl), Humdrum (.krn) or MEI (.mei).",
-=======
-        help="MIDI (.mid), MusicXML (.musicxml, .xml, .mxl), ABC (.abc), Humdrum (.krn) or MEI "
-        "(.mei).",
->>>>>>> .merge_file_lbFHgf
     ),
 ]
 PartChoice = Annotated[

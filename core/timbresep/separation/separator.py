@@ -23,24 +23,9 @@ from timbresep.separation.noted import share_by_notes
 from timbresep.separation.options import DEFAULTS, SeparationOptions
 from timbresep.separation.query import Query, Vector, query
 from timbresep.separation.sources import Sources
-<<<<<<< .merge_file_NhH74r
 from timbresep.separation.streaming import Pair, Rows, check_loudness, made_consistent
 from timbresep.separation.windows import Estimate, Stream, Windows, in_memory, windowed
 from timbresep.tuning import tuning_of
-=======
-from timbresep.separation.streaming import (
-    Fifo,
-    Pair,
-    Rows,
-    check_loudness,
-    made_consistent,
-    overlap_add,
-    resampled,
-)
-from timbresep.tuning import tuning_of
-
-MAX_CHANNELS = 2
->>>>>>> .merge_file_wiZoQN
 
 NOTES_S = 30.0
 """Seconds of a window with notes: its templates are learned from the notes in it."""
