@@ -64,6 +64,7 @@ class Cascade:
         places: the sources.
         asked: of each instrument asked for, the number of the source that is there for it.
         known: the same of each instrument of joint masking.
+        names: of the instruments of joint masking.
         members: how many instruments can be meant by each source.
         joint: whether instruments share by joint masking; if not, each is estimated by itself.
     """
@@ -72,6 +73,7 @@ class Cascade:
     places: Places
     asked: tuple[int | None, ...]
     known: tuple[int | None, ...]
+    names: tuple[str, ...]
     members: tuple[int, ...]
     joint: bool = True
 
@@ -93,6 +95,7 @@ class Cascade:
             places,
             tuple(names[name] for name in instruments),
             tuple(names[name] for name in known),
+            tuple(known),
             tuple(held.count(number) for number in range(len(places.sources))),
             joint,
         )
@@ -129,6 +132,11 @@ class Cascade:
         counts[counts > 1 - CERTAIN] = 1.0
         return counts
 
+    def counts_in(self, stft: STFT, mixture: Tensor, sources: Tensor, estimates: Tensor) -> Tensor:
+        """`counts` of waveforms; arguments as for `stems`."""
+        claims = stft(estimates)[:, : len(self.known)].abs()  # there may be none
+        return self.counts(stft(mixture).abs(), stft(sources).abs(), claims).to(mixture)
+
     def stems(
         self, stft: STFT, mixture: Tensor, sources: Tensor, estimates: Tensor, look: Look
     ) -> Tensor:
@@ -144,9 +152,7 @@ class Cascade:
         Returns:
             ``(batch, instruments, channels, samples)``.
         """
-        known = len(self.known)
-        claims = stft(estimates)[:, :known].abs()  # there may be none
-        counts = self.counts(stft(mixture).abs(), stft(sources).abs(), claims).to(mixture)
+        counts = self.counts_in(stft, mixture, sources, estimates)
         if not counts.any():
             return self._masked(stft, mixture, estimates)
         left = mixture - (counts[:, None, None] * sources).sum(dim=1)

@@ -8,7 +8,8 @@ nobody asks for claim their share, too. What neither explains stays in the resid
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -27,52 +28,147 @@ NETWORK_FLOOR = 0.1
 UNEXPLAINED = 0.05
 """Share of the mixture that stays in the residual against what notes and network claim."""
 
+HALF = 0.5
 EPS = 1e-10
 
 
-def share_by_notes(
-    model: NoteModel,
-    signal: Tensor,
-    names: Sequence[str],
-    network: Mapping[str, Tensor],
-    start: float,
-    *,
-    semitones: float = 0.0,
-    unasked: Tensor | None = None,
-) -> Tensor:
-    """Stems in one signal.
+@dataclass(frozen=True)
+class Heard:
+    """What the network says of a window.
 
-    Args:
-        model: explains signals by notes.
-        signal: what all share, ``(channels, samples)``.
-        names: of those that are in it: stems of the score, and other instruments.
-        network: instrument → what the network gives for it in the mixture, as `signal`. One that is
-            not in the score has to be there.
-        start: second of the recording at which the signal starts.
+    Attributes:
+        stems: instrument → its estimate in the mixture ``(channels, samples)``.
         semitones: how far the recording is above A4 = 440 Hz.
-        unasked: what else is in the signal ``(others, channels, samples)``.
-
-    Returns:
-        ``(names, channels, samples)``.
     """
-    stft, notes = model.stft, model.notes
-    spectrum = stft(signal)
-    mixture = spectrum.abs()
-    heard = {name: stft(wave).abs() for name, wave in network.items()}
-    hidden = mixture.new_zeros(0, *mixture.shape) if unasked is None else stft(unasked).abs()
-    claims = {name: heard[name] for name in names if notes.of(name) is None}
-    beside = sum(claims.values(), hidden.sum(dim=0))
-    written = [stem for name in names if (stem := notes.of(name)) is not None]
-    found = model.claims(mixture, written, start, semitones=semitones, others=beside)
-    claims |= {stem.stem: claim for stem, claim in zip(written, found, strict=True)}
-    players = {stem.stem: stem.instrument for stem in written}
-    told = [heard.get(players.get(name, name), claims[name]) for name in names]
-    own = torch.stack([claims[name] for name in names])
-    masks = shares(own, torch.stack(told), mixture, hidden)
-    return stft.inverse(masks * spectrum, signal.shape[-1])
+
+    stems: Mapping[str, Tensor]
+    semitones: float = 0.0
 
 
-def shares(claims: Tensor, network: Tensor, mixture: Tensor, others: Tensor) -> Tensor:
+@dataclass(frozen=True)
+class Chained:
+    """What a source model, and the network after it, say of a window.
+
+    Attributes:
+        sources: ``(sources, channels, samples)``.
+        counts: how much each of them counts, 0 to 1.
+        stems: instrument → its stem without notes ``(channels, samples)``.
+        unwritten: the same of the network's estimates of instruments that are not in the score.
+    """
+
+    sources: Tensor
+    counts: Sequence[float]
+    stems: Mapping[str, Tensor]
+    unwritten: Mapping[str, Tensor]
+
+
+@dataclass
+class Noted:
+    """Separates the windows of one stream by notes.
+
+    Attributes:
+        model: explains signals by notes.
+        asked: names of the stems, and of other instruments, that are wanted.
+    """
+
+    model: NoteModel
+    asked: Sequence[str]
+
+    @property
+    def names(self) -> list[str]:
+        """Everyone who shares the mixture: who is written, and who is asked for."""
+        return list(dict.fromkeys((*self.model.notes.names, *self.asked)))
+
+    def instrument(self, name: str) -> str:
+        """The instrument of a stem."""
+        stem = self.model.notes.of(name)
+        return name if stem is None else stem.instrument
+
+    def stems(self, signal: Tensor, start: float, network: Heard) -> Tensor:
+        """The stems asked for, ``(asked, channels, samples)``.
+
+        Args:
+            signal: the mixture ``(channels, samples)``.
+            start: second of the recording at which it starts.
+            network: what else is known of it; of instruments not in the score, it has to be there.
+        """
+        found = self._shared(signal, self.names, start, network, {})
+        return torch.stack([found[name] for name in self.asked])
+
+    def stems_of_sources(
+        self,
+        signal: Tensor,
+        start: float,
+        network: Heard,
+        chained: Chained,
+        holder: Callable[[str], int | None],
+    ) -> Tensor:
+        """As `stems`, each in the source that holds its instrument.
+
+        A source that counts for less than a half, and what no source is for, stays in the mixture.
+        There the score may be of one player among others: instruments that it does not have claim
+        what the network gives them.
+
+        Args:
+            signal, start, network: as for `stems`.
+            chained: what comes before the network.
+            holder: the number of the source that is there for an instrument, None if none is.
+        """
+        counted = [number for number, count in enumerate(chained.counts) if count > HALF]
+        if not counted:
+            return self.stems(signal, start, network)
+
+        def place(name: str) -> int | None:
+            number = holder(self.instrument(name))
+            return number if number in counted else None
+
+        found: dict[str, Tensor] = {}
+        for where in dict.fromkeys(place(name) for name in self.names):
+            here = [name for name in self.names if place(name) == where]
+            written = [name for name in here if self.model.notes.of(name) is not None]
+            if not written:
+                found |= {name: chained.stems[name] for name in here}
+            elif where is not None and len(here) == 1:
+                found[here[0]] = chained.sources[where]
+            elif where is not None:
+                found |= self._shared(chained.sources[where], here, start, network, {})
+            else:
+                left = signal - chained.sources[counted].sum(dim=0)
+                unwritten = {n: wave for n, wave in chained.unwritten.items() if place(n) is None}
+                found |= self._shared(left, here, start, network, unwritten)
+        return torch.stack([found[name] for name in self.asked])
+
+    def _shared(
+        self,
+        signal: Tensor,
+        names: Sequence[str],
+        start: float,
+        network: Heard,
+        unasked: Mapping[str, Tensor],
+    ) -> dict[str, Tensor]:
+        """The stems of those who share a signal with each other, and with others unasked."""
+        stft, notes = self.model.stft, self.model.notes
+        spectrum = stft(signal)
+        mixture = spectrum.abs()
+        heard = {name: stft(wave).abs() for name, wave in network.stems.items()}
+        hidden = [stft(wave).abs() for wave in unasked.values()]
+        claims = {name: heard[name] for name in names if notes.of(name) is None}
+        beside = sum([*claims.values(), *hidden], torch.zeros_like(mixture))
+        written = [stem for name in names if (stem := notes.of(name)) is not None]
+        found = self.model.claims(
+            mixture, written, start, semitones=network.semitones, others=beside
+        )
+        claims |= {stem.stem: claim for stem, claim in zip(written, found, strict=True)}
+        told = [heard.get(self.instrument(name), claims[name]) for name in names]
+        own = torch.stack([claims[name] for name in names])
+        masks = shares(own, torch.stack(told), mixture, hidden)
+        waves = stft.inverse(masks * spectrum, signal.shape[-1])
+        return dict(zip(names, waves, strict=True))
+
+
+def shares(
+    claims: Tensor, network: Tensor, mixture: Tensor, others: Sequence[Tensor] = ()
+) -> Tensor:
     """What each stem has of each bin, 0 to 1.
 
     Args:
@@ -80,10 +176,10 @@ def shares(claims: Tensor, network: Tensor, mixture: Tensor, others: Tensor) -> 
         network: what the network claims for their instruments, as `claims`; the notes' own claim
             where it knows nothing of an instrument.
         mixture: magnitudes ``(channels, bins, frames)``.
-        others: magnitudes of what else sounds ``(others, channels, bins, frames)``, or none.
+        others: magnitudes of what else sounds, as `mixture` each.
     """
     power = NOTES_POWER + NETWORK_POWER
     told = network + NETWORK_FLOOR * mixture
     own = (claims + EPS) ** NOTES_POWER * (told + EPS) ** NETWORK_POWER
-    rest = (others**power).sum(dim=0) + (UNEXPLAINED * mixture + EPS) ** power
+    rest = sum((other**power for other in others), (UNEXPLAINED * mixture + EPS) ** power)
     return own / (own.sum(dim=0) + rest)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -19,13 +19,31 @@ from timbresep.separation.cascade import Cascade
 from timbresep.separation.masking import shared
 from timbresep.separation.network import Network
 from timbresep.separation.note_model import NoteModel, Notes, transform
-from timbresep.separation.noted import share_by_notes
+from timbresep.separation.noted import Chained, Heard, Noted
 from timbresep.separation.options import DEFAULTS, SeparationOptions
 from timbresep.separation.query import Query, Vector, query
 from timbresep.separation.sources import Sources
 from timbresep.separation.streaming import Pair, Rows, check_loudness, made_consistent
 from timbresep.separation.windows import Estimate, Stream, Windows, in_memory, windowed
 from timbresep.tuning import tuning_of
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the network finds in a window.
+
+    Attributes:
+        mixture: ``(batch, model channels, samples)``.
+        sources: what the source model gave, ``(batch, sources, model channels, samples)``.
+        estimates: of all rows of the query, ``(batch, rows, model channels, samples)``.
+        semitones: how far the window is above A4 = 440 Hz.
+    """
+
+    mixture: torch.Tensor
+    sources: torch.Tensor
+    estimates: torch.Tensor
+    semitones: float
+
 
 NOTES_S = 30.0
 """Seconds of a window with notes: its templates are learned from the notes in it."""
@@ -200,32 +218,46 @@ class Separator:
 
     def _noted(self, notes: Notes, instruments: Sequence[str]) -> Estimate:
         """What gives the stems of a window by notes, beside the network."""
-        rate = self.checkpoint.model.sample_rate
-        model = NoteModel(notes, rate, transform(rate).to(self.network.device))
-        names = list(dict.fromkeys((*notes.names, *instruments)))
-        played = [stem.instrument for stem in notes.stems]
-        heard = [name for name in (*played, *instruments) if name in self._conditions]
-        heard = list(
-            dict.fromkeys(name for name in heard if notes.of(name) is None or name in played)
-        )
-        asked = query(self.checkpoint, self._conditions, heard, {}) if heard else None
+        rate, device = self.checkpoint.model.sample_rate, self.network.device
+        noted = Noted(NoteModel(notes, rate, transform(rate).to(device)), tuple(instruments))
+        played = dict.fromkeys(noted.instrument(name) for name in noted.names)
+        heard = [name for name in played if name in self._conditions or name in instruments]
+        if not heard:
+            return lambda parts, start: noted.stems(_waves(parts[0], device), start, Heard({}))[
+                None
+            ]
+        asked, cascade = self._query(heard, masked=False)
 
         def stems(parts: Rows, start: float) -> torch.Tensor:
-            signal = torch.from_numpy(parts[0]).to(self.network.device)
-            semitones = self._semitones_above(parts[0])
-            network: dict[str, torch.Tensor] = {}
-            if asked is not None:
-                mixture = self.network.batch(parts[0])
-                rows = self.network.estimate(mixture, asked.calls, semitones)[:, list(asked.rows)]
-                network = dict(zip(heard, rows.transpose(0, 1).flatten(1, 2), strict=True))
-            found = share_by_notes(model, signal, names, network, start, semitones=semitones)
-            return found[[names.index(name) for name in instruments]].unsqueeze(0)
+            signal, look = _waves(parts[0], device), self._look(parts, asked)
+            told = Heard(_named(heard, look.estimates[:, list(asked.rows)]), look.semitones)
+            if cascade is None:
+                return noted.stems(signal, start, told)[None]
+            counts = cascade.counts_in(
+                self.network.stft, look.mixture, look.sources, look.estimates
+            )
+            known = _named(cascade.names, look.estimates)
+            chained = Chained(
+                sources=look.sources.transpose(0, 1).flatten(1, 2),
+                counts=counts.tolist(),
+                stems=_named(heard, self._share(look, asked, cascade)),
+                unwritten={name: wave for name, wave in known.items() if name not in played},
+            )
+            holder = cascade.places.holder
+            return noted.stems_of_sources(signal, start, told, chained, holder)[None]
 
         return stems
 
-    def _query(self, instruments: Sequence[str]) -> tuple[Query, Cascade | None]:
-        """What to ask the network about each window, and where the instruments are."""
-        known = self.checkpoint.jointly_masked() if self._masks or self.first else {}
+    def _query(
+        self, instruments: Sequence[str], *, masked: bool = True
+    ) -> tuple[Query, Cascade | None]:
+        """What to ask the network about each window, and where the instruments are.
+
+        Args:
+            instruments: those asked for.
+            masked: whether joint masking needs the instruments of the training, too.
+        """
+        known = self.checkpoint.jointly_masked() if (self._masks and masked) or self.first else {}
         asked = query(self.checkpoint, self._conditions, instruments, known)
         if self.first is None:
             return asked, None
@@ -238,29 +270,49 @@ class Separator:
         """Whether stems share a signal by joint masking."""
         return self.joint and not self.options.mixture_consistency
 
+    def _look(self, parts: Rows, asked: Query) -> Look:
+        """The network's estimates in the window (1 + sources, channels, n)."""
+        mixture, *sources = [self.network.batch(part) for part in parts]
+        semitones = self._semitones_above(parts[0])
+        estimates = self.network.estimate(mixture, asked.calls, semitones)
+        by_source = torch.stack(sources, dim=1) if sources else mixture.unsqueeze(1)[:, :0]
+        return Look(mixture, by_source, estimates, semitones)
+
+    def _share(self, look: Look, asked: Query, cascade: Cascade | None) -> torch.Tensor:
+        """The stems asked for, (batch, instruments, channels, n)."""
+        stft = self.network.stft
+        if cascade is None:
+            return shared(stft, look.mixture, look.estimates, asked)
+        return cascade.stems(
+            stft,
+            look.mixture,
+            look.sources,
+            look.estimates,
+            lambda signal: self.network.estimate(signal, asked.calls, look.semitones),
+        )
+
     def _stems(self, parts: Rows, asked: Query, cascade: Cascade | None) -> torch.Tensor:
         """The stems asked for, of (1 + sources, channels, n): (batch, instruments, channels, n)."""
-        network, stft = self.network, self.network.stft
-        mixture, *sources = [network.batch(part) for part in parts]
-        semitones = self._semitones_above(parts[0])
-        estimates = network.estimate(mixture, asked.calls, semitones)
-        if cascade is None:
-            stems = shared(stft, mixture, estimates, asked)
-        else:
-            stems = cascade.stems(
-                stft,
-                mixture,
-                torch.stack(sources, dim=1),
-                estimates,
-                lambda signal: network.estimate(signal, asked.calls, semitones),
-            )
+        look = self._look(parts, asked)
+        stems = self._share(look, asked, cascade)
         if not self.options.mixture_consistency:
             return stems
-        whole = consistent_spectra(stft(mixture), stft(stems))
-        return stft.inverse(whole, mixture.shape[-1])
+        stft = self.network.stft
+        whole = consistent_spectra(stft(look.mixture), stft(stems))
+        return stft.inverse(whole, look.mixture.shape[-1])
 
     def _semitones_above(self, window: Rows) -> float:
         """How far a window is above the tuning that the network knows."""
         if not self.options.retune:
             return 0.0
         return tuning_of(torch.from_numpy(window), self.checkpoint.model.sample_rate) / 100
+
+
+def _waves(window: Rows, device: torch.device) -> torch.Tensor:
+    return torch.from_numpy(window).to(device)
+
+
+def _named(names: Sequence[str], rows: torch.Tensor) -> dict[str, torch.Tensor]:
+    """Rows (batch, rows, model channels, n) by name, with the channels of the window."""
+    count = len(names)
+    return dict(zip(names, rows[:, :count].transpose(0, 1).flatten(1, 2), strict=True))
