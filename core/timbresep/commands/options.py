@@ -312,3 +312,13 @@ def _again(run: Path) -> str:
     out = [] if any(word.split("=")[0] == "--out" for word in given) else ["--out", str(run)]
     resume = [] if "--resume" in given else ["--resume"]
     return shlex.join([*start, *given, *out, *resume])
+
+
+Anyway = Annotated[
+    bool,
+    typer.Option(
+        "--anyway",
+        help="Use a score that seems to be of another piece all the same, such as one part of "
+        "many that play.",
+    ),
+]

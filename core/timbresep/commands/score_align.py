@@ -10,6 +10,7 @@ import typer
 
 from timbresep.commands.console import say, show_note
 from timbresep.commands.options import (
+    Anyway,
     NoRepeats,
     Overwrite,
     PartChoice,
@@ -32,14 +33,6 @@ Out = Annotated[
     Path,
     typer.Option(
         "-o", "--out", help="Write OUT/<recording>.mid, the aligned notes, and <recording>.png."
-    ),
-]
-Anyway = Annotated[
-    bool,
-    typer.Option(
-        "--anyway",
-        help="Use a score that seems to be of another piece all the same, such as one part of "
-        "many that play.",
     ),
 ]
 
@@ -78,7 +71,7 @@ def align_score(
     if as_json:
         typer.echo(json.dumps(_described(alignment, left_out), indent=2))
     else:
-        _say(alignment)
+        say_alignment(alignment)
         say(f"wrote {shown(notes_file)} and {shown(picture)}")
     for line in [
         *found.assumed,
@@ -87,7 +80,7 @@ def align_score(
         show_note(line)
 
 
-def _say(alignment: Alignment) -> None:
+def say_alignment(alignment: Alignment) -> None:
     """How sure it is and where not, and the tuning."""
     first, last = alignment.at_ends()
     say(f"found from {clock(first)} to {clock(last)} of {clock(alignment.duration)}")

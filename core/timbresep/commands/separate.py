@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
 from timbresep.commands.console import make_console, say, show_error, show_note, start_logging
 from timbresep.commands.options import (
+    Anyway,
     CheckpointFile,
     Device,
     Independent,
     Instruments,
     KeepTuning,
+    NoRepeats,
     Overwrite,
+    PartChoice,
     PluginsDir,
     Reference,
     SeparatorName,
@@ -24,12 +29,17 @@ from timbresep.commands.options import (
     split_names,
 )
 from timbresep.commands.progress import clock, progress
+from timbresep.commands.score_align import say_alignment
+from timbresep.errors import ConfigError
 from timbresep.formats.text import shown
 from timbresep.registry.registry import Registry
 from timbresep.separation.options import DEFAULTS, SeparationOptions
 
 if TYPE_CHECKING:
     from timbresep.separation.batch import FileReport
+    from timbresep.separation.notes_only import NotesOnly
+    from timbresep.separation.scored import Scored, ScoreRequest
+    from timbresep.separation.separator import Separator
 
 
 SUBTYPES = {"16": "PCM_16", "24": "PCM_24", "32": "FLOAT"}
@@ -60,6 +70,26 @@ StemBits = Annotated[
 Residual = Annotated[
     bool, typer.Option("--residual", help="Also write the residual: the mixture less all stems.")
 ]
+ScoreOf = Annotated[
+    Path | None,
+    typer.Option(
+        "--score",
+        readable=False,
+        help="The score of the recording: MIDI, MusicXML (.musicxml, .xml, .mxl), Humdrum or MEI. "
+        "Its parts are the stems; -i chooses among them.",
+    ),
+]
+Aligned = Annotated[
+    bool,
+    typer.Option(
+        "--aligned",
+        help="The times of the score are those of the recording. By default they are looked for.",
+    ),
+]
+Midi = Annotated[
+    bool,
+    typer.Option("--midi", help="With --score, also write the notes of each stem, as MIDI."),
+]
 MixtureConsistency = Annotated[
     bool,
     typer.Option(
@@ -84,14 +114,22 @@ def separate(
     tta: Tta = DEFAULTS.tta,
     keep_tuning: KeepTuning = not DEFAULTS.retune,
     reference: Reference = None,
+    score: ScoreOf = None,
+    part: PartChoice = None,
+    no_repeats: NoRepeats = False,
+    aligned: Aligned = False,
+    anyway: Anyway = False,
+    midi: Midi = False,
     overwrite: Overwrite = False,
     device: Device = DEFAULTS.device,
     plugins_dir: PluginsDir = None,
     trust: Trust = False,
 ) -> None:
     """Separate audio files into stems, one for each instrument."""
+    from timbresep.notes.casting import parse_choice
     from timbresep.separation.batch import Output, check, separate_batch
     from timbresep.separation.load import open_separator
+    from timbresep.separation.scored import ScoreRequest, open_with_score
 
     start_logging()
     options = SeparationOptions(
@@ -101,18 +139,28 @@ def separate(
         tta=tta,
         retune=not keep_tuning,
     )
-    output = Output(out, format, SUBTYPES[bits] if bits else None, residual, overwrite)
+    output = Output(out, format, SUBTYPES[bits] if bits else None, residual, overwrite, midi)
     check(output, options)
     registry = Registry.load(plugins_dir or (), trust=trust)
-    _say_which(registry, separator, checkpoint)
-    model = open_separator(
-        split_names(instruments or ["all"]),
-        separator=separator,
-        checkpoint=checkpoint,
-        options=options,
-        registry=registry,
-        reference=reference_conditions(reference or []),
-    )
+    names = split_names(instruments or ["all"])
+    how: dict[str, Any] = {
+        "separator": separator,
+        "checkpoint": checkpoint,
+        "options": options,
+        "registry": registry,
+        "reference": reference_conditions(reference or []),
+    }
+    model: Separator | NotesOnly
+    if score is not None:
+        request = ScoreRequest(score, parse_choice(part or ()), not no_repeats, aligned, anyway)
+        model = _with_score(partial(open_with_score, **how), request, files, names)
+    elif part or no_repeats or aligned or anyway or midi:
+        raise ConfigError(
+            "--part, --no-repeats, --aligned, --anyway and --midi tell of a score", "add --score"
+        )
+    else:
+        _say_which(registry, separator, checkpoint)
+        model = open_separator(names, **how)
     with progress("separating") as update:
         batch = separate_batch(
             model,
@@ -127,6 +175,23 @@ def separate(
         said = make_console(stderr=True)
         said.print(f"{len(batch.failed)} of {total} files could not be separated")
         raise typer.Exit(1)
+
+
+def _with_score(
+    opened: Callable[..., Scored], request: ScoreRequest, files: Sequence[Path], names: list[str]
+) -> Separator | NotesOnly:
+    """Open a separator for the one file that a score is of, and say how the score fits."""
+    if len(files) != 1:
+        raise ConfigError(
+            f"--score is of one recording, and {len(files)} are given", "separate them one by one"
+        )
+    scored = opened(request, files[0], names)
+    say(f"score: {shown(request.file)}, for {', '.join(scored.separator.asked)}")
+    if scored.alignment is not None:
+        say_alignment(scored.alignment)
+    for remark in scored.remarks:
+        show_note(remark)
+    return scored.separator
 
 
 def _say_which(registry: Registry, separator: str | None, checkpoint: Path | None) -> None:

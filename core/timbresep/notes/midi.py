@@ -39,19 +39,31 @@ def write(
     programs: Mapping[str, int] | None = None,
     replace: bool = True,
 ) -> None:
-    """Write a MIDI file of type 1, atomically.
-
-    Where a key is struck while it is held, the note that is held ends there: MIDI cannot say else.
+    """Write a MIDI file, atomically.
 
     Args:
         path: the file.
-        stems: a track each, in this order. Pitches are rounded to semitones.
-        programs: General MIDI program, 0 to 127, of some stems.
+        stems, programs: as for `encoded`.
         replace: whether a file that is there is replaced.
 
     Raises:
         DataError: a pitch that MIDI has no key for.
         OutputExistsError, OutputError: as `timbresep.files.atomic_write`.
+    """
+    write_bytes(path, encoded(stems, programs), replace=replace)
+
+
+def encoded(stems: Sequence[StemNotes], programs: Mapping[str, int] | None = None) -> bytes:
+    """A MIDI file of type 1.
+
+    Where a key is struck while it is held, the note that is held ends there: MIDI cannot say else.
+
+    Args:
+        stems: a track each, in this order. Pitches are rounded to semitones.
+        programs: General MIDI program, 0 to 127, of some stems.
+
+    Raises:
+        DataError: a pitch that MIDI has no key for.
     """
     import mido
 
@@ -63,7 +75,7 @@ def write(
         file.tracks.append(_track(stem, channel, (programs or {}).get(stem.stem)))
     data = io.BytesIO()
     file.save(file=data)
-    write_bytes(path, data.getvalue(), replace=replace)
+    return data.getvalue()
 
 
 def read_stems(path: Path) -> list[StemNotes]:

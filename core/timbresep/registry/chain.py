@@ -89,6 +89,21 @@ class Chains:
                     return chain
         return self._listed(last, None)
 
+    def plain(self) -> Chain:
+        """The first of the default separators that is a network alone.
+
+        Raises:
+            UnknownNameError: there is none.
+            CheckpointError: its file is missing or altered.
+        """
+        for name in self.config.default_separators:
+            if self._find(name).source_model is None:
+                return self._listed(name, None)
+        raise UnknownNameError(
+            "no default separator in registry.yaml is a network alone",
+            "name one with --separator or --checkpoint",
+        )
+
     def better(self, name: str) -> list[Chain]:
         """The chains that are listed after a separator: they are better on songs."""
         names = list(self.config.separators)

@@ -15,7 +15,10 @@ from timbresep import audio
 from timbresep.audio.writer import AudioWriter, checked_subtype
 from timbresep.errors import AudioError, TimbresepError
 from timbresep.files import sweep
+from timbresep.notes import midi
+from timbresep.notes.score import StemNotes
 from timbresep.running.progress import Work
+from timbresep.separation.notes_only import NotesOnly
 from timbresep.separation.options import SeparationOptions
 from timbresep.separation.separator import Separator
 from timbresep.separation.stem_files import folders, guard, new_files, real
@@ -37,6 +40,7 @@ class Output:
         subtype: FLOAT, PCM_24 or PCM_16; None for the format's best.
         residual: also write what the stems leave of the mixture.
         overwrite: replace stems that are there.
+        midi: also write the notes of each stem that has some, as ``<instrument>.mid``.
     """
 
     folder: Path
@@ -44,6 +48,7 @@ class Output:
     subtype: str | None = None
     residual: bool = False
     overwrite: bool = False
+    midi: bool = False
 
 
 @dataclass(frozen=True)
@@ -66,7 +71,7 @@ class BatchReport:
 
 
 def separate_batch(
-    separator: Separator,
+    separator: Separator | NotesOnly,
     files: Sequence[Path],
     output: Output,
     *,
@@ -168,7 +173,7 @@ def check(output: Output, options: SeparationOptions) -> None:
 
 
 def separate_file(
-    separator: Separator,
+    separator: Separator | NotesOnly,
     path: Path,
     instruments: Sequence[str],
     folder: Path,
@@ -193,7 +198,9 @@ def separate_file(
         AudioError: the file cannot be read to its end, or a stem cannot be written.
     """
     began = time.monotonic()
-    outputs = _outputs(folder, instruments, output)
+    sounds = _outputs(folder, instruments, output)
+    written = _written(separator, instruments) if output.midi else []
+    outputs = [*sounds, *(folder / f"{stem.stem}.mid" for stem in written)]
     about = _checked(path, outputs, output, inputs)
     with (
         new_files(folder, outputs, overwrite=output.overwrite) as temporary,
@@ -210,14 +217,23 @@ def separate_file(
                     subtype=output.subtype,
                 )
             )
-            for part, final in zip(temporary, outputs, strict=True)
+            for part, final in zip(temporary, sounds, strict=False)
         ]
         peak = _fill(separator, about, instruments, writers, report)
+        for stem, file in zip(written, temporary[len(sounds) :], strict=True):
+            file.write_bytes(midi.encoded([stem]))  # the whole is atomic
     notes = [*about.notes, *(note for writer in writers if (note := writer.clipped()))]
     if peak == 0.0:
         notes.insert(0, f"{path} is silent, and so are its stems")
     seconds = time.monotonic() - began
     return FileReport(path, tuple(outputs), about.duration, seconds, tuple(notes))
+
+
+def _written(separator: Separator | NotesOnly, instruments: Sequence[str]) -> list[StemNotes]:
+    """The notes of the stems that have some."""
+    notes = separator.notes
+    found = [notes.of(name) for name in instruments] if notes else []
+    return [stem for stem in found if stem is not None]
 
 
 def _outputs(folder: Path, instruments: Sequence[str], output: Output) -> list[Path]:
@@ -241,7 +257,7 @@ def _checked(
 
 
 def _fill(
-    separator: Separator,
+    separator: Separator | NotesOnly,
     about: audio.AudioInfo,
     instruments: Sequence[str],
     writers: Sequence[AudioWriter],

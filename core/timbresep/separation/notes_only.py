@@ -1,0 +1,84 @@
+"""Separation by notes alone, without a network."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import torch
+
+from timbresep.audio.writer import Wave
+from timbresep.errors import UnknownNameError, nearest
+from timbresep.notes.score import StemNotes
+from timbresep.running.device import device_of
+from timbresep.separation.note_model import NoteModel, Notes, transform
+from timbresep.separation.noted import Heard, Noted
+from timbresep.separation.options import DEFAULTS, SeparationOptions
+from timbresep.separation.query import Vector
+from timbresep.separation.streaming import Pair, Rows, check_loudness
+from timbresep.separation.windows import Stream, Windows, in_memory, windowed
+
+RATE = 44_100
+WINDOWS = Windows(RATE, 30 * RATE, RATE)
+
+
+class NotesOnly:
+    """Knows what is played, and asks no network.
+
+    Args:
+        stems: notes in seconds of the recording.
+        conditions: harmonic conditions (dim,) by instrument, of which first spectra are made.
+        options: only the device counts.
+        asked: the stems to separate unless a call names others; all by default.
+
+    Raises:
+        DataError: no notes.
+        TimbresepError: no such device.
+    """
+
+    def __init__(
+        self,
+        stems: Sequence[StemNotes],
+        conditions: Mapping[str, Vector],
+        options: SeparationOptions = DEFAULTS,
+        asked: Sequence[str] | None = None,
+    ) -> None:
+        self.notes = Notes.of_voices(stems, conditions)
+        self.instruments = self.notes.names
+        self.asked = tuple(asked or self.instruments)
+        self.options = options
+        self._device = device_of(options.device)
+
+    def separate(
+        self, wave: Wave, rate: int, instruments: Sequence[str] | None = None
+    ) -> dict[str, Wave]:
+        """As `Separator.separate`."""
+        names = tuple(self.asked if instruments is None else instruments)
+        return in_memory(wave, rate, names, lambda stream: self._stream(stream, names))
+
+    def stream(
+        self,
+        blocks: Iterable[Rows],
+        rate: int,
+        channels: int,
+        instruments: Sequence[str],
+        *,
+        name: str = "the mixture",
+    ) -> Iterator[Pair]:
+        """As `Separator.stream`."""
+        return self._stream(Stream(blocks, rate, channels, name), instruments)
+
+    def _stream(self, stream: Stream, instruments: Sequence[str]) -> Iterator[Pair]:
+        for name in instruments:
+            if name not in self.instruments:
+                raise UnknownNameError(
+                    f"the score has no part for '{name}'", nearest(name, self.instruments)
+                )
+        noted = Noted(NoteModel(self.notes, RATE, transform(RATE).to(self._device)), instruments)
+
+        @torch.inference_mode()
+        def estimate(parts: Rows, start: float) -> torch.Tensor:
+            return noted.stems(torch.from_numpy(parts[0]).to(self._device), start, Heard({}))
+
+        for mixture, stems in windowed(stream, estimate, len(instruments), WINDOWS):
+            check_loudness(stems, stream.name)
+            yield mixture, stems

@@ -1,0 +1,150 @@
+"""Open a separator that knows the score of a recording."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from timbresep.errors import ConfigError, TimbresepError, UnknownNameError
+from timbresep.instrument_name import plain
+from timbresep.notes.alignment import Alignment, align
+from timbresep.notes.casting import assign
+from timbresep.notes.reading import read
+from timbresep.notes.score import StemNotes
+from timbresep.registry.registry import Registry
+from timbresep.separation.load import ALL, open_separator
+from timbresep.separation.notes_only import NotesOnly
+from timbresep.separation.options import DEFAULTS, SeparationOptions
+from timbresep.separation.query import Vector
+from timbresep.separation.separator import Separator
+
+NONE = "none"
+"""In place of a separator's name: notes alone."""
+
+
+@dataclass(frozen=True)
+class ScoreRequest:
+    """A score, and how it is to be used.
+
+    Attributes:
+        file: the score.
+        parts: instrument → numbers of parts, from 1, that are taken for it.
+        repeats: play repeats as they are written.
+        aligned: its times are those of the recording already.
+        anyway: use it even if it seems to be of another piece.
+    """
+
+    file: Path
+    parts: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    repeats: bool = True
+    aligned: bool = False
+    anyway: bool = False
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A separator that knows a score.
+
+    Attributes:
+        separator: its `asked` are the stems of the score that were asked for, and others.
+        alignment: where the score is in the recording; None if it was said to fit.
+        remarks: what was assumed, and what is left out, for people.
+    """
+
+    separator: Separator | NotesOnly
+    alignment: Alignment | None
+    remarks: tuple[str, ...]
+
+
+def open_with_score(
+    request: ScoreRequest,
+    recording: Path,
+    instruments: Sequence[str] = (ALL,),
+    *,
+    separator: str | None = None,
+    checkpoint: Path | None = None,
+    options: SeparationOptions = DEFAULTS,
+    registry: Registry | None = None,
+    reference: Mapping[str, Vector] | None = None,
+) -> Scored:
+    """Load a separator for a recording whose score is known.
+
+    Args:
+        request: the score.
+        recording: what it is the score of.
+        instruments: stems of the score, instruments that are in it or not, or "all" for every stem.
+        separator: as for `open_separator`, or "none" for notes alone. By default, the first of the
+            registry's default separators without a source model: a whole score knows better than
+            one. If an instrument is asked for that the score does not have, its default one.
+        checkpoint, options, registry, reference: as for `open_separator`.
+
+    Raises:
+        DataError: the score cannot be read, has no notes, or is of another piece.
+        AudioError: the recording cannot be read.
+        ConfigError: a part is chosen that is not there.
+        UnknownNameError: an instrument that neither the score nor the separator has.
+        TimbresepError: as `open_separator`.
+    """
+    registry = registry or Registry.load()
+    score = read(request.file, repeats=request.repeats)
+    roles = assign(score, [each.config for each in registry.instruments()], request.parts)
+    stems, remarks = [role.notes for role in roles], list(score.assumed)
+    asked, outside = _chosen(stems, instruments, registry)
+    alignment = None
+    if not request.aligned:
+        alignment = align(stems, recording, anyway=request.anyway)
+        if left_out := alignment.left_out(stems):
+            remarks.append(f"{left_out} notes of the score are not in the recording")
+        stems = alignment.applied(stems)
+    if separator == NONE:
+        if outside or checkpoint:
+            what = f"'{outside[0]}' is not in the score" if outside else "--checkpoint names one"
+            raise ConfigError(f"--separator {NONE} has no network, and {what}", "leave it out")
+        alone = NotesOnly(stems, _conditions(registry), options, asked)
+        return Scored(alone, alignment, tuple(remarks))
+    known = {item.name for item in registry.instruments()} & set(_conditions(registry))
+    if separator is None and checkpoint is None and not outside:
+        separator = registry.separators.plain().name
+    model = open_separator(
+        [ALL, *dict.fromkeys(s.instrument for s in stems if s.instrument in known), *outside],
+        separator=separator,
+        checkpoint=checkpoint,
+        options=options,
+        registry=registry,
+        reference=reference,
+    )
+    informed = model.with_notes(stems)
+    informed.asked = (*asked, *outside)
+    return Scored(informed, alignment, tuple(remarks))
+
+
+def _chosen(
+    stems: Sequence[StemNotes], instruments: Sequence[str], registry: Registry
+) -> tuple[list[str], list[str]]:
+    """The stems that are asked for, and instruments that the score does not have."""
+    chosen: dict[str, None] = {}
+    outside: dict[str, None] = {}
+    for asked in instruments:
+        name = plain(asked)
+        if name == ALL:
+            chosen.update(dict.fromkeys(stem.stem for stem in stems))
+            continue
+        if not any(name in (stem.stem, stem.instrument) for stem in stems):
+            with contextlib.suppress(UnknownNameError):
+                name = registry.instruments([asked])[0].name
+        found = [stem.stem for stem in stems if name in (stem.stem, stem.instrument)]
+        chosen.update(dict.fromkeys(found))
+        if not found:
+            outside[name] = None
+    return list(chosen), list(outside)
+
+
+def _conditions(registry: Registry) -> dict[str, Vector]:
+    """The conditions of all plugins that have one."""
+    found = {}
+    for item in registry.instruments():
+        with contextlib.suppress(TimbresepError):  # `list` says what is wrong with it
+            found[item.name] = item.condition()
+    return found
