@@ -66,8 +66,8 @@ def align(
     times, groups = _onsets(_moved(notes, key), path)
     if not groups or (agreement < LEAST_AGREEMENT and not anyway):
         raise DataError(
-            f"{name}: the score seems to be of another piece: its notes fit {agreement:.0%} "
-            f"of the time, and {LEAST_AGREEMENT:.0%} is the least",
+            f"{name}: the score seems to be of another piece: its notes fit {agreement:.0%} of the "
+            f"time (cost {path.costs.mean():.2f}), and {LEAST_AGREEMENT:.0%} is the least",
             "give the score of this recording; if it is that, use --anyway",
         )
     times, sounding = _knots(times, groups, path, levels)
@@ -92,6 +92,8 @@ def _opened(recording: FilePath | Array, rate: int) -> tuple[Callable[[], Iterat
     """What gives a recording's blocks, each time it is called, and the rate."""
     if isinstance(recording, FilePath):
         return lambda: audio.read_blocks(recording), audio.info(recording).rate
+    if rate <= 0:
+        raise ValueError("a waveform needs its rate in Hz")
     starts = range(0, recording.shape[1], BLOCK)
     return lambda: (recording[:, start : start + BLOCK] for start in starts), rate
 

@@ -66,13 +66,13 @@ def rises(levels: Array, after: int = AFTER, before: int = BEFORE) -> Array:
         levels: ``(frames, semitones)``.
         after, before: numbers of frames.
     """
-    padded = np.pad(levels, ((before, after), (0, 0)), mode="edge")
-    sums = np.cumsum(padded, axis=0, dtype=np.float64)
-    sums = np.concatenate([np.zeros_like(sums[:1]), sums])
-    frame = np.arange(len(levels)) + before  # its place among the padded
-    following = (sums[frame + 1 + after] - sums[frame + 1]) / after
-    preceding = (sums[frame] - sums[frame - before]) / before
-    rise: Array = np.maximum(0, following - preceding).astype(np.float32)
+    rise = np.empty_like(levels)
+    for semitone, level in enumerate(levels.T):  # one by one, which takes less memory
+        padded = np.pad(level.astype(np.float64), (before, after), mode="edge")
+        sums = np.concatenate([[0], np.cumsum(padded)])
+        following = (sums[before + after + 1 :] - sums[before + 1 : -after]) / after
+        preceding = (sums[before : -after - 1] - sums[: -after - before - 1]) / before
+        rise[:, semitone] = np.maximum(0, following - preceding)
     return rise
 
 
@@ -99,21 +99,22 @@ def _vectors(sounding: Array, beginning: Array) -> Array:
     for frames, share in enumerate(FADE[1:], start=1):
         np.maximum(faded[frames:], beginning[:-frames] * np.float32(share), out=faded[frames:])
     usual = float(np.percentile(np.linalg.norm(sounding, axis=1), 95)) + 1e-9
-    sounds = _at_length_one(sounding / usual, FLOOR) * np.float32(math.sqrt(1 - ONSETS))
-    begins = _at_length_one(faded, ONSET_FLOOR) * np.float32(math.sqrt(ONSETS))
-    return np.concatenate([sounds, begins], axis=1)
+    vectors = np.empty((len(sounding), 2 * (SEMITONES + 1)), np.float32)
+    halves = vectors[:, : SEMITONES + 1], vectors[:, SEMITONES + 1 :]
+    _put_at_length(halves[0], sounding / usual, FLOOR, math.sqrt(1 - ONSETS))
+    _put_at_length(halves[1], faded, ONSET_FLOOR, math.sqrt(ONSETS))
+    return vectors
 
 
 def _above_neighbours(levels: Array) -> Array:
     """What stands out among the semitones around: tones do, noise does not."""
     mean = uniform_filter1d(levels, 2 * NEIGHBOURS + 1, axis=1, mode="nearest")
-    above: Array = np.maximum(0, levels - mean)
+    np.subtract(levels, mean, out=mean)
+    above: Array = np.maximum(0, mean, out=mean)
     return above
 
 
-def _at_length_one(vectors: Array, floor: float) -> Array:
-    """Vectors with an element more, so that nothing has a direction too: that of this element."""
-    rest = np.full((len(vectors), 1), floor, np.float32)
-    longer = np.concatenate([vectors, rest], axis=1, dtype=np.float32)
-    longer /= np.linalg.norm(longer, axis=1, keepdims=True)
-    return longer
+def _put_at_length(target: Array, vectors: Array, floor: float, length: float) -> None:
+    """Put vectors where there is an element more: nothing has a direction too, that of this one."""
+    target[:, :-1], target[:, -1] = vectors, floor
+    target *= length / np.linalg.norm(target, axis=1, keepdims=True)
