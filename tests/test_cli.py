@@ -204,12 +204,12 @@ def test_wrong_usage_is_exit_code_two() -> None:
 def test_an_interrupt_is_told_and_leaves_nothing(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], number: int
 ) -> None:
-    from timbresep.separation.separator import Separator
+    from timbresep.separation.network import Network
 
     def stop(*_: object) -> None:
         signal.raise_signal(number)  # to this very thread: others must not take it first
 
-    monkeypatch.setattr(Separator, "_window", stop)
+    monkeypatch.setattr(Network, "estimate", stop)
     before = signal.signal(number, signal.default_int_handler)  # a shell's & has it ignored
     try:
         assert separate("song.wav") == 130
@@ -223,12 +223,12 @@ def test_an_interrupt_is_told_and_leaves_nothing(
 def test_a_bug_is_one_line_and_whole_with_debug(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from timbresep.separation.separator import Separator
+    from timbresep.separation.network import Network
 
     def fail(*_: object) -> None:
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr(Separator, "_window", fail)
+    monkeypatch.setattr(Network, "estimate", fail)
     assert separate("song.wav") == 70
     said = capsys.readouterr().err
     assert said.count("\n") == 1

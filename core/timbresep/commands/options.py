@@ -163,32 +163,6 @@ Resume = Annotated[
     ),
 ]
 
-ScoreFile = Annotated[
-    Path,
-    typer.Argument(
-        metavar="SCORE",
-        readable=False,
-        help="MIDI (.mid), MusicXML (.musicxml, .xml, .mxl), Humdrum (.krn) or MEI (.mei).",
-    ),
-]
-PartChoice = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--part",
-        metavar="INSTRUMENT=NUMBER[,NUMBER…]",
-        help="Take these parts of the score for an instrument, such as vocals=1,2; repeatable. "
-        "The default goes by their names and General MIDI programs.",
-    ),
-]
-NoRepeats = Annotated[
-    bool,
-    typer.Option(
-        "--no-repeats",
-        help="Play each passage of a score in notation once, with its last ending. By default, "
-        "repeats are played as they are written.",
-    ),
-]
-
 
 def plugin_options(plugins_dir: list[Path] | None, *, trust: bool) -> str:
     """The options of a command, with a space before, that let the next one find its plugins."""
@@ -312,13 +286,3 @@ def _again(run: Path) -> str:
     out = [] if any(word.split("=")[0] == "--out" for word in given) else ["--out", str(run)]
     resume = [] if "--resume" in given else ["--resume"]
     return shlex.join([*start, *given, *out, *resume])
-
-
-Anyway = Annotated[
-    bool,
-    typer.Option(
-        "--anyway",
-        help="Use a score that seems to be of another piece all the same, such as one part of "
-        "many that play.",
-    ),
-]

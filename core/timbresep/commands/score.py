@@ -9,9 +9,10 @@ import typer
 from rich.table import Table
 
 from timbresep.commands.console import say, show_note
-from timbresep.commands.options import NoRepeats, PartChoice, PluginsDir, ScoreFile, Trust
+from timbresep.commands.options import PluginsDir, Trust
 from timbresep.commands.progress import clock
 from timbresep.commands.score_align import align_score
+from timbresep.commands.score_options import NoRepeats, PartChoice, ScoreFile
 from timbresep.formats.text import shown
 from timbresep.notes.casting import Reason, Role, assign, parse_choice
 from timbresep.notes.reading import read

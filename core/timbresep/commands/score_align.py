@@ -9,16 +9,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from timbresep.commands.console import say, show_note
-from timbresep.commands.options import (
-    Anyway,
-    NoRepeats,
-    Overwrite,
-    PartChoice,
-    PluginsDir,
-    ScoreFile,
-    Trust,
-)
+from timbresep.commands.options import Overwrite, PluginsDir, Trust
 from timbresep.commands.progress import clock
+from timbresep.commands.score_options import Anyway, NoRepeats, PartChoice, ScoreFile
 from timbresep.errors import OutputExistsError
 from timbresep.formats.text import shown
 from timbresep.registry.registry import Registry

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
@@ -11,15 +10,12 @@ import typer
 
 from timbresep.commands.console import make_console, say, show_error, show_note, start_logging
 from timbresep.commands.options import (
-    Anyway,
     CheckpointFile,
     Device,
     Independent,
     Instruments,
     KeepTuning,
-    NoRepeats,
     Overwrite,
-    PartChoice,
     PluginsDir,
     Reference,
     SeparatorName,
@@ -30,15 +26,16 @@ from timbresep.commands.options import (
 )
 from timbresep.commands.progress import clock, progress
 from timbresep.commands.score_align import say_alignment
+from timbresep.commands.score_options import Anyway, NoRepeats, PartChoice
 from timbresep.errors import ConfigError
 from timbresep.formats.text import shown
 from timbresep.registry.registry import Registry
 from timbresep.separation.options import DEFAULTS, SeparationOptions
 
 if TYPE_CHECKING:
-    from timbresep.separation.batch import FileReport
+    from timbresep.separation.batch import BatchReport, FileReport
     from timbresep.separation.notes_only import NotesOnly
-    from timbresep.separation.scored import Scored, ScoreRequest
+    from timbresep.separation.scored import ScoreRequest
     from timbresep.separation.separator import Separator
 
 
@@ -126,10 +123,7 @@ def separate(
     trust: Trust = False,
 ) -> None:
     """Separate audio files into stems, one for each instrument."""
-    from timbresep.notes.casting import parse_choice
     from timbresep.separation.batch import Output, check, separate_batch
-    from timbresep.separation.load import open_separator
-    from timbresep.separation.scored import ScoreRequest, open_with_score
 
     start_logging()
     options = SeparationOptions(
@@ -141,6 +135,7 @@ def separate(
     )
     output = Output(out, format, SUBTYPES[bits] if bits else None, residual, overwrite, midi)
     check(output, options)
+    request = _request(score, part or (), no_repeats, aligned, anyway, midi)
     registry = Registry.load(plugins_dir or (), trust=trust)
     names = split_names(instruments or ["all"])
     how: dict[str, Any] = {
@@ -150,17 +145,7 @@ def separate(
         "registry": registry,
         "reference": reference_conditions(reference or []),
     }
-    model: Separator | NotesOnly
-    if score is not None:
-        request = ScoreRequest(score, parse_choice(part or ()), not no_repeats, aligned, anyway)
-        model = _with_score(partial(open_with_score, **how), request, files, names)
-    elif part or no_repeats or aligned or anyway or midi:
-        raise ConfigError(
-            "--part, --no-repeats, --aligned, --anyway and --midi tell of a score", "add --score"
-        )
-    else:
-        _say_which(registry, separator, checkpoint)
-        model = open_separator(names, **how)
+    model = _opened(names, how) if request is None else _with_score(request, files, names, how)
     with progress("separating") as update:
         batch = separate_batch(
             model,
@@ -170,22 +155,49 @@ def separate(
             finished=_print_file,
             failed=lambda _, error: show_error(error),
         )
-    if batch.failed:
-        total = len(batch.failed) + len(batch.done)
-        said = make_console(stderr=True)
-        said.print(f"{len(batch.failed)} of {total} files could not be separated")
-        raise typer.Exit(1)
+    _exit_if_failed(batch)
+
+
+def _request(
+    score: Path | None,
+    parts: Sequence[str],
+    no_repeats: bool,
+    aligned: bool,
+    anyway: bool,
+    midi: bool,
+) -> ScoreRequest | None:
+    """How the options want a score to be used; None without one."""
+    from timbresep.notes.casting import parse_choice
+    from timbresep.separation.scored import ScoreRequest
+
+    if score is not None:
+        return ScoreRequest(score, parse_choice(parts), not no_repeats, aligned, anyway)
+    if parts or no_repeats or aligned or anyway or midi:
+        raise ConfigError(
+            "--part, --no-repeats, --aligned, --anyway and --midi tell of a score", "add --score"
+        )
+    return None
+
+
+def _opened(names: Sequence[str], how: Mapping[str, Any]) -> Separator:
+    """Open a separator, and say which."""
+    from timbresep.separation.load import open_separator
+
+    _say_which(how["registry"], how["separator"], how["checkpoint"])
+    return open_separator(names, **how)
 
 
 def _with_score(
-    opened: Callable[..., Scored], request: ScoreRequest, files: Sequence[Path], names: list[str]
+    request: ScoreRequest, files: Sequence[Path], names: Sequence[str], how: Mapping[str, Any]
 ) -> Separator | NotesOnly:
     """Open a separator for the one file that a score is of, and say how the score fits."""
+    from timbresep.separation.scored import open_with_score
+
     if len(files) != 1:
         raise ConfigError(
             f"--score is of one recording, and {len(files)} are given", "separate them one by one"
         )
-    scored = opened(request, files[0], names)
+    scored = open_with_score(request, files[0], names, **how)
     say(f"score: {shown(request.file)}, for {', '.join(scored.separator.asked)}")
     if scored.alignment is not None:
         say_alignment(scored.alignment)
@@ -215,3 +227,11 @@ def _print_file(report: FileReport) -> None:
     )
     for note in report.notes:
         show_note(note)
+
+
+def _exit_if_failed(batch: BatchReport) -> None:
+    if batch.failed:
+        total = len(batch.failed) + len(batch.done)
+        said = make_console(stderr=True)
+        said.print(f"{len(batch.failed)} of {total} files could not be separated")
+        raise typer.Exit(1)

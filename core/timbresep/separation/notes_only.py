@@ -10,8 +10,9 @@ from timbresep.audio.writer import Wave
 from timbresep.errors import UnknownNameError, nearest
 from timbresep.notes.score import StemNotes
 from timbresep.running.device import device_of
+from timbresep.separation.estimators import ByNotes
 from timbresep.separation.note_model import NoteModel, Notes, transform
-from timbresep.separation.noted import Heard, Noted
+from timbresep.separation.noted import Noted
 from timbresep.separation.options import DEFAULTS, SeparationOptions
 from timbresep.separation.query import Vector
 from timbresep.separation.streaming import Pair, Rows, check_loudness
@@ -74,11 +75,7 @@ class NotesOnly:
                     f"the score has no part for '{name}'", nearest(name, self.instruments)
                 )
         noted = Noted(NoteModel(self.notes, RATE, transform(RATE).to(self._device)), instruments)
-
-        @torch.inference_mode()
-        def estimate(parts: Rows, start: float) -> torch.Tensor:
-            return noted.stems(torch.from_numpy(parts[0]).to(self._device), start, Heard({}))
-
+        estimate = torch.inference_mode()(ByNotes(noted, self._device).stems)
         for mixture, stems in windowed(stream, estimate, len(instruments), WINDOWS):
             check_loudness(stems, stream.name)
             yield mixture, stems

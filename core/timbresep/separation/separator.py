@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -12,38 +12,18 @@ import torch
 from timbresep.audio.writer import Wave
 from timbresep.checkpoint import Checkpoint
 from timbresep.errors import CheckpointError
-from timbresep.joint_mask import consistent_spectra
 from timbresep.notes.score import StemNotes
 from timbresep.running.device import enough_memory
 from timbresep.separation.cascade import Cascade
-from timbresep.separation.masking import shared
+from timbresep.separation.estimators import ByNetwork, ByNotes
 from timbresep.separation.network import Network
 from timbresep.separation.note_model import NoteModel, Notes, transform
-from timbresep.separation.noted import Chained, Heard, Noted
+from timbresep.separation.noted import Noted
 from timbresep.separation.options import DEFAULTS, SeparationOptions
-from timbresep.separation.query import Query, Vector, query
+from timbresep.separation.query import Vector, query
 from timbresep.separation.sources import Sources
 from timbresep.separation.streaming import Pair, Rows, check_loudness, made_consistent
 from timbresep.separation.windows import Estimate, Stream, Windows, in_memory, windowed
-from timbresep.tuning import tuning_of
-
-
-@dataclass(frozen=True)
-class Look:
-    """What the network finds in a window.
-
-    Attributes:
-        mixture: ``(batch, model channels, samples)``.
-        sources: what the source model gave, ``(batch, sources, model channels, samples)``.
-        estimates: of all rows of the query, ``(batch, rows, model channels, samples)``.
-        semitones: how far the window is above A4 = 440 Hz.
-    """
-
-    mixture: torch.Tensor
-    sources: torch.Tensor
-    estimates: torch.Tensor
-    semitones: float
-
 
 NOTES_S = 30.0
 """Seconds of a window with notes: its templates are learned from the notes in it."""
@@ -116,7 +96,7 @@ class Separator:
                 condition of is separated by its notes alone.
 
         Raises:
-            ScoreError: no notes.
+            DataError: no notes, or two stems of one name.
         """
         other = copy(self)
         other.notes = Notes.of_voices(stems, self._conditions)
@@ -194,125 +174,50 @@ class Separator:
 
     def _estimate(self, instruments: Sequence[str]) -> Estimate:
         """What gives the stems of a window."""
-        if self.notes is not None:
-            stems = self._noted(self.notes, instruments)
+        way: ByNetwork | ByNotes
+        if self.notes is None:
+            way = self._by_network(instruments, masked=self._masks)
         else:
-            stems = self._unnoted(*self._query(instruments))
+            way = self._by_notes(self.notes, instruments)
 
         @torch.inference_mode()
         def estimate(parts: Rows, start: float) -> torch.Tensor:
             with enough_memory(self.network.device):
-                found = stems(parts, start)
+                found = way.stems(parts, start)
             if not torch.isfinite(found).all():
                 raise CheckpointError(
                     f"{self.checkpoint.path} gives values that are not finite",
                     hint="its weights are damaged; train it again or use another separator",
                 )
-            return found.transpose(0, 1)  # (instruments, batch, model channels, n)
+            return found
 
         return estimate
 
-    def _unnoted(self, asked: Query, cascade: Cascade | None) -> Estimate:
-        """What gives the stems of a window without notes."""
-        return lambda parts, _: self._stems(parts, asked, cascade)
-
-    def _noted(self, notes: Notes, instruments: Sequence[str]) -> Estimate:
-        """What gives the stems of a window by notes, beside the network."""
+    def _by_notes(self, notes: Notes, instruments: Sequence[str]) -> ByNotes:
+        """Stems by notes, beside the network where it knows an instrument that plays."""
         rate, device = self.checkpoint.model.sample_rate, self.network.device
         noted = Noted(NoteModel(notes, rate, transform(rate).to(device)), tuple(instruments))
         played = dict.fromkeys(noted.instrument(name) for name in noted.names)
         heard = [name for name in played if name in self._conditions or name in instruments]
-        if not heard:
-            return lambda parts, start: noted.stems(_waves(parts[0], device), start, Heard({}))[
-                None
-            ]
-        asked, cascade = self._query(heard, masked=False)
+        network = self._by_network(heard, masked=False) if heard else None
+        return ByNotes(noted, device, network, heard)
 
-        def stems(parts: Rows, start: float) -> torch.Tensor:
-            signal, look = _waves(parts[0], device), self._look(parts, asked)
-            told = Heard(_named(heard, look.estimates[:, list(asked.rows)]), look.semitones)
-            if cascade is None:
-                return noted.stems(signal, start, told)[None]
-            counts = cascade.counts_in(
-                self.network.stft, look.mixture, look.sources, look.estimates
-            )
-            known = _named(cascade.names, look.estimates)
-            chained = Chained(
-                sources=look.sources.transpose(0, 1).flatten(1, 2),
-                counts=counts.tolist(),
-                stems=_named(heard, self._share(look, asked, cascade)),
-                unwritten={name: wave for name, wave in known.items() if name not in played},
-            )
-            holder = cascade.places.holder
-            return noted.stems_of_sources(signal, start, told, chained, holder)[None]
-
-        return stems
-
-    def _query(
-        self, instruments: Sequence[str], *, masked: bool = True
-    ) -> tuple[Query, Cascade | None]:
-        """What to ask the network about each window, and where the instruments are.
+    def _by_network(self, instruments: Sequence[str], *, masked: bool) -> ByNetwork:
+        """Stems by the network.
 
         Args:
             instruments: those asked for.
             masked: whether joint masking needs the instruments of the training, too.
         """
-        known = self.checkpoint.jointly_masked() if (self._masks and masked) or self.first else {}
+        known = self.checkpoint.jointly_masked() if masked or self.first else {}
         asked = query(self.checkpoint, self._conditions, instruments, known)
-        if self.first is None:
-            return asked, None
-        known_names = list(known) if asked.same.shape[1] else []
-        places = self.first.places
-        return asked, Cascade.of(asked, instruments, known_names, places, joint=self._masks)
+        cascade = None
+        if self.first is not None:
+            names = list(known) if asked.same.shape[1] else []
+            cascade = Cascade.of(asked, instruments, names, self.first.places, joint=self._masks)
+        return ByNetwork(self.network, asked, cascade, self.options)
 
     @property
     def _masks(self) -> bool:
         """Whether stems share a signal by joint masking."""
         return self.joint and not self.options.mixture_consistency
-
-    def _look(self, parts: Rows, asked: Query) -> Look:
-        """The network's estimates in the window (1 + sources, channels, n)."""
-        mixture, *sources = [self.network.batch(part) for part in parts]
-        semitones = self._semitones_above(parts[0])
-        estimates = self.network.estimate(mixture, asked.calls, semitones)
-        by_source = torch.stack(sources, dim=1) if sources else mixture.unsqueeze(1)[:, :0]
-        return Look(mixture, by_source, estimates, semitones)
-
-    def _share(self, look: Look, asked: Query, cascade: Cascade | None) -> torch.Tensor:
-        """The stems asked for, (batch, instruments, channels, n)."""
-        stft = self.network.stft
-        if cascade is None:
-            return shared(stft, look.mixture, look.estimates, asked)
-        return cascade.stems(
-            stft,
-            look.mixture,
-            look.sources,
-            look.estimates,
-            lambda signal: self.network.estimate(signal, asked.calls, look.semitones),
-        )
-
-    def _stems(self, parts: Rows, asked: Query, cascade: Cascade | None) -> torch.Tensor:
-        """The stems asked for, of (1 + sources, channels, n): (batch, instruments, channels, n)."""
-        look = self._look(parts, asked)
-        stems = self._share(look, asked, cascade)
-        if not self.options.mixture_consistency:
-            return stems
-        stft = self.network.stft
-        whole = consistent_spectra(stft(look.mixture), stft(stems))
-        return stft.inverse(whole, look.mixture.shape[-1])
-
-    def _semitones_above(self, window: Rows) -> float:
-        """How far a window is above the tuning that the network knows."""
-        if not self.options.retune:
-            return 0.0
-        return tuning_of(torch.from_numpy(window), self.checkpoint.model.sample_rate) / 100
-
-
-def _waves(window: Rows, device: torch.device) -> torch.Tensor:
-    return torch.from_numpy(window).to(device)
-
-
-def _named(names: Sequence[str], rows: torch.Tensor) -> dict[str, torch.Tensor]:
-    """Rows (batch, rows, model channels, n) by name, with the channels of the window."""
-    count = len(names)
-    return dict(zip(names, rows[:, :count].transpose(0, 1).flatten(1, 2), strict=True))

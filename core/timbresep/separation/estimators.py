@@ -1,0 +1,143 @@
+"""What gives the stems of a window: a network, or notes beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from timbresep.joint_mask import consistent_spectra
+from timbresep.separation.cascade import Cascade
+from timbresep.separation.masking import shared
+from timbresep.separation.network import Network
+from timbresep.separation.noted import Chained, Heard, Noted
+from timbresep.separation.options import SeparationOptions
+from timbresep.separation.query import Query
+from timbresep.separation.streaming import Rows
+from timbresep.tuning import tuning_of
+
+
+@dataclass(frozen=True)
+class Look:
+    """What the network finds in a window.
+
+    Attributes:
+        mixture: ``(batch, model channels, samples)``.
+        sources: what the source model gave, ``(batch, sources, model channels, samples)``.
+        estimates: of all rows of the query, ``(batch, rows, model channels, samples)``.
+        semitones: how far the window is above A4 = 440 Hz.
+    """
+
+    mixture: Tensor
+    sources: Tensor
+    estimates: Tensor
+    semitones: float
+
+
+@dataclass(frozen=True)
+class ByNetwork:
+    """Stems by a network, after a source model or not.
+
+    Attributes:
+        network: the network.
+        asked: what it is asked.
+        cascade: where the instruments asked for are looked for; None without a source model.
+        options: how to separate.
+    """
+
+    network: Network
+    asked: Query
+    cascade: Cascade | None
+    options: SeparationOptions
+
+    def stems(self, parts: Rows, _: float) -> Tensor:
+        """The stems asked for, ``(instruments, batch, model channels, samples)``.
+
+        Args:
+            parts: the window and its sources (1 + sources, channels, samples).
+        """
+        look = self.look(parts)
+        stems = self.shared(look)
+        if self.options.mixture_consistency:
+            stft = self.network.stft
+            whole = consistent_spectra(stft(look.mixture), stft(stems))
+            stems = stft.inverse(whole, look.mixture.shape[-1])
+        return stems.transpose(0, 1)
+
+    def look(self, parts: Rows) -> Look:
+        """The network's estimates; argument as for `stems`."""
+        mixture, *sources = [self.network.batch(part) for part in parts]
+        semitones = self._semitones_above(parts[0])
+        estimates = self.network.estimate(mixture, self.asked.calls, semitones)
+        by_source = torch.stack(sources, dim=1) if sources else mixture.unsqueeze(1)[:, :0]
+        return Look(mixture, by_source, estimates, semitones)
+
+    def shared(self, look: Look) -> Tensor:
+        """What its estimates give each stem, ``(batch, instruments, model channels, samples)``."""
+        stft = self.network.stft
+        if self.cascade is None:
+            return shared(stft, look.mixture, look.estimates, self.asked)
+        return self.cascade.stems(
+            stft,
+            look.mixture,
+            look.sources,
+            look.estimates,
+            lambda signal: self.network.estimate(signal, self.asked.calls, look.semitones),
+        )
+
+    def _semitones_above(self, window: Rows) -> float:
+        """How far a window is above the tuning that the network knows."""
+        if not self.options.retune:
+            return 0.0
+        return tuning_of(torch.from_numpy(window), self.network.model.sample_rate) / 100
+
+
+@dataclass(frozen=True)
+class ByNotes:
+    """Stems by notes, beside a network or alone.
+
+    Attributes:
+        noted: separates by notes.
+        device: where to compute.
+        network: asked for `heard`; None for notes alone.
+        heard: instruments that the network is asked for.
+    """
+
+    noted: Noted
+    device: torch.device
+    network: ByNetwork | None = None
+    heard: Sequence[str] = ()
+
+    def stems(self, parts: Rows, start: float) -> Tensor:
+        """The stems asked for, ``(stems, channels, samples)``.
+
+        Args:
+            parts: the window and its sources (1 + sources, channels, samples).
+            start: second of the recording at which it starts.
+        """
+        signal = torch.from_numpy(parts[0]).to(self.device)
+        if self.network is None:
+            return self.noted.stems(signal, start, Heard({}))
+        look, asked, cascade = self.network.look(parts), self.network.asked, self.network.cascade
+        heard = Heard(_named(self.heard, look.estimates[:, list(asked.rows)]), look.semitones)
+        if cascade is None:
+            return self.noted.stems(signal, start, heard)
+        stft = self.network.network.stft
+        counts = cascade.counts_in(stft, look.mixture, look.sources, look.estimates)
+        written = {stem.instrument for stem in self.noted.model.notes.stems}
+        known = _named(cascade.names, look.estimates)
+        chained = Chained(
+            sources=look.sources.transpose(0, 1).flatten(1, 2),
+            counts=counts.tolist(),
+            stems=_named(self.heard, self.network.shared(look)),
+            unwritten={n: wave for n, wave in known.items() if n not in {*written, *self.heard}},
+        )
+        return self.noted.stems_of_sources(signal, start, heard, chained, cascade.places.holder)
+
+
+def _named(names: Sequence[str], rows: Tensor) -> dict[str, Tensor]:
+    """The first rows (batch, rows, model channels, samples) by name, with the window's channels."""
+    count = len(names)
+    return dict(zip(names, rows[:, :count].transpose(0, 1).flatten(1, 2), strict=True))
