@@ -76,24 +76,27 @@ def factorise(mixture: Tensor, players: Sequence[Player], *, others: Tensor | No
     templates = [_normalised(player.heard, player.templates) for player in players]
     gains = mixture.new_ones(len(players), len(mixture))  # (players, channels)
 
-    def ratio() -> Tensor:
-        models = _models(templates, activations, gains)
-        return mixture / (models.sum(dim=0) + known + EPS)
+    def ratio(models: Tensor) -> Tensor:
+        return mixture / (torch.einsum("pc,pft->cft", gains, models) + known + EPS)
 
     for iteration in range(ACTIVATIONS_FIRST + THEN_BOTH):
-        own = torch.einsum("pc,cft->pft", gains, ratio()) / gains.sum(dim=1)[:, None, None]
+        own = _mono(ratio(_models(templates, activations)), gains)
         for number, player in enumerate(players):
             fitted = activations[number] * (templates[number] @ own[number])
             activations[number] = _smooth(fitted) * (player.activations > 0)
+        learn = iteration >= ACTIVATIONS_FIRST
+        if not learn and len(mixture) == 1:
+            continue
+        models = _models(templates, activations)
+        unexplained = ratio(models)
+        for number, player in enumerate(players if learn else ()):
+            now = activations[number] @ _mono(unexplained, gains[number : number + 1])[0].T
+            heard[number] = player.heard + templates[number] * now
+            templates[number] = _normalised(heard[number], templates[number])
         if len(mixture) > 1:
-            gains = _panned(gains, ratio(), templates, activations)
-        if iteration >= ACTIVATIONS_FIRST:
-            own = torch.einsum("pc,cft->pft", gains, ratio())
-            for number, player in enumerate(players):
-                now = templates[number] * (activations[number] @ own[number].T)
-                heard[number] = player.heard + now
-                templates[number] = _normalised(heard[number], templates[number])
-    return Fit(_models(templates, activations, gains), heard)
+            gains = _panned(gains, unexplained, models)
+    models = _models(templates, activations).unsqueeze(1)
+    return Fit(gains[:, :, None, None] * models, heard)
 
 
 def _normalised(heard: Tensor, otherwise: Tensor) -> Tensor:
@@ -102,10 +105,14 @@ def _normalised(heard: Tensor, otherwise: Tensor) -> Tensor:
     return torch.where(whole > EPS, heard / (whole + EPS), otherwise)
 
 
-def _models(templates: Sequence[Tensor], activations: Sequence[Tensor], gains: Tensor) -> Tensor:
-    """Magnitudes of all players, (players, channels, bins, frames)."""
-    mono = torch.stack([t.T @ a for t, a in zip(templates, activations, strict=True)])
-    return gains[:, :, None, None] * mono.unsqueeze(1)
+def _models(templates: Sequence[Tensor], activations: Sequence[Tensor]) -> Tensor:
+    """Magnitudes of all players before they are panned, (players, bins, frames)."""
+    return torch.stack([t.T @ a for t, a in zip(templates, activations, strict=True)])
+
+
+def _mono(ratio: Tensor, gains: Tensor) -> Tensor:
+    """A ratio (channels, bins, frames) as each player hears it, (players, bins, frames)."""
+    return torch.einsum("pc,cft->pft", gains / gains.sum(dim=1, keepdim=True), ratio)
 
 
 def _smooth(activations: Tensor) -> Tensor:
@@ -113,13 +120,8 @@ def _smooth(activations: Tensor) -> Tensor:
     return torch.lerp(activations, near, SMOOTHING)
 
 
-def _panned(
-    gains: Tensor, ratio: Tensor, templates: Sequence[Tensor], activations: Sequence[Tensor]
-) -> Tensor:
+def _panned(gains: Tensor, ratio: Tensor, models: Tensor) -> Tensor:
     """The players' gains in each channel, fitted; their mean over the channels stays 1."""
-    fitted = []
-    for gain, spectra, loudness in zip(gains, templates, activations, strict=True):
-        model = spectra.T @ loudness
-        fitted.append(gain * torch.einsum("ft,cft->c", model, ratio) / (model.sum() + EPS))
-    new = torch.stack(fitted) + EPS
-    return new / new.mean(dim=1, keepdim=True)
+    whole = models.sum(dim=(1, 2))[:, None] + EPS
+    fitted = gains * torch.einsum("pft,cft->pc", models, ratio) / whole + EPS
+    return fitted / fitted.mean(dim=1, keepdim=True)

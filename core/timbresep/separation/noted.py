@@ -28,7 +28,6 @@ NETWORK_FLOOR = 0.1
 UNEXPLAINED = 0.05
 """Share of the mixture that stays in the residual against what notes and network claim."""
 
-FILLED = 0.0
 HALF = 0.5
 EPS = 1e-10
 
@@ -181,6 +180,6 @@ def shares(
     """
     power = NOTES_POWER + NETWORK_POWER
     told = network + NETWORK_FLOOR * mixture
-    own = (claims + FILLED * network + EPS) ** NOTES_POWER * (told + EPS) ** NETWORK_POWER
+    own = (claims + EPS) ** NOTES_POWER * (told + EPS) ** NETWORK_POWER
     rest = sum((other**power for other in others), (UNEXPLAINED * mixture + EPS) ** power)
     return own / (own.sum(dim=0) + rest)
