@@ -69,7 +69,8 @@ class ByNetwork:
     def look(self, parts: Rows) -> Look:
         """The network's estimates; argument as for `stems`."""
         mixture, *sources = [self.network.batch(part) for part in parts]
-        semitones = self._semitones_above(parts[0])
+        rate = self.network.model.sample_rate
+        semitones = semitones_above(parts[0], rate) if self.options.retune else 0.0
         estimates = self.network.estimate(mixture, self.asked.calls, semitones)
         by_source = torch.stack(sources, dim=1) if sources else mixture.unsqueeze(1)[:, :0]
         return Look(mixture, by_source, estimates, semitones)
@@ -86,12 +87,6 @@ class ByNetwork:
             look.estimates,
             lambda signal: self.network.estimate(signal, self.asked.calls, look.semitones),
         )
-
-    def _semitones_above(self, window: Rows) -> float:
-        """How far a window is above the tuning that the network knows."""
-        if not self.options.retune:
-            return 0.0
-        return tuning_of(torch.from_numpy(window), self.network.model.sample_rate) / 100
 
 
 @dataclass(frozen=True)
@@ -119,7 +114,8 @@ class ByNotes:
         """
         signal = torch.from_numpy(parts[0]).to(self.device)
         if self.network is None:
-            return self.noted.stems(signal, start, Heard({}))
+            semitones = semitones_above(parts[0], self.noted.model.rate)
+            return self.noted.stems(signal, start, Heard({}, semitones))
         look, asked, cascade = self.network.look(parts), self.network.asked, self.network.cascade
         heard = Heard(_named(self.heard, look.estimates[:, list(asked.rows)]), look.semitones)
         if cascade is None:
@@ -135,6 +131,11 @@ class ByNotes:
             unwritten={n: wave for n, wave in known.items() if n not in {*written, *self.heard}},
         )
         return self.noted.stems_of_sources(signal, start, heard, chained, cascade.places.holder)
+
+
+def semitones_above(window: Rows, rate: int) -> float:
+    """How far a window (channels, samples) is above A4 = 440 Hz, −½ to ½."""
+    return tuning_of(torch.from_numpy(window), rate) / 100
 
 
 def _named(names: Sequence[str], rows: Tensor) -> dict[str, Tensor]:
