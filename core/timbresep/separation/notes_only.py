@@ -15,7 +15,7 @@ from timbresep.separation.note_model import NoteModel, Notes, transform
 from timbresep.separation.noted import Noted
 from timbresep.separation.options import DEFAULTS, SeparationOptions
 from timbresep.separation.query import Vector
-from timbresep.separation.streaming import Pair, Rows, check_loudness
+from timbresep.separation.streaming import Pair, Rows, check_loudness, made_consistent
 from timbresep.separation.windows import Stream, Windows, in_memory, windowed
 
 RATE = 44_100
@@ -28,7 +28,7 @@ class NotesOnly:
     Args:
         stems: notes in seconds of the recording.
         conditions: harmonic conditions (dim,) by instrument, of which first spectra are made.
-        options: only the device counts.
+        options: the device, and mixture consistency; no other counts.
         asked: the stems to separate unless a call names others; all by default.
 
     Raises:
@@ -76,6 +76,7 @@ class NotesOnly:
                 )
         noted = Noted(NoteModel(self.notes, RATE, transform(RATE).to(self._device)), instruments)
         estimate = torch.inference_mode()(ByNotes(noted, self._device).stems)
-        for mixture, stems in windowed(stream, estimate, len(instruments), WINDOWS):
+        pairs = windowed(stream, estimate, len(instruments), WINDOWS)
+        for mixture, stems in made_consistent(pairs) if self.options.mixture_consistency else pairs:
             check_loudness(stems, stream.name)
             yield mixture, stems

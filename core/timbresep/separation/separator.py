@@ -112,7 +112,9 @@ class Separator:
         """
         first = self.first and self.first.placed_like(like)
         conditions = {**more, **self._conditions}
-        return Separator(self.checkpoint, conditions, self.options, self.asked, first)
+        other = Separator(self.checkpoint, conditions, self.options, self.asked, first)
+        other.notes = self.notes
+        return other
 
     def separate(
         self, wave: Wave, rate: int, instruments: Sequence[str] | None = None
@@ -198,7 +200,8 @@ class Separator:
         rate, device = self.checkpoint.model.sample_rate, self.network.device
         noted = Noted(NoteModel(notes, rate, transform(rate).to(device)), tuple(instruments))
         played = dict.fromkeys(noted.instrument(name) for name in noted.names)
-        heard = [name for name in played if name in self._conditions or name in instruments]
+        unwritten = [name for name in instruments if notes.of(name) is None]
+        heard = [name for name in played if name in self._conditions or name in unwritten]
         network = self._by_network(heard, masked=False) if heard else None
         return ByNotes(noted, device, network, heard)
 
