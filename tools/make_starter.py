@@ -21,7 +21,7 @@ import yaml
 from timbresep import audio
 from timbresep.data import recipe as recipes
 from timbresep.data.mixing.augmentation import pan_gains
-from timbresep.data.recipe import Recipe, SolosSpec, Soundfont
+from timbresep.data.recipe import Recipe, SolosSpec, Soundfont, Voice
 from timbresep.data.rendering import scores
 from timbresep.data.rendering.band import seat
 from timbresep.data.rendering.casting import Player
@@ -29,7 +29,7 @@ from timbresep.data.rendering.midi import midi_file
 from timbresep.data.rendering.performance import chords, fit_octave, perform
 from timbresep.data.rendering.plan import TrackSet, plan_tracks
 from timbresep.data.rendering.renderer import find_soundfont, render
-from timbresep.data.rendering.scores import Note, Score
+from timbresep.data.rendering.scores import Note, Part, Score
 from timbresep.data.rendering.solos import render_solos
 from timbresep.data.rendering.tracks import render_tracks
 from timbresep.data.rendering.waveform import RATE, normalise
@@ -37,7 +37,9 @@ from timbresep.data.track import split_of
 from timbresep.data.user_cache import default_cache
 
 FONT = "FluidR3_GM.sf2"
-PLUGINS = Path(__file__).resolve().parents[1] / "plugins" / "instruments"
+ROOT = Path(__file__).resolve().parents[1]
+PLUGINS = ROOT / "plugins" / "instruments"
+DEMO_FOLDER = ROOT / "data" / "starter" / "demo"
 DEMO_PIECE, DEMO_QUARTER_S, DEMO_SECONDS = "bach/bwv244.10", 0.62, 21.0
 
 
@@ -110,23 +112,33 @@ def make_tracks(ours: dict[str, Recipe], library: list[Score], root: Path, seed:
     render_tracks(plans, partial(seat, players=players), root / "tracks")
 
 
-def make_demo(ours: dict[str, Recipe], library: list[Score], folder: Path, seed: int) -> None:
-    """Render the demo: all instruments playing one chorale, stereo stems and their exact sum."""
+def demo_score(library: list[Score]) -> Score:
+    """What the demo plays of its chorale."""
     score = next(score for score in library if score.piece == DEMO_PIECE)
     if split_of(score.family) != "test":
         raise SystemExit(f"{DEMO_PIECE} is not on the test side of the split")
-    score = score.until((DEMO_SECONDS - 1.5) / DEMO_QUARTER_S)
+    return score.until((DEMO_SECONDS - 1.5) / DEMO_QUARTER_S)
+
+
+def demo_part(score: Score, role: Role, voice: Voice, rng: np.random.Generator) -> Part:
+    """What one of its instruments plays, in quarter notes."""
+    part = fit_octave(score.parts[role.part], voice, rng)
+    if role.style != "line":
+        others = [other for j, other in enumerate(score.parts) if j != role.part]
+        part = chords(part, others, voice, broken=role.style == "broken")
+    ending = score.length - 0.01
+    return tuple(Note(n.start, min(n.duration, ending - n.start), n.midi) for n in part)
+
+
+def make_demo(ours: dict[str, Recipe], library: list[Score], folder: Path, seed: int) -> None:
+    """Render the demo: all instruments playing one chorale, stereo stems and their exact sum."""
+    score = demo_score(library)
     samples = round(DEMO_SECONDS * RATE)
     stems: dict[str, np.ndarray] = {}
     for k, (name, role) in enumerate(DEMO.items()):
         rng = np.random.default_rng([seed, k])
         voice = ours[name].voice.model_copy(update={"range": role.register})
-        part = fit_octave(score.parts[role.part], voice, rng)
-        others = [p for j, p in enumerate(score.parts) if j != role.part]
-        if role.style != "line":
-            part = chords(part, others, voice, broken=role.style == "broken")
-        ending = score.length - 0.01
-        part = tuple(Note(n.start, min(n.duration, ending - n.start), n.midi) for n in part)
+        part = demo_part(score, role, voice, rng)
         events, controls = perform(part, voice, DEMO_QUARTER_S, rng, velocity=(60, 100))
         midi = midi_file(events, controls, role.program, 0, DEMO_SECONDS)
         wave = np.zeros(samples, dtype=np.float32)
