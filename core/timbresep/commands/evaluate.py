@@ -179,7 +179,7 @@ def _evaluate(
             report=lambda name, done, total: update(done / max(total, 1), name),
             failed=lambda _, error: show_error(error),
         )
-    called = registry.separators.get(plan.separator, plan.checkpoint).described
+    called = plan.chain(registry).described
     _print(result, f"{called} on {chosen.root}", swaps=swaps)
     if out is not None:
         say(f"wrote {out}")

@@ -17,6 +17,7 @@ from timbresep.evaluation.informed import Informed
 from timbresep.evaluation.result import METHODS
 from timbresep.evaluation.score import Scorer
 from timbresep.files import sha256_of
+from timbresep.registry.chain import Chain
 from timbresep.registry.registry import Registry
 from timbresep.separation.load import open_separator
 from timbresep.separation.options import DEFAULTS, SeparationOptions
@@ -54,13 +55,20 @@ class Plan:
     reference: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
     informed: Informed | None = None
 
+    def chain(self, registry: Registry) -> Chain:
+        """The separator: with notes, the default one is a network alone, as in `separate`."""
+        if self.informed is not None and self.separator is None and self.checkpoint is None:
+            return registry.separators.plain()
+        return registry.separators.get(self.separator, self.checkpoint)
+
     def open(self) -> Scorer:
         """Load the checkpoints; errors as `timbresep.separation.load.open_separator`."""
         registry = Registry.load(self.plugins, trust=self.trust)
         opened = partial(
             open_separator, options=self.options, registry=registry, reference=self.reference
         )
-        separator = opened(self.instruments, separator=self.separator, checkpoint=self.checkpoint)
+        name = self.chain(registry).name if self.checkpoint is None else self.separator
+        separator = opened(self.instruments, separator=name, checkpoint=self.checkpoint)
         earlier = None
         if isinstance(self.earlier, Path):
             earlier = opened(separator.asked, checkpoint=self.earlier)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from timbresep.notes.score import Note
 
-EARLY_S, LATE_S = 0.06, 0.25
+EARLY_S, LATE_S = 0.06, 0.15
 """How long before its start and after its end a note may sound: it is written, and rings."""
 
 ONSET_EARLY_S, ONSET_LATE_S = 0.05, 0.1

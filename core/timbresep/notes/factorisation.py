@@ -23,7 +23,7 @@ ACTIVATIONS_FIRST = 8
 THEN_BOTH = 10
 """Iterations of both after that. More fit the mixture better and the players worse."""
 
-SMOOTHING = 0.5
+SMOOTHING = 0.8
 """Share of an activation that is the mean of it and its neighbours: loudness does not jump."""
 
 EPS = 1e-8
