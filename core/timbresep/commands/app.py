@@ -20,6 +20,8 @@ SEPARATE = f"""
   {PROGRAM} separate song.wav -i violin,flute,bass -o out/
 
   {PROGRAM} separate *.flac -i all --residual --format flac
+
+  {PROGRAM} separate quartet.wav --score quartet.musicxml -o out/
 """
 EXAMPLES = f"""{SEPARATE}
   {PROGRAM} train --plugin violin --max-minutes 10

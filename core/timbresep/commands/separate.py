@@ -73,7 +73,8 @@ ScoreOf = Annotated[
         "--score",
         readable=False,
         help="The score of the recording: MIDI, MusicXML (.musicxml, .xml, .mxl), Humdrum or MEI. "
-        "Its parts are the stems; -i chooses among them.",
+        "Its parts are the stems; -i chooses among them. --separator none goes by the notes "
+        "alone.",
     ),
 ]
 Aligned = Annotated[
