@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ import numpy as np
 from timbresep import checkpoint as checkpoints
 from timbresep.checkpoint import Checkpoint
 from timbresep.condition.vector import as_version
-from timbresep.errors import CheckpointError, UnknownNameError, nearest
+from timbresep.errors import CheckpointError, TimbresepError, UnknownNameError, nearest
 from timbresep.instrument_name import check_name, plain
 from timbresep.registry import pretrained
 from timbresep.registry.chain import Chain
@@ -33,6 +33,7 @@ trained on. Chosen on validation tracks among 0, a half and 1."""
 def open_separator(
     instruments: Sequence[str] = (ALL,),
     *,
+    also: Sequence[str] = (),
     separator: str | None = None,
     checkpoint: Path | None = None,
     options: SeparationOptions = DEFAULTS,
@@ -46,6 +47,7 @@ def open_separator(
 
     Args:
         instruments: names or aliases, or "all" for every instrument that it was trained on.
+        also: names of more instruments that it gets to know, as far as it can.
         separator: name of a separator that the registry lists; by default, its default one.
         checkpoint: file of a trained network in place of a listed separator; beside the name of a
             chain, in place of the network in it.
@@ -82,12 +84,8 @@ def open_separator(
             chosen[name] = new.get(name, vector)
     extra = {name: vector for name, vector in chosen.items() if name not in loaded.conditions}
     _check_lengths(loaded, extra)
-    for name in extra:
-        log.warning(
-            "'%s' was not in this separator's training: only the condition of %s separates it",
-            name,
-            "its recordings" if name in new else "its plugin",
-        )
+    _say_untrained(extra, new)
+    extra = {**_possible(also, loaded, registry), **extra}
     first = _sources(chain, {**loaded.conditions, **extra}, list(chosen), registry, options.device)
     return Separator(loaded, extra, options, list(chosen), first)
 
@@ -112,6 +110,27 @@ def _sources(
                 ", ".join(spec.sources),
             )
     return Sources(stage, weights, found)
+
+
+def _say_untrained(extra: Iterable[str], new: Collection[str]) -> None:
+    """A notice for each instrument that was not in the training; `new` have recordings."""
+    for name in extra:
+        log.warning(
+            "'%s' was not in this separator's training: only the condition of %s separates it",
+            name,
+            "its recordings" if name in new else "its plugin",
+        )
+
+
+def _possible(names: Iterable[str], loaded: Checkpoint, registry: Registry) -> dict[str, Vector]:
+    """The conditions of those instruments that the network can be told of."""
+    found: dict[str, Vector] = {}
+    for asked in names:
+        with contextlib.suppress(TimbresepError):
+            name, vector = _condition(asked, loaded, registry)
+            if len(vector) == loaded.condition_dim:
+                found[name] = vector
+    return found
 
 
 def _check_lengths(loaded: Checkpoint, vectors: Mapping[str, Vector]) -> None:

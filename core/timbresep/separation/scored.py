@@ -10,7 +10,7 @@ from pathlib import Path
 from timbresep.errors import ConfigError, TimbresepError, UnknownNameError
 from timbresep.instrument_name import plain
 from timbresep.notes.alignment import Alignment, align
-from timbresep.notes.casting import assign
+from timbresep.notes.casting import cast
 from timbresep.notes.reading import read
 from timbresep.notes.score import StemNotes
 from timbresep.registry.registry import Registry
@@ -89,35 +89,46 @@ def open_with_score(
     """
     registry = registry or Registry.load()
     score = read(request.file, repeats=request.repeats)
-    roles = assign(score, [each.config for each in registry.instruments()], request.parts)
-    stems, remarks = [role.notes for role in roles], list(score.assumed)
+    stems = cast(score, [each.config for each in registry.instruments()], request.parts)
     asked, outside = _chosen(stems, instruments, registry)
-    alignment = None
-    if not request.aligned:
-        alignment = align(stems, recording, anyway=request.anyway)
+    network = None
+    if separator == NONE:
+        _check_alone(outside, checkpoint, reference)
+    else:
+        if separator is None and checkpoint is None and not outside:
+            separator = registry.separators.plain().name
+        network = open_separator(
+            [ALL, *outside],
+            also=[stem.instrument for stem in stems],
+            separator=separator,
+            checkpoint=checkpoint,
+            options=options,
+            registry=registry,
+            reference=reference,
+        )
+    remarks = list(score.assumed)
+    alignment = None if request.aligned else align(stems, recording, anyway=request.anyway)
+    if alignment is not None:
         if left_out := alignment.left_out(stems):
             remarks.append(f"{left_out} notes of the score are not in the recording")
         stems = alignment.applied(stems)
-    if separator == NONE:
-        if outside or checkpoint:
-            what = f"'{outside[0]}' is not in the score" if outside else "--checkpoint names one"
-            raise ConfigError(f"--separator {NONE} has no network, and {what}", "leave it out")
-        alone = NotesOnly(stems, _conditions(registry), options, asked)
-        return Scored(alone, alignment, tuple(remarks))
-    known = {item.name for item in registry.instruments()} & set(_conditions(registry))
-    if separator is None and checkpoint is None and not outside:
-        separator = registry.separators.plain().name
-    model = open_separator(
-        [ALL, *dict.fromkeys(s.instrument for s in stems if s.instrument in known), *outside],
-        separator=separator,
-        checkpoint=checkpoint,
-        options=options,
-        registry=registry,
-        reference=reference,
+    informed = (
+        NotesOnly(stems, _conditions(registry), options, asked)
+        if network is None
+        else network.with_notes(stems, [*asked, *outside])
     )
-    informed = model.with_notes(stems)
-    informed.asked = (*asked, *outside)
     return Scored(informed, alignment, tuple(remarks))
+
+
+def _check_alone(
+    outside: Sequence[str], checkpoint: Path | None, reference: Mapping[str, Vector] | None
+) -> None:
+    """Refuse what only a network can do."""
+    wanted = [f"'{name}' is not in the score" for name in outside]
+    wanted += ["--checkpoint names one"] * (checkpoint is not None)
+    wanted += ["--reference is for one"] * bool(reference)
+    if wanted:
+        raise ConfigError(f"--separator {NONE} has no network, and {wanted[0]}", "leave it out")
 
 
 def _chosen(

@@ -88,19 +88,23 @@ class Separator:
         other.options = replace(self.options, **changes)
         return other
 
-    def with_notes(self, stems: Sequence[StemNotes]) -> Separator:
-        """The same separator, which knows what is played, and is asked for all who play.
+    def with_notes(
+        self, stems: Sequence[StemNotes], asked: Sequence[str] | None = None
+    ) -> Separator:
+        """The same separator, which knows what is played.
 
         Args:
             stems: notes in seconds of the recording. An instrument that the separator has no
                 condition of is separated by its notes alone.
+            asked: the stems, or instruments without notes, to separate unless a call names others;
+                all stems by default.
 
         Raises:
             DataError: no notes, or two stems of one name.
         """
         other = copy(self)
         other.notes = Notes.of_voices(stems, self._conditions)
-        other.asked = other.notes.names
+        other.asked = tuple(asked or other.notes.names)
         return other
 
     def with_conditions(self, more: Mapping[str, Vector], like: Mapping[str, str]) -> Separator:
