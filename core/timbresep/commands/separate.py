@@ -34,9 +34,8 @@ from timbresep.separation.options import DEFAULTS, SeparationOptions
 
 if TYPE_CHECKING:
     from timbresep.separation.batch import BatchReport, FileReport
-    from timbresep.separation.notes_only import NotesOnly
     from timbresep.separation.scored import ScoreRequest
-    from timbresep.separation.separator import Separator
+    from timbresep.separation.streams import StreamSeparator
 
 
 SUBTYPES = {"16": "PCM_16", "24": "PCM_24", "32": "FLOAT"}
@@ -180,7 +179,7 @@ def _request(
     return None
 
 
-def _opened(names: Sequence[str], how: Mapping[str, Any]) -> Separator:
+def _opened(names: Sequence[str], how: Mapping[str, Any]) -> StreamSeparator:
     """Open a separator, and say which."""
     from timbresep.separation.load import open_separator
 
@@ -190,7 +189,7 @@ def _opened(names: Sequence[str], how: Mapping[str, Any]) -> Separator:
 
 def _with_score(
     request: ScoreRequest, files: Sequence[Path], names: Sequence[str], how: Mapping[str, Any]
-) -> Separator | NotesOnly:
+) -> StreamSeparator:
     """Open a separator for the one file that a score is of, and say how the score fits."""
     from timbresep.separation.scored import open_with_score
 

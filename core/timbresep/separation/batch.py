@@ -18,11 +18,10 @@ from timbresep.files import sweep
 from timbresep.notes import midi
 from timbresep.notes.score import StemNotes
 from timbresep.running.progress import Work
-from timbresep.separation.notes_only import NotesOnly
 from timbresep.separation.options import SeparationOptions
-from timbresep.separation.separator import Separator
 from timbresep.separation.stem_files import folders, guard, new_files, real
 from timbresep.separation.streaming import check_loudness
+from timbresep.separation.streams import StreamSeparator
 from timbresep.separation.windows import MAX_CHANNELS
 
 RESIDUAL = "residual"
@@ -71,7 +70,7 @@ class BatchReport:
 
 
 def separate_batch(
-    separator: Separator | NotesOnly,
+    separator: StreamSeparator,
     files: Sequence[Path],
     output: Output,
     *,
@@ -173,7 +172,7 @@ def check(output: Output, options: SeparationOptions) -> None:
 
 
 def separate_file(
-    separator: Separator | NotesOnly,
+    separator: StreamSeparator,
     path: Path,
     instruments: Sequence[str],
     folder: Path,
@@ -229,7 +228,7 @@ def separate_file(
     return FileReport(path, tuple(outputs), about.duration, seconds, tuple(notes))
 
 
-def _written(separator: Separator | NotesOnly, instruments: Sequence[str]) -> list[StemNotes]:
+def _written(separator: StreamSeparator, instruments: Sequence[str]) -> list[StemNotes]:
     """The notes of the stems that have some."""
     notes = separator.notes
     found = [notes.of(name) for name in instruments] if notes else []
@@ -257,7 +256,7 @@ def _checked(
 
 
 def _fill(
-    separator: Separator | NotesOnly,
+    separator: StreamSeparator,
     about: audio.AudioInfo,
     instruments: Sequence[str],
     writers: Sequence[AudioWriter],

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 
-from timbresep.audio.writer import Wave
 from timbresep.errors import UnknownNameError, nearest
 from timbresep.notes.score import StemNotes
 from timbresep.running.device import device_of
@@ -15,14 +14,14 @@ from timbresep.separation.note_model import NoteModel, Notes, transform
 from timbresep.separation.noted import Noted
 from timbresep.separation.options import DEFAULTS, SeparationOptions
 from timbresep.separation.query import Vector
-from timbresep.separation.streaming import Pair, Rows, check_loudness, made_consistent
-from timbresep.separation.windows import Stream, Windows, in_memory, windowed
+from timbresep.separation.streams import Plan, StreamSeparator
+from timbresep.separation.windows import Windows
 
 RATE = 44_100
 WINDOWS = Windows(RATE, 30 * RATE, RATE)
 
 
-class NotesOnly:
+class NotesOnly(StreamSeparator):
     """Knows what is played, and asks no network.
 
     Args:
@@ -43,40 +42,18 @@ class NotesOnly:
         options: SeparationOptions = DEFAULTS,
         asked: Sequence[str] | None = None,
     ) -> None:
-        self.notes = Notes.of_voices(stems, conditions)
+        self.notes: Notes = Notes.of_voices(stems, conditions)
         self.instruments = self.notes.names
         self.asked = tuple(asked or self.instruments)
         self.options = options
         self._device = device_of(options.device)
 
-    def separate(
-        self, wave: Wave, rate: int, instruments: Sequence[str] | None = None
-    ) -> dict[str, Wave]:
-        """As `Separator.separate`."""
-        names = tuple(self.asked if instruments is None else instruments)
-        return in_memory(wave, rate, names, lambda stream: self._stream(stream, names))
-
-    def stream(
-        self,
-        blocks: Iterable[Rows],
-        rate: int,
-        channels: int,
-        instruments: Sequence[str],
-        *,
-        name: str = "the mixture",
-    ) -> Iterator[Pair]:
-        """As `Separator.stream`."""
-        return self._stream(Stream(blocks, rate, channels, name), instruments)
-
-    def _stream(self, stream: Stream, instruments: Sequence[str]) -> Iterator[Pair]:
+    def plan(self, instruments: Sequence[str]) -> Plan:
+        """How stems are separated; errors as `separate`."""
         for name in instruments:
             if name not in self.instruments:
                 raise UnknownNameError(
                     f"the score has no part for '{name}'", nearest(name, self.instruments)
                 )
         noted = Noted(NoteModel(self.notes, RATE, transform(RATE).to(self._device)), instruments)
-        estimate = torch.inference_mode()(ByNotes(noted, self._device).stems)
-        pairs = windowed(stream, estimate, len(instruments), WINDOWS)
-        for mixture, stems in made_consistent(pairs) if self.options.mixture_consistency else pairs:
-            check_loudness(stems, stream.name)
-            yield mixture, stems
+        return Plan(torch.inference_mode()(ByNotes(noted, self._device).stems), WINDOWS)

@@ -18,7 +18,7 @@ from timbresep.separation.load import ALL, open_separator
 from timbresep.separation.notes_only import NotesOnly
 from timbresep.separation.options import DEFAULTS, SeparationOptions
 from timbresep.separation.query import Vector
-from timbresep.separation.separator import Separator
+from timbresep.separation.streams import StreamSeparator
 
 NONE = "none"
 """In place of a separator's name: notes alone."""
@@ -53,7 +53,7 @@ class Scored:
         remarks: what was assumed, and what is left out, for people.
     """
 
-    separator: Separator | NotesOnly
+    separator: StreamSeparator
     alignment: Alignment | None
     remarks: tuple[str, ...]
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import replace
 from typing import Any
 
 import torch
 
-from timbresep.audio.writer import Wave
 from timbresep.checkpoint import Checkpoint
 from timbresep.errors import CheckpointError
 from timbresep.notes.score import StemNotes
@@ -22,14 +21,15 @@ from timbresep.separation.noted import Noted
 from timbresep.separation.options import DEFAULTS, SeparationOptions
 from timbresep.separation.query import Vector, query
 from timbresep.separation.sources import Sources
-from timbresep.separation.streaming import Pair, Rows, check_loudness, made_consistent
-from timbresep.separation.windows import Estimate, Stream, Windows, in_memory, windowed
+from timbresep.separation.streaming import Rows
+from timbresep.separation.streams import Plan, StreamSeparator
+from timbresep.separation.windows import Estimate, Windows
 
 NOTES_S = 30.0
 """Seconds of a window with notes: its templates are learned from the notes in it."""
 
 
-class Separator:
+class Separator(StreamSeparator):
     """A loaded checkpoint, ready to separate any number of signals.
 
     Args:
@@ -120,63 +120,13 @@ class Separator:
         other.notes = self.notes
         return other
 
-    def separate(
-        self, wave: Wave, rate: int, instruments: Sequence[str] | None = None
-    ) -> dict[str, Wave]:
-        """Separate a waveform that is in memory.
-
-        Args:
-            wave: (channels, samples), one or two channels.
-            rate: Hz; converted to the network's rate and back where it differs.
-            instruments: names out of `instruments`; those of `asked` by default.
-
-        Returns:
-            Name → (channels, samples), with the rate, length and channels of the input.
-
-        Raises:
-            AudioError: more than two channels, no samples, or one that is not finite.
-            UnknownNameError: an instrument that the separator does not know.
-        """
-        names = tuple(self.asked if instruments is None else instruments)
-        return in_memory(wave, rate, names, lambda stream: self._stream(stream, names))
-
-    def stream(
-        self,
-        blocks: Iterable[Rows],
-        rate: int,
-        channels: int,
-        instruments: Sequence[str],
-        *,
-        name: str = "the mixture",
-    ) -> Iterator[Pair]:
-        """Separate a stream of blocks (channels, samples).
-
-        Args:
-            blocks: the mixture, in blocks of any length.
-            rate: Hz.
-            channels: one or two.
-            instruments: names out of `instruments`.
-            name: what errors call the mixture.
-
-        Yields:
-            Stretches of the mixture (channels, samples), each with its stems (instruments,
-            channels, samples); in all, as many samples as came in.
-
-        Raises:
-            As `separate`.
-        """
-        return self._stream(Stream(blocks, rate, channels, name), instruments)
-
-    def _stream(self, stream: Stream, instruments: Sequence[str]) -> Iterator[Pair]:
+    def plan(self, instruments: Sequence[str]) -> Plan:
+        """How instruments are separated; errors as `separate`."""
         model = self.checkpoint.model
         chunk = model.chunk if self.notes is None else round(NOTES_S * model.sample_rate)
         windows = Windows(model.sample_rate, chunk, model.context)
-        estimate = self._estimate(instruments)
         stage = None if self.first is None else self.first.stage
-        pairs = windowed(stream, estimate, len(instruments), windows, stage)
-        for mixture, parts in made_consistent(pairs) if self.options.mixture_consistency else pairs:
-            check_loudness(parts, stream.name)
-            yield mixture, parts
+        return Plan(self._estimate(instruments), windows, stage)
 
     def _estimate(self, instruments: Sequence[str]) -> Estimate:
         """What gives the stems of a window."""
