@@ -2,9 +2,10 @@
 
     python tools/make_score_examples.py
 
-writes `data/starter/demo/chorale.mxl`, the score of the demo, and to `examples/scores` a string quartet
-and a song, each with its score, its mixture and its true stems; of the song, the piano's notes alone,
-too. The tempo of the scores is even, that of the recordings is not. Needs what `make_starter.py` needs.
+writes `data/starter/demo/chorale.mxl`, the score of the demo, and to `examples/scores` a string
+quartet and a song, each with its score, its mixture and its true stems; of the song, also the notes
+of the piano alone. The tempo of the scores is even, that of the recordings is not. Needs what
+`make_starter.py` needs.
 """
 
 from __future__ import annotations
