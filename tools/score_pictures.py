@@ -25,7 +25,7 @@ ROOT = Path(__file__).resolve().parents[1]
 QUARTET = ROOT / "examples" / "scores" / "quartet"
 STEMS = ("violin_1", "violin_2", "viola", "cello")
 SECONDS, HIGHEST_HZ = 10.0, 4000.0
-WIDTH, COLOURS = 800, 96  # small files
+WIDTH, COLOURS = 800, 48  # small files
 
 
 def run(*arguments: str | Path) -> None:
