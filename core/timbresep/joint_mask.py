@@ -112,7 +112,7 @@ def joint_mask(
     magnitude, claims = mixture.abs(), known.abs()
     if claiming is not None:
         claims = claims * claiming[:, None, None, None]
-    counted = claims * _presence(magnitude, claims, claims.sum(dim=1))
+    counted = claims * presence(magnitude, claims, claims.sum(dim=1))
     everyone = counted.sum(dim=1)  # (batch, channels, bins, frames)
     masked = []
     for stem, itself in zip(stems.unbind(1), same, strict=True):
@@ -121,14 +121,20 @@ def joint_mask(
             others = everyone - counted[:, itself].sum(dim=1)
         else:
             own = NEW_CLAIM * own
-            weight = _presence(magnitude, claims, claims.sum(dim=1) + own)
+            weight = presence(magnitude, claims, claims.sum(dim=1) + own)
             others = (claims * weight).sum(dim=1)
         masked.append(own / (own + others + unclaimed * magnitude + EPS) * mixture)
     return torch.stack(masked, dim=1)
 
 
-def _presence(magnitude: Tensor, claims: Tensor, total: Tensor) -> Tensor:
-    """How likely each known instrument plays, ``(known, 1, 1, 1)``, by its share of `total`."""
+def presence(magnitude: Tensor, claims: Tensor, total: Tensor) -> Tensor:
+    """How likely each known instrument plays, ``(known, 1, 1, 1)``, by its share of `total`.
+
+    Args:
+        magnitude: of the mixture ``(batch, channels, bins, frames)``.
+        claims: of the known instruments ``(batch, known, channels, bins, frames)``.
+        total: of all that claim, as `magnitude`.
+    """
     shares = claims / (total.unsqueeze(1) + EPS) * magnitude.unsqueeze(1)
     energy = shares.square().sum(dim=(0, 2, 3, 4))  # (known,)
     level = 10 * ((energy + EPS) / (magnitude.square().sum() + EPS)).log10()

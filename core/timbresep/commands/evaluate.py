@@ -19,6 +19,7 @@ from timbresep.commands.options import (
     Overwrite,
     PluginsDir,
     Reference,
+    Refine,
     SeparatorName,
     Split,
     Trust,
@@ -126,6 +127,7 @@ def evaluate(
     independent: Independent = not DEFAULTS.joint,
     tta: Tta = DEFAULTS.tta,
     keep_tuning: KeepTuning = not DEFAULTS.retune,
+    refine: Refine = DEFAULTS.refine,
     reference: Reference = None,
     score: Score = False,
     bend: Bend = 0.0,
@@ -146,13 +148,16 @@ def evaluate(
     start_logging()
     informed = _informed(Disturbance(bend, shift, wrong, missing), given=score, aligned=aligned)
     source, root = named_folder(tracks)
+    options = SeparationOptions(
+        device, not independent, tta=tta, retune=not keep_tuning, refine=refine
+    )
     plan = Plan(
         separator=separator,
         checkpoint=checkpoint,
         instruments=tuple(split_names(instruments or ["all"])),
         earlier=_name_or_file(against),
         bsseval=bsseval,
-        options=SeparationOptions(device, not independent, tta=tta, retune=not keep_tuning),
+        options=options,
         plugins=tuple(plugins_dir or ()),
         trust=trust,
         reference=reference_conditions(reference or []),

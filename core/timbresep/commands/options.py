@@ -102,6 +102,14 @@ KeepTuning = Annotated[
         " the network, and the stems are tuned back.",
     ),
 ]
+Refine = Annotated[
+    bool,
+    typer.Option(
+        "--refine",
+        help="Refine the stems: notes of the mixture go to one instrument each, with all their "
+        "overtones. For ensembles of pitched instruments; slower. Off by default.",
+    ),
+]
 Reference = Annotated[
     list[str] | None,
     typer.Option(

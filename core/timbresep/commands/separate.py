@@ -18,6 +18,7 @@ from timbresep.commands.options import (
     Overwrite,
     PluginsDir,
     Reference,
+    Refine,
     SeparatorName,
     Trust,
     Tta,
@@ -110,6 +111,7 @@ def separate(
     independent: Independent = not DEFAULTS.joint,
     tta: Tta = DEFAULTS.tta,
     keep_tuning: KeepTuning = not DEFAULTS.retune,
+    refine: Refine = DEFAULTS.refine,
     reference: Reference = None,
     score: ScoreOf = None,
     part: PartChoice = None,
@@ -127,11 +129,7 @@ def separate(
 
     start_logging()
     options = SeparationOptions(
-        device=device,
-        joint=not independent,
-        mixture_consistency=mixture_consistency,
-        tta=tta,
-        retune=not keep_tuning,
+        device, not independent, mixture_consistency, tta, not keep_tuning, refine
     )
     output = Output(out, format, SUBTYPES[bits] if bits else None, residual, overwrite, midi)
     check(output, options)

@@ -53,20 +53,29 @@ class Fit:
     Attributes:
         models: magnitudes of the players ``(players, channels, bins, frames)``.
         heard: of each player, with this stretch: its templates, before they are made to sum to 1.
+        activations: of each player, ``(components, frames)``.
     """
 
     models: Tensor
     heard: list[Tensor]
+    activations: list[Tensor]
 
 
 @torch.no_grad()
-def factorise(mixture: Tensor, players: Sequence[Player], *, others: Tensor | None = None) -> Fit:
+def factorise(
+    mixture: Tensor,
+    players: Sequence[Player],
+    *,
+    others: Tensor | None = None,
+    iterations: tuple[int, int] = (ACTIVATIONS_FIRST, THEN_BOTH),
+) -> Fit:
     """Explain a stretch of a mixture by its players.
 
     Args:
         mixture: magnitudes ``(channels, bins, frames)``.
         players: at least one.
         others: magnitudes of what else is known to sound, as `mixture`; they stay as they are.
+        iterations: so many of activations alone, then so many of templates, too.
     """
     known = torch.zeros_like(mixture) if others is None else others
     total = sum(float(player.activations.sum()) for player in players)
@@ -79,12 +88,12 @@ def factorise(mixture: Tensor, players: Sequence[Player], *, others: Tensor | No
     def ratio(models: Tensor) -> Tensor:
         return mixture / (torch.einsum("pc,pft->cft", gains, models) + known + EPS)
 
-    for iteration in range(ACTIVATIONS_FIRST + THEN_BOTH):
+    for iteration in range(sum(iterations)):
         own = _mono(ratio(_models(templates, activations)), gains)
         for number, player in enumerate(players):
             fitted = activations[number] * (templates[number] @ own[number])
             activations[number] = _smooth(fitted) * (player.activations > 0)
-        learn = iteration >= ACTIVATIONS_FIRST
+        learn = iteration >= iterations[0]
         if not learn and len(mixture) == 1:
             continue
         models = _models(templates, activations)
@@ -96,7 +105,7 @@ def factorise(mixture: Tensor, players: Sequence[Player], *, others: Tensor | No
         if len(mixture) > 1:
             gains = _panned(gains, unexplained, models)
     models = _models(templates, activations).unsqueeze(1)
-    return Fit(gains[:, :, None, None] * models, heard)
+    return Fit(gains[:, :, None, None] * models, heard, activations)
 
 
 def _normalised(heard: Tensor, otherwise: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""What gives the stems of a window: a network, or notes beside it."""
+"""What gives the stems of a window: a network, refined or not, or notes beside it."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from timbresep.separation.network import Network
 from timbresep.separation.noted import Chained, Heard, Noted
 from timbresep.separation.options import SeparationOptions
 from timbresep.separation.query import Query
+from timbresep.separation.refinement import Refinement
 from timbresep.separation.streaming import Rows
 from timbresep.tuning import tuning_of
 
@@ -58,13 +59,16 @@ class ByNetwork:
         Args:
             parts: the window and its sources (1 + sources, channels, samples).
         """
-        look = self.look(parts)
+        return self.found(self.look(parts)).transpose(0, 1)
+
+    def found(self, look: Look) -> Tensor:
+        """The stems asked for, ``(batch, instruments, model channels, samples)``."""
         stems = self.shared(look)
-        if self.options.mixture_consistency:
-            stft = self.network.stft
-            whole = consistent_spectra(stft(look.mixture), stft(stems))
-            stems = stft.inverse(whole, look.mixture.shape[-1])
-        return stems.transpose(0, 1)
+        if not self.options.mixture_consistency:
+            return stems
+        stft = self.network.stft
+        whole = consistent_spectra(stft(look.mixture), stft(stems))
+        return stft.inverse(whole, look.mixture.shape[-1])
 
     def look(self, parts: Rows) -> Look:
         """The network's estimates; argument as for `stems`."""
@@ -87,6 +91,34 @@ class ByNetwork:
             look.estimates,
             lambda signal: self.network.estimate(signal, self.asked.calls, look.semitones),
         )
+
+
+@dataclass(frozen=True)
+class Refined:
+    """Stems by a network, refined.
+
+    Attributes:
+        network: asked for everyone who shares the mixture, and for others.
+        refinement: refines stems.
+        names: of the stems that the network is asked for.
+        sharing: names of those that share the mixture.
+        asked: names of the stems that are wanted.
+    """
+
+    network: ByNetwork
+    refinement: Refinement
+    names: Sequence[str]
+    sharing: Sequence[str]
+    asked: Sequence[str]
+
+    def stems(self, parts: Rows, _: float) -> Tensor:
+        """The stems asked for, ``(stems, channels, samples)``; argument as for `ByNetwork`."""
+        look = self.network.look(parts)
+        stems = _named(self.names, self.network.found(look))
+        signal = torch.from_numpy(parts[0]).to(look.mixture)
+        shared = {name: stems[name] for name in self.sharing}
+        stems |= self.refinement.refined(signal, shared, semitones=look.semitones)
+        return torch.stack([stems[name] for name in self.asked])
 
 
 @dataclass(frozen=True)

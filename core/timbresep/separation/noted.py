@@ -167,7 +167,11 @@ class Noted:
 
 
 def shares(
-    claims: Tensor, network: Tensor, mixture: Tensor, others: Sequence[Tensor] = ()
+    claims: Tensor,
+    network: Tensor,
+    mixture: Tensor,
+    others: Sequence[Tensor] = (),
+    powers: tuple[float, float] = (NOTES_POWER, NETWORK_POWER),
 ) -> Tensor:
     """What each stem has of each bin, 0 to 1.
 
@@ -177,9 +181,10 @@ def shares(
             where it knows nothing of an instrument.
         mixture: magnitudes ``(channels, bins, frames)``.
         others: magnitudes of what else sounds, as `mixture` each.
+        powers: exponents of `claims` and `network`.
     """
-    power = NOTES_POWER + NETWORK_POWER
+    power = sum(powers)
     told = network + NETWORK_FLOOR * mixture
-    own = (claims + EPS) ** NOTES_POWER * (told + EPS) ** NETWORK_POWER
+    own = (claims + EPS) ** powers[0] * (told + EPS) ** powers[1]
     rest = sum((other**power for other in others), (UNEXPLAINED * mixture + EPS) ** power)
     return own / (own.sum(dim=0) + rest)

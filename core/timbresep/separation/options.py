@@ -25,9 +25,12 @@ class SeparationOptions:
             (`timbresep.separation.tta`); 1 to 5. Better, and as many times slower.
         retune: music that is not tuned to A4 = 440 Hz is brought there for the network, and the
             stems are brought back (`timbresep.tuning`).
+        refine: harmonic refinement of the stems (`timbresep.separation.refinement`). For ensembles
+            of pitched instruments; better with mixture consistency, which says who plays. Slower.
+            A score does more, and is used in its place.
 
     Raises:
-        TimbresepError: `tta` is not from 1 to 5.
+        TimbresepError: `tta` is not from 1 to 5, or stems that share nothing are to be refined.
     """
 
     device: str = "auto"
@@ -35,10 +38,16 @@ class SeparationOptions:
     mixture_consistency: bool = False
     tta: int = 1
     retune: bool = True
+    refine: bool = False
 
     def __post_init__(self) -> None:
         if not 1 <= self.tta <= MOST_TTA:
             raise TimbresepError(f"tta = {self.tta}: expected 1 to {MOST_TTA}")
+        if self.refine and not (self.joint or self.mixture_consistency):
+            raise TimbresepError(
+                "stems that are estimated independently cannot be refined",
+                "refine those of joint masking or mixture consistency",
+            )
 
 
 DEFAULTS = SeparationOptions()

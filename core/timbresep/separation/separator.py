@@ -14,12 +14,13 @@ from timbresep.errors import CheckpointError
 from timbresep.notes.score import StemNotes
 from timbresep.running.device import enough_memory
 from timbresep.separation.cascade import Cascade
-from timbresep.separation.estimators import ByNetwork, ByNotes
+from timbresep.separation.estimators import ByNetwork, ByNotes, Refined
 from timbresep.separation.network import Network
 from timbresep.separation.note_model import NoteModel, Notes, transform
 from timbresep.separation.noted import Noted
 from timbresep.separation.options import DEFAULTS, SeparationOptions
 from timbresep.separation.query import Vector, query
+from timbresep.separation.refinement import Refinement
 from timbresep.separation.sources import Sources
 from timbresep.separation.streaming import Rows
 from timbresep.separation.streams import Plan, StreamSeparator
@@ -130,11 +131,13 @@ class Separator(StreamSeparator):
 
     def _estimate(self, instruments: Sequence[str]) -> Estimate:
         """What gives the stems of a window."""
-        way: ByNetwork | ByNotes
-        if self.notes is None:
-            way = self._by_network(instruments, masked=self._masks)
-        else:
+        way: ByNetwork | ByNotes | Refined
+        if self.notes is not None:
             way = self._by_notes(self.notes, instruments)
+        elif self.options.refine:
+            way = self._refined(instruments)
+        else:
+            way = self._by_network(instruments, masked=self._masks)
 
         @torch.inference_mode()
         def estimate(parts: Rows, start: float) -> torch.Tensor:
@@ -158,6 +161,22 @@ class Separator(StreamSeparator):
         heard = [name for name in played if name in self._conditions or name in unwritten]
         network = self._by_network(heard, masked=False) if heard else None
         return ByNotes(noted, device, network, heard)
+
+    def _refined(self, instruments: Sequence[str]) -> Refined:
+        """Stems by the network, refined; what a source model has a source for stays as it is."""
+        all_play = self.options.mixture_consistency
+        sharing = list(instruments if all_play else self.checkpoint.jointly_masked())
+        names = list(dict.fromkeys((*sharing, *instruments)))
+        held = {n for n in sharing if self.first and self.first.places.holder(n) is not None}
+        rate, device = self.checkpoint.model.sample_rate, self.network.device
+        refinement = Refinement.of_voices(
+            {name: self._conditions[name] for name in sharing if name not in held},
+            rate,
+            device,
+            all_play=all_play,
+        )
+        network = self._by_network(names, masked=self._masks)
+        return Refined(network, refinement, names, sharing, tuple(instruments))
 
     def _by_network(self, instruments: Sequence[str], *, masked: bool) -> ByNetwork:
         """Stems by the network.
