@@ -152,9 +152,12 @@ class Noted:
         mixture = spectrum.abs()
         heard = {name: stft(wave).abs() for name, wave in network.stems.items()}
         hidden = [stft(wave).abs() for wave in unasked.values()]
-        claims = {name: heard[name] for name in names if notes.of(name) is None}
-        beside = sum([*claims.values(), *hidden], torch.zeros_like(mixture))
         written = [stem for name in names if (stem := notes.of(name)) is not None]
+        # Strokes say when, but not what: there the network knows better.
+        written = [stem for stem in written if stem.pitched or stem.instrument not in heard]
+        players = {stem.stem for stem in written}
+        claims = {name: heard[self.instrument(name)] for name in names if name not in players}
+        beside = sum([*claims.values(), *hidden], torch.zeros_like(mixture))
         found = self.model.claims(
             mixture, written, start, semitones=network.semitones, others=beside
         )
