@@ -122,3 +122,16 @@ def test_a_broken_source_model_plugin_is_one_row(tmp_path: Path) -> None:
     assert any("not a SourceModelSpec" in row.detail for row in registry.broken)
     with pytest.raises((PluginError, UnknownNameError)):
         registry.source_model("bad")
+
+
+def test_the_first_default_that_is_a_network_alone_is_plain(
+    registry: Registry, tmp_path: Path
+) -> None:
+    assert registry.separators.plain().name == "universal"
+    text = REGISTRY_FILE.read_text().replace("plugins/", f"{REGISTRY_FILE.parent}/plugins/")
+    start = text.index("default_separators:")
+    rest = text[text.index("\n", start) :]
+    (tmp_path / "registry.yaml").write_text(f"{text[:start]}default_separators: [song]{rest}")
+    chains_only = Registry.load(registry_file=tmp_path / "registry.yaml")
+    with pytest.raises(UnknownNameError, match="no default separator .* is a network alone"):
+        chains_only.separators.plain()

@@ -106,6 +106,16 @@ def test_a_score_that_begins_later_is_found_there() -> None:
     assert sdr(truth(1), stem("violin_1.wav")) > 8
 
 
+@pytest.mark.parametrize("cents", [-30, 55, -55, 100])
+def test_a_recording_in_another_tuning_is_separated_as_well(cents: float) -> None:
+    """More than half a semitone away, the nearest keys are not those of the score."""
+    first, second = (np.tile(played(p, SECONDS, RATE, cents=cents), (2, 1)) for p in PARTS)
+    Path("duet.wav").unlink()
+    audio.write(Path("duet.wav"), first + second, RATE)
+    assert separate() == 0
+    assert sdr(first, stem("violin_1.wav")) > 11
+
+
 def test_notes_alone_need_no_network() -> None:
     assert alone("--residual") == 0
     assert written() == ["residual.wav", "violin_1.wav", "violin_2.wav"]

@@ -56,7 +56,10 @@ class Alignment:
         return float(first), float(last)
 
     def applied(self, stems: Sequence[StemNotes]) -> list[StemNotes]:
-        """Stems in the recording's time and key; notes that it does not have are left out."""
+        """Stems in the recording's time and key; notes that it does not have are left out.
+
+        A pitch is that of the nearest key where A4 is 440 Hz.
+        """
         return [replace(stem, notes=self._notes(stem)) for stem in stems]
 
     def left_out(self, stems: Sequence[StemNotes]) -> int:
@@ -77,7 +80,7 @@ class Alignment:
         if not stem.notes:
             return ()
         spans = self.at(np.array([(note.start, note.end) for note in stem.notes]))
-        step = self.transposition if stem.pitched else 0
+        step = round(self.transposition + self.tuning / 100) if stem.pitched else 0
         low, high = self.begin - GRACE_S, self.end + GRACE_S
         return tuple(
             replace(
