@@ -84,6 +84,13 @@ Aligned = Annotated[
         help="The times of the score are those of the recording. By default they are looked for.",
     ),
 ]
+Partial = Annotated[
+    bool,
+    typer.Option(
+        "--partial",
+        help="Others play, too, whose parts the score does not have: it may be one part alone.",
+    ),
+]
 Midi = Annotated[
     bool,
     typer.Option("--midi", help="With --score, also write the notes of each stem, as MIDI."),
@@ -117,6 +124,7 @@ def separate(
     part: PartChoice = None,
     no_repeats: NoRepeats = False,
     aligned: Aligned = False,
+    partial: Partial = False,
     anyway: Anyway = False,
     midi: Midi = False,
     overwrite: Overwrite = False,
@@ -133,7 +141,8 @@ def separate(
     )
     output = Output(out, format, SUBTYPES[bits] if bits else None, residual, overwrite, midi)
     check(output, options)
-    request = _request(score, part or (), no_repeats, aligned, anyway, midi)
+    told = {"no_repeats": no_repeats, "aligned": aligned, "partial": partial, "anyway": anyway}
+    request = _request(score, part or (), told, midi=midi)
     registry = Registry.load(plugins_dir or (), trust=trust)
     names = split_names(instruments or ["all"])
     how: dict[str, Any] = {
@@ -157,22 +166,19 @@ def separate(
 
 
 def _request(
-    score: Path | None,
-    parts: Sequence[str],
-    no_repeats: bool,
-    aligned: bool,
-    anyway: bool,
-    midi: bool,
+    score: Path | None, parts: Sequence[str], told: Mapping[str, bool], *, midi: bool
 ) -> ScoreRequest | None:
     """How the options want a score to be used; None without one."""
     from timbresep.notes.casting import parse_choice
     from timbresep.separation.scored import ScoreRequest
 
     if score is not None:
-        return ScoreRequest(score, parse_choice(parts), not no_repeats, aligned, anyway)
-    if parts or no_repeats or aligned or anyway or midi:
+        chosen = {name: on for name, on in told.items() if name != "no_repeats"}
+        return ScoreRequest(score, parse_choice(parts), not told["no_repeats"], **chosen)
+    if parts or midi or any(told.values()):
         raise ConfigError(
-            "--part, --no-repeats, --aligned, --anyway and --midi tell of a score", "add --score"
+            "--part, --no-repeats, --aligned, --partial, --anyway and --midi tell of a score",
+            "add --score",
         )
     return None
 

@@ -21,6 +21,12 @@ from timbresep.stft import STFT
 TRANSFORM_S = 0.093
 """Length of the transform: notes have to lie in bins of their own."""
 
+ANY_PITCH = range(28, 97)
+"""Notes that others may play, MIDI numbers: E1 to C7."""
+
+FAINT = 0.02
+"""How loud their notes are at first, against those that are known."""
+
 
 @dataclass(frozen=True)
 class Notes:
@@ -29,13 +35,21 @@ class Notes:
     Attributes:
         stems: notes of everyone who plays, in seconds of the recording.
         overtones: of the instruments, by name; those of no instrument for all others.
+        partial: whether others play, too, whose notes are not known.
     """
 
     stems: tuple[StemNotes, ...]
     overtones: Mapping[str, Overtones]
+    partial: bool = False
 
     @classmethod
-    def of_voices(cls, stems: Sequence[StemNotes], conditions: Mapping[str, Vector]) -> Notes:
+    def of_voices(
+        cls,
+        stems: Sequence[StemNotes],
+        conditions: Mapping[str, Vector],
+        *,
+        partial: bool = False,
+    ) -> Notes:
         """Notes, and overtones of instruments from their conditions.
 
         The overtones of an instrument are the mean of its own voice and of all voices: one voice is
@@ -44,6 +58,7 @@ class Notes:
         Args:
             stems: notes in seconds of the recording.
             conditions: harmonic conditions (dim,) by name of the instrument; others say nothing.
+            partial: whether others play, too.
 
         Raises:
             DataError: no notes, or two stems of one name.
@@ -60,7 +75,7 @@ class Notes:
         mean = Overtones.mean(list(voices.values()))
         written = {stem.instrument for stem in stems}
         own = {name: voices[name].with_half(mean) if name in voices else mean for name in written}
-        return cls(tuple(stems), own)
+        return cls(tuple(stems), own, partial)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -107,6 +122,8 @@ class NoteModel:
     ) -> Tensor:
         """Magnitudes that notes claim of a window, ``(stems, channels, bins, frames)``.
 
+        Of a partial score there is one row more, of all others: they may play any note at any time.
+
         Args:
             mixture: magnitudes ``(channels, bins, frames)``.
             stems: some of those of `notes`.
@@ -118,7 +135,7 @@ class NoteModel:
         # The first frame ends a hop after the window's start.
         first = start + (hop - n_fft / 2) / self.rate
         times = first + np.arange(mixture.shape[-1]) * hop / self.rate
-        models = mixture.new_zeros(len(stems), *mixture.shape)
+        models = mixture.new_zeros(len(stems) + self.notes.partial, *mixture.shape)
         players: dict[int, Player] = {}
         labels: list[list[tuple[str, float | None]]] = []
         for number, stem in enumerate(stems):
@@ -134,12 +151,22 @@ class NoteModel:
                 tensors = (spectra, torch.from_numpy(rows), before)
                 players[number] = Player(*(tensor.to(mixture) for tensor in tensors))
                 labels.append(keys)
+        if self.notes.partial:
+            players[len(stems)] = self._others(mixture)
         if players:
             fit = factorise(mixture, list(players.values()), others=others)
             models[list(players)] = fit.models
-            for keys, spectra in zip(labels, fit.heard, strict=True):
+            for keys, spectra in zip(labels, fit.heard, strict=False):
                 self.heard.update(zip(keys, spectra.cpu(), strict=True))
         return models
+
+    def _others(self, mixture: Tensor) -> Player:
+        """Those whose notes are not known, anew in each window."""
+        spectra = templates(ANY_PITCH, Overtones.plain(), n_fft=self.stft.n_fft, rate=self.rate)
+        rows = np.concatenate([spectra, np.full((1, self.stft.bins), 1 / self.stft.bins)])
+        own = torch.from_numpy(rows).to(mixture)
+        faint = mixture.new_full((len(own), mixture.shape[-1]), FAINT)
+        return Player(own, faint, torch.zeros_like(own))
 
     def _templates(self, stem: StemNotes, pitches: Sequence[float]) -> Tensor:
         """A template for each pitch and one for onsets, (pitches + 1, bins)."""

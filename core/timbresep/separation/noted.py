@@ -161,7 +161,8 @@ class Noted:
         found = self.model.claims(
             mixture, written, start, semitones=network.semitones, others=beside
         )
-        claims |= {stem.stem: claim for stem, claim in zip(written, found, strict=True)}
+        claims |= {stem.stem: claim for stem, claim in zip(written, found, strict=False)}
+        hidden += list(found[len(written) :])
         told = [heard.get(self.instrument(name), claims[name]) for name in names]
         own = torch.stack([claims[name] for name in names])
         masks = shares(own, torch.stack(told), mixture, hidden)

@@ -29,6 +29,7 @@ class NotesOnly(StreamSeparator):
         conditions: harmonic conditions (dim,) by instrument, of which first spectra are made.
         options: the device, and mixture consistency; no other counts.
         asked: the stems to separate unless a call names others; all by default.
+        partial: whether others play, too, whose notes are not known.
 
     Raises:
         DataError: no notes.
@@ -41,8 +42,10 @@ class NotesOnly(StreamSeparator):
         conditions: Mapping[str, Vector],
         options: SeparationOptions = DEFAULTS,
         asked: Sequence[str] | None = None,
+        *,
+        partial: bool = False,
     ) -> None:
-        self.notes: Notes = Notes.of_voices(stems, conditions)
+        self.notes: Notes = Notes.of_voices(stems, conditions, partial=partial)
         self.instruments = self.notes.names
         self.asked = tuple(asked or self.instruments)
         self.options = options

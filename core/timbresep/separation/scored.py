@@ -34,6 +34,7 @@ class ScoreRequest:
         repeats: play repeats as they are written.
         aligned: its times are those of the recording already.
         anyway: use it even if it seems to be of another piece.
+        partial: others play, too, whose parts it does not have.
     """
 
     file: Path
@@ -41,6 +42,7 @@ class ScoreRequest:
     repeats: bool = True
     aligned: bool = False
     anyway: bool = False
+    partial: bool = False
 
 
 @dataclass(frozen=True)
@@ -107,15 +109,19 @@ def open_with_score(
             reference=reference,
         )
     remarks = list(score.assumed)
-    alignment = None if request.aligned else align(stems, recording, anyway=request.anyway)
+    alignment = (
+        None
+        if request.aligned
+        else align(stems, recording, anyway=request.anyway or request.partial)
+    )
     if alignment is not None:
         if left_out := alignment.left_out(stems):
             remarks.append(f"{left_out} notes of the score are not in the recording")
         stems = alignment.applied(stems)
     informed = (
-        NotesOnly(stems, _conditions(registry), options, asked)
+        NotesOnly(stems, _conditions(registry), options, asked, partial=request.partial)
         if network is None
-        else network.with_notes(stems, [*asked, *outside])
+        else network.with_notes(stems, [*asked, *outside], partial=request.partial)
     )
     return Scored(informed, alignment, tuple(remarks))
 

@@ -90,7 +90,11 @@ class Separator(StreamSeparator):
         return other
 
     def with_notes(
-        self, stems: Sequence[StemNotes], asked: Sequence[str] | None = None
+        self,
+        stems: Sequence[StemNotes],
+        asked: Sequence[str] | None = None,
+        *,
+        partial: bool = False,
     ) -> Separator:
         """The same separator, which knows what is played.
 
@@ -99,12 +103,13 @@ class Separator(StreamSeparator):
                 condition of is separated by its notes alone.
             asked: the stems, or instruments without notes, to separate unless a call names others;
                 all stems by default.
+            partial: whether others play, too, whose notes are not known.
 
         Raises:
             DataError: no notes, or two stems of one name.
         """
         other = copy(self)
-        other.notes = Notes.of_voices(stems, self._conditions)
+        other.notes = Notes.of_voices(stems, self._conditions, partial=partial)
         other.asked = tuple(asked or other.notes.names)
         return other
 
