@@ -133,5 +133,5 @@ def test_the_first_default_that_is_a_network_alone_is_plain(
     rest = text[text.index("\n", start) :]
     (tmp_path / "registry.yaml").write_text(f"{text[:start]}default_separators: [song]{rest}")
     chains_only = Registry.load(registry_file=tmp_path / "registry.yaml")
-    with pytest.raises(UnknownNameError, match="no default separator .* is a network alone"):
+    with pytest.raises(UnknownNameError, match=r"no default separator .* is a network alone"):
         chains_only.separators.plain()
