@@ -330,17 +330,6 @@ def test_a_source_that_does_not_count_leaves_its_part_in_the_mixture() -> None:
         np.testing.assert_array_equal(found[name], stem)
 
 
-def test_others_in_what_the_sources_leave_claim_what_the_network_gives_them() -> None:
-    """A score of one player in a band must not take the band."""
-    alone_there = chain((0.6, 0.0, 0.4), singer=0.1, fiddle=0.3)
-    in_a_band = chain((0.6, 0.0, 0.4), singer=0.1, fiddle=0.3, organ=0.6)
-    levels = [
-        np.square(s.with_notes([ONE]).separate(STEREO, RATE)["fiddle_1"]).sum()
-        for s in (alone_there, in_a_band)
-    ]
-    assert levels[1] < 0.9 * levels[0]
-
-
 def test_an_instrument_outside_the_score_is_what_the_chain_makes_of_it() -> None:
     separator = chain((0.6, 0.0, 0.4), singer=0.1, fiddle=0.1)
     stems = separator.with_notes([ONE]).separate(STEREO, RATE, ["fiddle_1", "singer"])

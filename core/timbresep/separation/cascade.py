@@ -64,7 +64,6 @@ class Cascade:
         places: the sources.
         asked: of each instrument asked for, the number of the source that is there for it.
         known: the same of each instrument of joint masking.
-        names: of the instruments of joint masking.
         members: how many instruments can be meant by each source.
         joint: whether instruments share by joint masking; if not, each is estimated by itself.
     """
@@ -73,7 +72,6 @@ class Cascade:
     places: Places
     asked: tuple[int | None, ...]
     known: tuple[int | None, ...]
-    names: tuple[str, ...]
     members: tuple[int, ...]
     joint: bool = True
 
@@ -95,7 +93,6 @@ class Cascade:
             places,
             tuple(names[name] for name in instruments),
             tuple(names[name] for name in known),
-            tuple(known),
             tuple(held.count(number) for number in range(len(places.sources))),
             joint,
         )

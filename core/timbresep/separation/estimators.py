@@ -154,13 +154,10 @@ class ByNotes:
             return self.noted.stems(signal, start, heard)
         stft = self.network.network.stft
         counts = cascade.counts_in(stft, look.mixture, look.sources, look.estimates)
-        written = {stem.instrument for stem in self.noted.model.notes.stems}
-        known = _named(cascade.names, look.estimates)
         chained = Chained(
             sources=look.sources.transpose(0, 1).flatten(1, 2),
             counts=counts.tolist(),
             stems=_named(self.heard, self.network.shared(look)),
-            unwritten={n: wave for n, wave in known.items() if n not in {*written, *self.heard}},
         )
         return self.noted.stems_of_sources(signal, start, heard, chained, cascade.places.holder)
 

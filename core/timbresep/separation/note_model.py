@@ -22,10 +22,10 @@ TRANSFORM_S = 0.093
 """Length of the transform: notes have to lie in bins of their own."""
 
 ANY_PITCH = range(28, 97)
-"""Notes that others may play, MIDI numbers: E1 to C7."""
+"""Notes that unknown players may play, MIDI numbers: E1 to C7."""
 
-FAINT = 0.02
-"""How loud their notes are at first, against those that are known."""
+FAINT = 0.05
+"""How loud they and noise are at first, against the notes that are known."""
 
 
 @dataclass(frozen=True)
@@ -119,10 +119,8 @@ class NoteModel:
         *,
         semitones: float = 0.0,
         others: Tensor | None = None,
-    ) -> Tensor:
-        """Magnitudes that notes claim of a window, ``(stems, channels, bins, frames)``.
-
-        Of a partial score there is one row more, of all others: they may play any note at any time.
+    ) -> tuple[Tensor, Tensor]:
+        """Magnitudes that notes claim of a window, and what is left to noise and unknown players.
 
         Args:
             mixture: magnitudes ``(channels, bins, frames)``.
@@ -130,12 +128,15 @@ class NoteModel:
             start: second of the recording at which the window starts.
             semitones: how far the recording is above A4 = 440 Hz.
             others: magnitudes of what else sounds, as `mixture`.
+
+        Returns:
+            ``(stems, channels, bins, frames)``, and the rest ``(channels, bins, frames)``.
         """
         n_fft, hop = self.stft.n_fft, self.stft.hop
         # The first frame ends a hop after the window's start.
         first = start + (hop - n_fft / 2) / self.rate
         times = first + np.arange(mixture.shape[-1]) * hop / self.rate
-        models = mixture.new_zeros(len(stems) + self.notes.partial, *mixture.shape)
+        models = mixture.new_zeros(len(stems) + 1, *mixture.shape)
         players: dict[int, Player] = {}
         labels: list[list[tuple[str, float | None]]] = []
         for number, stem in enumerate(stems):
@@ -151,22 +152,25 @@ class NoteModel:
                 tensors = (spectra, torch.from_numpy(rows), before)
                 players[number] = Player(*(tensor.to(mixture) for tensor in tensors))
                 labels.append(keys)
-        if self.notes.partial:
-            players[len(stems)] = self._others(mixture)
-        if players:
-            fit = factorise(mixture, list(players.values()), others=others)
-            models[list(players)] = fit.models
-            for keys, spectra in zip(labels, fit.heard, strict=False):
-                self.heard.update(zip(keys, spectra.cpu(), strict=True))
-        return models
+        players[len(stems)] = self._rest(mixture)
+        fit = factorise(mixture, list(players.values()), others=others)
+        models[list(players)] = fit.models
+        for keys, spectra in zip(labels, fit.heard, strict=False):
+            self.heard.update(zip(keys, spectra.cpu(), strict=True))
+        return models[:-1], models[-1]
 
-    def _others(self, mixture: Tensor) -> Player:
-        """Those whose notes are not known, anew in each window."""
-        spectra = templates(ANY_PITCH, Overtones.plain(), n_fft=self.stft.n_fft, rate=self.rate)
-        rows = np.concatenate([spectra, np.full((1, self.stft.bins), 1 / self.stft.bins)])
-        own = torch.from_numpy(rows).to(mixture)
-        faint = mixture.new_full((len(own), mixture.shape[-1]), FAINT)
-        return Player(own, faint, torch.zeros_like(own))
+    def _rest(self, mixture: Tensor) -> Player:
+        """Noise, which may sound at any time, and players whose notes are not known.
+
+        It is learned anew in each window.
+        """
+        rows = np.full((1, self.stft.bins), 1 / self.stft.bins, np.float32)
+        if self.notes.partial:
+            every, size = Overtones.plain(), self.stft.n_fft
+            rows = np.concatenate([rows, templates(ANY_PITCH, every, n_fft=size, rate=self.rate)])
+        spectra = torch.from_numpy(rows).to(mixture)
+        faint = mixture.new_full((len(spectra), mixture.shape[-1]), FAINT)
+        return Player(spectra, faint, torch.zeros_like(spectra))
 
     def _templates(self, stem: StemNotes, pitches: Sequence[float]) -> Tensor:
         """A template for each pitch and one for onsets, (pitches + 1, bins)."""

@@ -53,13 +53,11 @@ class Chained:
         sources: ``(sources, channels, samples)``.
         counts: how much each of them counts, 0 to 1.
         stems: instrument → its stem without notes ``(channels, samples)``.
-        unwritten: the same of the network's estimates of instruments that are not in the score.
     """
 
     sources: Tensor
     counts: Sequence[float]
     stems: Mapping[str, Tensor]
-    unwritten: Mapping[str, Tensor]
 
 
 @dataclass
@@ -92,7 +90,7 @@ class Noted:
             start: second of the recording at which it starts.
             network: what else is known of it; of instruments not in the score, it has to be there.
         """
-        found = self._shared(signal, self.names, start, network, {})
+        found = self._shared(signal, self.names, start, network)
         return torch.stack([found[name] for name in self.asked])
 
     def stems_of_sources(
@@ -106,8 +104,6 @@ class Noted:
         """As `stems`, each in the source that holds its instrument.
 
         A source that counts for less than a half, and what no source is for, stays in the mixture.
-        There the score may be of one player among others: instruments that it does not have claim
-        what the network gives them.
 
         Args:
             signal, start, network: as for `stems`.
@@ -130,12 +126,10 @@ class Noted:
                 found |= {name: chained.stems[name] for name in here}
             elif where is not None and len(here) == 1:
                 found[here[0]] = chained.sources[where]
-            elif where is not None:
-                found |= self._shared(chained.sources[where], here, start, network, {})
             else:
                 left = signal - chained.sources[counted].sum(dim=0)
-                unwritten = {n: wave for n, wave in chained.unwritten.items() if place(n) is None}
-                found |= self._shared(left, here, start, network, unwritten)
+                own = left if where is None else chained.sources[where]
+                found |= self._shared(own, here, start, network)
         return torch.stack([found[name] for name in self.asked])
 
     def _shared(
@@ -144,28 +138,25 @@ class Noted:
         names: Sequence[str],
         start: float,
         network: Heard,
-        unasked: Mapping[str, Tensor],
     ) -> dict[str, Tensor]:
-        """The stems of those who share a signal with each other, and with others unasked."""
+        """The stems of those who share a signal."""
         stft, notes = self.model.stft, self.model.notes
         spectrum = stft(signal)
         mixture = spectrum.abs()
         heard = {name: stft(wave).abs() for name, wave in network.stems.items()}
-        hidden = [stft(wave).abs() for wave in unasked.values()]
         written = [stem for name in names if (stem := notes.of(name)) is not None]
         # Strokes say when, but not what: there the network knows better.
         written = [stem for stem in written if stem.pitched or stem.instrument not in heard]
         players = {stem.stem for stem in written}
         claims = {name: heard[self.instrument(name)] for name in names if name not in players}
-        beside = sum([*claims.values(), *hidden], torch.zeros_like(mixture))
-        found = self.model.claims(
+        beside = sum(claims.values(), torch.zeros_like(mixture))
+        found, rest = self.model.claims(
             mixture, written, start, semitones=network.semitones, others=beside
         )
-        claims |= {stem.stem: claim for stem, claim in zip(written, found, strict=False)}
-        hidden += list(found[len(written) :])
+        claims |= {stem.stem: claim for stem, claim in zip(written, found, strict=True)}
         told = [heard.get(self.instrument(name), claims[name]) for name in names]
         own = torch.stack([claims[name] for name in names])
-        masks = shares(own, torch.stack(told), mixture, hidden)
+        masks = shares(own, torch.stack(told), mixture, [rest])
         waves = stft.inverse(masks * spectrum, signal.shape[-1])
         return dict(zip(names, waves, strict=True))
 

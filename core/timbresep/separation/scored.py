@@ -94,11 +94,11 @@ def open_with_score(
     stems = cast(score, [each.config for each in registry.instruments()], request.parts)
     asked, outside = _chosen(stems, instruments, registry)
     network = None
+    if separator is None and checkpoint is None and not outside:
+        separator = registry.separators.plain().name
     if separator == NONE:
         _check_alone(outside, checkpoint, reference)
     else:
-        if separator is None and checkpoint is None and not outside:
-            separator = registry.separators.plain().name
         network = open_separator(
             [ALL, *outside],
             also=[stem.instrument for stem in stems],
@@ -108,22 +108,17 @@ def open_with_score(
             registry=registry,
             reference=reference,
         )
-    remarks = list(score.assumed)
-    alignment = (
-        None
-        if request.aligned
-        else align(stems, recording, anyway=request.anyway or request.partial)
-    )
-    if alignment is not None:
+    alignment, remarks = None, list(score.assumed)
+    if not request.aligned:
+        alignment = align(stems, recording, anyway=request.anyway or request.partial)
         if left_out := alignment.left_out(stems):
             remarks.append(f"{left_out} notes of the score are not in the recording")
         stems = alignment.applied(stems)
-    informed = (
-        NotesOnly(stems, _conditions(registry), options, asked, partial=request.partial)
-        if network is None
-        else network.with_notes(stems, [*asked, *outside], partial=request.partial)
-    )
-    return Scored(informed, alignment, tuple(remarks))
+    if network is not None:
+        model = network.with_notes(stems, [*asked, *outside], partial=request.partial)
+        return Scored(model, alignment, tuple(remarks))
+    alone = NotesOnly(stems, _conditions(registry), options, asked, partial=request.partial)
+    return Scored(alone, alignment, tuple(remarks))
 
 
 def _check_alone(
