@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,9 +12,12 @@ import torch
 import cli
 from fakes import JOINT, PLAIN, RATE, GainBackbone, loaded, metadata, vector
 from test_cascade import Shares
+from timbresep import audio
 from timbresep.checkpoint import Checkpoint
 from timbresep.condition.vector import length
-from timbresep.errors import TimbresepError
+from timbresep.errors import TimbresepError, UnknownNameError
+from timbresep.evaluation.run import evaluate
+from timbresep.evaluation.tracks import tracks_in
 from timbresep.metrics import sdr
 from timbresep.separation.options import SeparationOptions
 from timbresep.separation.refinement import Refinement
@@ -186,3 +190,21 @@ def test_stems_that_share_nothing_are_not_refined(capsys: pytest.CaptureFixture[
         SeparationOptions(joint=False, refine=True)
     assert cli.main(["separate", "x.wav", "--refine", "--independent"]) == 1
     assert "cannot be refined" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("options", [REFINED, ALL_PLAY])
+def test_names_that_nobody_knows_are_said(options: SeparationOptions) -> None:
+    with pytest.raises(UnknownNameError, match="knows no instrument 'gong'"):
+        separator(options).separate(MIXTURE, RATE, ["gong"])
+
+
+def test_an_evaluation_refines_what_shares_the_mixture(tmp_path: Path) -> None:
+    for name, wave in (("reed", FIRST), ("horn", SECOND)):
+        audio.write(tmp_path / "piece" / f"{name}.wav", wave, RATE)
+    rows = [
+        {(row.method, row.instrument): row.sdr for row in evaluate(s, tracks_in(tmp_path, [])).rows}
+        for s in (separator(JOINT), separator())
+    ]
+    same = {key: rows[0][key] == pytest.approx(rows[1][key], abs=1e-3) for key in rows[0]}
+    assert all(same[key] for key in same if key[0] in ("independent", "oracle", "mixture"))
+    assert not any(same[key] for key in same if key[0] == "separator")

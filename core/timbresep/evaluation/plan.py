@@ -95,6 +95,7 @@ class Plan:
             "mixture_consistency": self.options.mixture_consistency,
             "tta": self.options.tta,
             "retune": self.options.retune,
+            "refine": self.options.refine,
             "bsseval": self.bsseval,
             "museval": museval_version() if self.bsseval else None,
         }

@@ -116,7 +116,7 @@ class Scorer:
     def _ways(self, *, everyone: bool) -> Iterator[tuple[Method, Separator]]:
         """Other ways to separate; one of them needs everyone who plays to be asked for."""
         if self.separator.joint:
-            yield "independent", self.separator.with_options(joint=False)
+            yield "independent", self.separator.with_options(joint=False, refine=False)
         if everyone:
             yield "consistent", self.separator.with_options(mixture_consistency=True)
 

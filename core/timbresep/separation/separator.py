@@ -172,6 +172,7 @@ class Separator(StreamSeparator):
         all_play = self.options.mixture_consistency
         sharing = list(instruments if all_play else self.checkpoint.jointly_masked())
         names = list(dict.fromkeys((*sharing, *instruments)))
+        network = self._by_network(names, masked=self._masks)
         held = {n for n in sharing if self.first and self.first.places.holder(n) is not None}
         rate, device = self.checkpoint.model.sample_rate, self.network.device
         refinement = Refinement.of_voices(
@@ -180,7 +181,6 @@ class Separator(StreamSeparator):
             device,
             all_play=all_play,
         )
-        network = self._by_network(names, masked=self._masks)
         return Refined(network, refinement, names, sharing, tuple(instruments))
 
     def _by_network(self, instruments: Sequence[str], *, masked: bool) -> ByNetwork:

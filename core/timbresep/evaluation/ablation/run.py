@@ -89,7 +89,7 @@ def ablate(
     # Neither shuffled values nor zeros bring an adapted instrument's own modulations with them.
     # No joint masking: the effect of one condition is measured, without that of the others.
     places = {_shuffled_name(name): name for name in names}
-    tried = separator.with_options(joint=False).with_conditions(wrong, places)
+    tried = separator.with_options(joint=False, refine=False).with_conditions(wrong, places)
     result = evaluate(tried, tracks, [*names, *wrong], report=report, skip=skip)
     played = {row.instrument for row in result.rows}
     return Ablation(names, tuple(_row(result, name, names) for name in names if name in played))
