@@ -93,6 +93,14 @@ class Case:
             self.mixture, self.track.rate, [stem.stem for stem in self.notes]
         )
 
+    def by_each_part(self, separator: Separator) -> Stems:
+        """Each stem with its own notes alone, while unknown players play, too."""
+        found = {}
+        for stem in self.notes:
+            alone = separator.with_notes([stem], partial=True)
+            found |= alone.separate(self.mixture, self.track.rate)
+        return found
+
     def by_templates(self, overtones: Mapping[str, Overtones], *, network: bool = False) -> Stems:
         """With notes as written, and spectra that start from some overtones.
 
@@ -176,6 +184,7 @@ METHODS: dict[str, Method] = {
     "notes: 60 ms late": disturbed(Disturbance(shift=0.06)),
     "notes: 5 % wrong": disturbed(Disturbance(wrong=5)),
     "notes: 20 % missing": disturbed(Disturbance(missing=20)),
+    "notes of one part alone, partial": lambda c: c.by_each_part(c.separator),
 }
 TEMPLATES: dict[str, Callable[[Case], Mapping[str, Overtones]]] = {
     "1/k": lambda case: {},
