@@ -216,7 +216,7 @@ def separate_file(
                     subtype=output.subtype,
                 )
             )
-            for part, final in zip(temporary, sounds, strict=False)
+            for part, final in zip(temporary[: len(sounds)], sounds, strict=True)
         ]
         peak = _fill(separator, about, instruments, writers, report)
         for stem, file in zip(written, temporary[len(sounds) :], strict=True):

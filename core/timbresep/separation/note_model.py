@@ -155,7 +155,7 @@ class NoteModel:
         players[len(stems)] = self._rest(mixture)
         fit = factorise(mixture, list(players.values()), others=others)
         models[list(players)] = fit.models
-        for keys, spectra in zip(labels, fit.heard, strict=False):
+        for keys, spectra in zip(labels, fit.heard[:-1], strict=True):
             self.heard.update(zip(keys, spectra.cpu(), strict=True))
         return models[:-1], models[-1]
 
