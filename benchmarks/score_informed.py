@@ -228,7 +228,8 @@ def cases(root: Path, separator: Separator, registry: Registry, limit: int) -> I
         notes = [stem for stem in informed.notes(track) if stem.stem in track.stems]
         stream = StemStream(track, [stem.stem for stem in notes])
         mixture, stems = stream.load()
-        truth = dict(zip(stream.names[: stream.wanted], stems, strict=False))
+        wanted = stream.wanted
+        truth = dict(zip(stream.names[:wanted], stems[:wanted], strict=True))
         yield Case(track, mixture, truth, notes, separator)
 
 

@@ -12,7 +12,7 @@ from timbresep.joint_mask import consistent_spectra
 from timbresep.separation.cascade import Cascade
 from timbresep.separation.masking import shared
 from timbresep.separation.network import Network
-from timbresep.separation.noted import Chained, Heard, Noted
+from timbresep.separation.noted import Chained, Estimates, Noted
 from timbresep.separation.options import SeparationOptions
 from timbresep.separation.query import Query
 from timbresep.separation.refinement import Refinement
@@ -147,9 +147,9 @@ class ByNotes:
         signal = torch.from_numpy(parts[0]).to(self.device)
         if self.network is None:
             semitones = semitones_above(parts[0], self.noted.model.rate)
-            return self.noted.stems(signal, start, Heard({}, semitones))
+            return self.noted.stems(signal, start, Estimates({}, semitones))
         look, asked, cascade = self.network.look(parts), self.network.asked, self.network.cascade
-        heard = Heard(_named(self.heard, look.estimates[:, list(asked.rows)]), look.semitones)
+        heard = Estimates(_named(self.heard, look.estimates[:, list(asked.rows)]), look.semitones)
         if cascade is None:
             return self.noted.stems(signal, start, heard)
         stft = self.network.network.stft

@@ -33,8 +33,8 @@ EPS = 1e-10
 
 
 @dataclass(frozen=True)
-class Heard:
-    """What the network says of a window.
+class Estimates:
+    """What the network estimates in a window.
 
     Attributes:
         stems: instrument → its estimate in the mixture ``(channels, samples)``.
@@ -82,7 +82,7 @@ class Noted:
         stem = self.model.notes.of(name)
         return name if stem is None else stem.instrument
 
-    def stems(self, signal: Tensor, start: float, network: Heard) -> Tensor:
+    def stems(self, signal: Tensor, start: float, network: Estimates) -> Tensor:
         """The stems asked for, ``(asked, channels, samples)``.
 
         Args:
@@ -97,7 +97,7 @@ class Noted:
         self,
         signal: Tensor,
         start: float,
-        network: Heard,
+        network: Estimates,
         chained: Chained,
         holder: Callable[[str], int | None],
     ) -> Tensor:
@@ -137,7 +137,7 @@ class Noted:
         signal: Tensor,
         names: Sequence[str],
         start: float,
-        network: Heard,
+        network: Estimates,
     ) -> dict[str, Tensor]:
         """The stems of those who share a signal."""
         stft, notes = self.model.stft, self.model.notes
