@@ -49,7 +49,9 @@ def told(monkeypatch: pytest.MonkeyPatch) -> list[list[StemNotes]]:
     """What separators are told; each stem of one that is told is a part of the mixture."""
     calls: list[list[StemNotes]] = []
 
-    def with_notes(self: Separator, stems: Sequence[StemNotes]) -> Separator:
+    def with_notes(
+        self: Separator, stems: Sequence[StemNotes], *, partial: bool = False
+    ) -> Separator:
         calls.append([rounded(one) for one in stems])
         gains = {one.stem: GAINS[one.stem] for one in stems}
         return Separator(loaded(GainBackbone(DIM), **gains), options=self.options)
@@ -67,7 +69,9 @@ def searched(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         def applied(self, stems: Sequence[StemNotes]) -> list[StemNotes]:
             return late(stems, 1.0)
 
-    def align(stems: Sequence[StemNotes], recording: np.ndarray, rate: int) -> Found:
+    def align(
+        stems: Sequence[StemNotes], recording: np.ndarray, rate: int, *, anyway: bool = False
+    ) -> Found:
         assert rate == RATE
         lengths.append(recording.shape[1])
         return Found()
@@ -100,6 +104,22 @@ def run(informed: Informed, out: str = "out", instruments: Sequence[str] = ("all
     )
     tracks = Tracks(Path("tracks"), notes=True)
     return evaluate_folder(plan, tracks, Registry.load().instruments(), out=Path(out))
+
+
+def test_of_a_partial_score_the_separator_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[bool] = []
+    known = Separator.with_notes
+
+    def with_notes(
+        self: Separator, stems: Sequence[StemNotes], *, partial: bool = False
+    ) -> Separator:
+        seen.append(partial)
+        return known(self, stems, partial=partial)
+
+    monkeypatch.setattr(Separator, "with_notes", with_notes)
+    run(Informed(aligned=True, partial=True))
+    assert seen
+    assert all(seen)
 
 
 def test_two_players_of_an_instrument_are_scored_apart(told: list[list[StemNotes]]) -> None:

@@ -28,6 +28,7 @@ from timbresep.commands.options import (
     split_names,
 )
 from timbresep.commands.progress import progress
+from timbresep.commands.score_options import Partial
 from timbresep.errors import ConfigError
 from timbresep.registry.registry import Registry
 from timbresep.separation.options import DEFAULTS, SeparationOptions
@@ -135,6 +136,7 @@ def evaluate(
     wrong: Wrong = 0.0,
     missing: Missing = 0.0,
     aligned: Aligned = False,
+    partial: Partial = False,
     overwrite: Overwrite = False,
     device: Device = DEFAULTS.device,
     plugins_dir: PluginsDir = None,
@@ -146,7 +148,8 @@ def evaluate(
     from timbresep.notes.disturbance import Disturbance
 
     start_logging()
-    informed = _informed(Disturbance(bend, shift, wrong, missing), given=score, aligned=aligned)
+    disturbance = Disturbance(bend, shift, wrong, missing)
+    informed = _informed(disturbance, given=score, aligned=aligned, partial=partial)
     source, root = named_folder(tracks)
     options = SeparationOptions(
         device, not independent, tta=tta, retune=not keep_tuning, refine=refine
@@ -192,15 +195,19 @@ def _evaluate(
         raise typer.Exit(1)
 
 
-def _informed(disturbance: Disturbance, *, given: bool, aligned: bool) -> Informed | None:
+def _informed(
+    disturbance: Disturbance, *, given: bool, aligned: bool, partial: bool
+) -> Informed | None:
     """How notes are given to the separator, if they are."""
     from timbresep.evaluation.informed import Informed
     from timbresep.notes.disturbance import Disturbance
 
     if given:
-        return Informed(disturbance, aligned)
-    if aligned or disturbance != Disturbance():
-        raise ConfigError("--bend, --shift, --wrong, --missing and --aligned need --score")
+        return Informed(disturbance, aligned, partial)
+    if aligned or partial or disturbance != Disturbance():
+        raise ConfigError(
+            "--bend, --shift, --wrong, --missing, --aligned and --partial need --score"
+        )
     return None
 
 

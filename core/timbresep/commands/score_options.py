@@ -40,3 +40,10 @@ Anyway = Annotated[
         "many that play.",
     ),
 ]
+Partial = Annotated[
+    bool,
+    typer.Option(
+        "--partial",
+        help="Others play, too, whose parts the score does not have: it may be one part alone.",
+    ),
+]

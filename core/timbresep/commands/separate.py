@@ -27,7 +27,7 @@ from timbresep.commands.options import (
 )
 from timbresep.commands.progress import clock, progress
 from timbresep.commands.score_align import say_alignment
-from timbresep.commands.score_options import Anyway, NoRepeats, PartChoice
+from timbresep.commands.score_options import Anyway, NoRepeats, PartChoice, Partial
 from timbresep.errors import ConfigError
 from timbresep.formats.text import shown
 from timbresep.registry.registry import Registry
@@ -82,13 +82,6 @@ Aligned = Annotated[
     typer.Option(
         "--aligned",
         help="The times of the score are those of the recording. By default they are looked for.",
-    ),
-]
-Partial = Annotated[
-    bool,
-    typer.Option(
-        "--partial",
-        help="Others play, too, whose parts the score does not have: it may be one part alone.",
     ),
 ]
 Midi = Annotated[

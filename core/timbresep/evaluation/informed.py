@@ -27,12 +27,14 @@ class Informed:
     Attributes:
         disturbance: what is done to the notes first.
         aligned: their times are taken as they are; otherwise they are looked for in the mixture.
+        partial: others play, too, whose notes are not given.
         known: what the parts of a score can be taken for.
         instruments: stems of these instruments are scored; of any when None.
     """
 
     disturbance: Disturbance = NOTHING
     aligned: bool = False
+    partial: bool = False
     known: tuple[InstrumentConfig, ...] = ()
     instruments: Collection[str] | None = None
 
@@ -56,7 +58,7 @@ class Informed:
                 f"score of track '{track.name}' ({', '.join(track.stems)})",
                 "name its parts after the files of the stems",
             )
-        return separator.with_notes(stems), names
+        return separator.with_notes(stems, partial=self.partial), names
 
     def notes(self, track: Track) -> list[StemNotes]:
         """The notes of a track's stems as the separator gets them; errors as `of`."""
@@ -64,11 +66,11 @@ class Informed:
             raise DataError(f"track '{track.name}' has no notes", f"give it {TRACK_NOTES}")
         found = stems_of(track, assign(read(track.notes), self.known))
         stems = self.disturbance(found, seed_of(track))
-        return stems if self.aligned else in_time(stems, track)
+        return stems if self.aligned else in_time(stems, track, anyway=self.partial)
 
     def settings(self) -> dict[str, object]:
         """What the scores depend on."""
-        return {**asdict(self.disturbance), "aligned": self.aligned}
+        return {**asdict(self.disturbance), "aligned": self.aligned, "partial": self.partial}
 
 
 def seed_of(track: Track) -> int:
@@ -86,8 +88,13 @@ def stems_of(track: Track, roles: Sequence[Role]) -> list[StemNotes]:
     return [role.notes for role in roles] if clash else own
 
 
-def in_time(stems: Sequence[StemNotes], track: Track) -> list[StemNotes]:
+def in_time(stems: Sequence[StemNotes], track: Track, *, anyway: bool = False) -> list[StemNotes]:
     """Notes at the times at which they are found in a track's mixture.
+
+    Args:
+        stems: the notes.
+        track: the files.
+        anyway: as for `align`.
 
     Raises:
         DataError: they are not found there.
@@ -95,5 +102,5 @@ def in_time(stems: Sequence[StemNotes], track: Track) -> list[StemNotes]:
     from timbresep.notes.alignment import align
 
     recording = track.mixture or StemStream(track, []).load()[0]
-    found: list[StemNotes] = align(stems, recording, track.rate).applied(stems)
+    found: list[StemNotes] = align(stems, recording, track.rate, anyway=anyway).applied(stems)
     return found
