@@ -12,6 +12,7 @@ from contextlib import AbstractContextManager
 import torch
 from torch import Tensor, nn
 
+from timbresep.hookspecs import Answer
 from timbresep.losses import mask_loss, waveform_loss
 from timbresep.stft import STFT
 
@@ -22,6 +23,7 @@ class Backbone(nn.Module, ABC):
     `timbresep.testing.BackboneConformance` tries whether a network keeps what is promised here.
 
     Attributes:
+        answers: what it gives: waveforms, or notes (`timbresep.transcriber`).
         sample_rate: of the waveforms it works on, in Hz.
         channels: most channels it takes at once; fewer are allowed.
         condition_dim: length of a condition vector.
@@ -29,6 +31,8 @@ class Backbone(nn.Module, ABC):
         chunk: samples that it works best on at once.
         context: samples that it needs on each side of the part of a chunk that is kept.
     """
+
+    answers: Answer = "audio"
 
     sample_rate: int
     channels: int
@@ -85,6 +89,7 @@ class WrappedBackbone(Backbone):
     def __init__(self, network: Backbone, condition_dim: int) -> None:
         super().__init__()
         self.network = network
+        self.answers = network.answers
         self.condition_dim = condition_dim
         self.sample_rate, self.channels = network.sample_rate, network.channels
         self.chunk, self.context, self.causal = network.chunk, network.context, network.causal
@@ -109,6 +114,13 @@ class WrappedBackbone(Backbone):
         """The loss of the network inside."""
         with self.inner(conditions) as inner:
             return self.network.loss(mixture, inner, targets, consistency_weight)
+
+
+def innermost(network: Backbone) -> Backbone:
+    """The network that all wrappers are around."""
+    while isinstance(network, WrappedBackbone):
+        network = network.network
+    return network
 
 
 class MaskBackbone(Backbone):

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import pluggy
 
@@ -22,6 +22,9 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 
 Argument = int | float | bool | str
 """What an argument of a backbone can be: a value that metadata can hold."""
+
+Answer = Literal["audio", "notes"]
+"""What a backbone gives for each instrument."""
 
 Fetched = Callable[[int, int], None]
 """Called with the bytes that are there, and the bytes in all."""
@@ -40,6 +43,8 @@ class BackboneSpec:
         renamed: former name → today's, of arguments and of the network's modules, so that
             checkpoints with former names still load.
         packages: importable module → what `pip install` takes to have it.
+        answers: what the network gives for each instrument: `audio`, or `notes`
+            (`timbresep.transcriber.Transcriber`).
     """
 
     name: str
@@ -48,6 +53,7 @@ class BackboneSpec:
     defaults: Mapping[str, Argument]
     renamed: Mapping[str, str] = field(default_factory=dict)
     packages: Mapping[str, str] = field(default_factory=dict)
+    answers: Answer = "audio"
 
     def missing(self) -> str:
         """What it lacks, and how to get it, in one line; empty if it is ready."""

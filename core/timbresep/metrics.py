@@ -85,3 +85,9 @@ def _decibels(signal: Table, noise: Table) -> Table:
     ratio = np.maximum(signal / total, floor) / np.maximum(noise / total, floor)
     both_nothing = (signal <= 0) & (noise <= 0)
     return np.clip(np.where(both_nothing, -LIMIT_DB, 10 * np.log10(ratio)), -LIMIT_DB, LIMIT_DB)
+
+
+def f_measure(precision: float, recall: float) -> float:
+    """Harmonic mean of precision and recall, 0 to 1; 0 where both are 0."""
+    total = precision + recall
+    return float(2 * precision * recall / total) if total else 0.0

@@ -203,13 +203,18 @@ def _run(registry: Registry, request: TrainRequest, title: str, again: str) -> N
 
 def _show(result: TrainResult, again: str) -> None:
     """The validation scores, and what to do with the checkpoint."""
-    view = Table("instrument", "SDR", "SI-SDRi", title="Validation, dB", title_justify="left")
+    from timbresep.training.validation import COLUMNS, MERITS
+
+    columns, merit = COLUMNS[result.answers], MERITS[result.answers]
+    title = f"Validation,{merit.unit}" if merit.unit else "Validation, frames of pitches"
+    view = Table("instrument", *columns.values(), title=title, title_justify="left")
     for name in result.instruments:
         scores = result.scores.get(name)
-        cells = [f"{scores[key]:.1f}" for key in ("sdr", "si_sdr_improvement")] if scores else "––"
+        cells = [merit.shown(scores[key]) for key in columns] if scores else "–" * len(columns)
         view.add_row(name, *cells)
     say(view)
     for note in result.notes:
         show_note(note)
     say(f"{result.steps} steps; best checkpoint: {result.best}")
-    say(f"next: {PROGRAM} separate song.wav --checkpoint {result.best}{again}")
+    use = "notes" if result.answers == "notes" else "separate"
+    say(f"next: {PROGRAM} {use} song.wav --checkpoint {result.best}{again}")

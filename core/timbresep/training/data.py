@@ -1,32 +1,31 @@
-"""The data of a training run: mixtures with varied conditions, and a fixed validation set."""
+"""The data of a training run: mixtures with varied conditions, and fixed ones to validate on."""
 
 from __future__ import annotations
 
 import hashlib
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from timbresep.backbone import Backbone
 from timbresep.condition.tone_table import ToneTable, tones_of_model
 from timbresep.condition.vector import draw, version_of
 from timbresep.data.build import build_tracks
 from timbresep.data.extra_stems import ExtraStems, tables_of
 from timbresep.data.mixing.config import MixConfig
 from timbresep.data.mixing.feed import feed
-from timbresep.data.mixing.mixer import Conditions, MixtureDataset
+from timbresep.data.mixing.mixer import Annotations, Conditions, MixtureDataset
+from timbresep.data.note_targets import NoteTargets
 from timbresep.data.skipped import Skipped
 from timbresep.data.sounding import check_sound
 from timbresep.data.stem_tones import StemTones
+from timbresep.data.track import Track
 from timbresep.data.validation_split import with_both_sides
 from timbresep.errors import DataError
 from timbresep.instrument import Instrument
-from timbresep.metrics import sdr, si_sdr
+from timbresep.notes.midi import TRACK_NOTES
 from timbresep.training.labels import FixedConditions
 from timbresep.training.request import RunSettings
 
@@ -73,7 +72,7 @@ class TrainingConditions:
 
 
 class TrainingData:
-    """Training batches and validation scores for some instruments.
+    """Batches to train and to validate on, for some instruments.
 
     Extra instruments are targets in training, in their share, and never in validation.
 
@@ -83,6 +82,8 @@ class TrainingData:
         config: how mixtures are made.
         varied: whether training draws variations of the vectors (`TrainingConditions`); else
             they are always as they are, and tracks of extra instruments are left out.
+        notes: gives what a transcriber should hear; tracks without notes are left out. None: no
+            transcriber is trained.
 
     Raises:
         DataError: no usable track, or an instrument without a stem that sounds, to train or
@@ -96,13 +97,18 @@ class TrainingData:
         config: MixConfig,
         *,
         varied: bool,
+        notes: NoteTargets | None = None,
     ) -> None:
+        self.notes = notes
         self.settings, self.config = settings, config
         self.names = [instrument.name for instrument in settings.instruments]
         self.skipped = Skipped()
         self.stored = np.stack([conditions[name] for name in self.names])
+        built = build_tracks(
+            settings.instruments, settings.everyone, settings.sources, settings.roots
+        )
         tracks, said = with_both_sides(
-            build_tracks(settings.instruments, settings.everyone, settings.sources, settings.roots),
+            with_notes(built, notes) if notes else built,
             self.names,
             config.seconds,
             lambda track: tables_of(track) is None,
@@ -176,22 +182,14 @@ class TrainingData:
             size=size,
             seed=self.settings.seed,
             conditions=self.drawn,
-            extras=self.extras,
-            tones=self.tones,
+            annotations=Annotations(self.extras, self.tones, self.notes),
         )
         return feed(
             dataset, self.settings.batch_size, self.skipped, self.settings.workers, first_step
         )
 
-    @torch.inference_mode()
-    def validate(
-        self,
-        model: Backbone,
-        device: torch.device,
-        autocast: Callable[[], AbstractContextManager[object]],
-    ) -> dict[str, dict[str, float]]:
-        """SDR and SI-SDR improvement over the mixture in dB, by instrument, on fixed mixtures."""
-        model.eval()
+    def validation(self) -> Iterator[dict[str, Tensor]]:
+        """Batches of fixed mixtures, without chance and with the plugins' own conditions."""
         dataset = MixtureDataset(
             self.valid,
             self.names,
@@ -199,28 +197,26 @@ class TrainingData:
             size=VALIDATION_MIXTURES,
             seed=VALIDATION_SEED,
             conditions=FixedConditions(self.stored),
+            annotations=Annotations(notes=self.notes),
         )
-        rows: dict[str, list[tuple[float, float]]] = {name: [] for name in self.names}
-        for batch in feed(dataset, 8, self.skipped):
-            with autocast():
-                estimate = model(batch["mixture"].to(device), batch["conditions"].to(device))
-            estimate = estimate.float().cpu()  # (batch, instruments, channels, samples)
-            for b, k in np.ndindex(*batch["instruments"].shape):
-                target = batch["targets"][b, k]
-                if not target.any():
-                    continue
-                wanted, found = target.numpy(), estimate[b, k].numpy()
-                gain = si_sdr(wanted, found) - si_sdr(wanted, batch["mixture"][b].numpy())
-                name = self.names[int(batch["instruments"][b, k])]
-                rows[name].append((sdr(wanted, found), gain))
-        return {
-            name: {
-                "sdr": float(np.mean([value for value, _ in values])),
-                "si_sdr_improvement": float(np.mean([gain for _, gain in values])),
-            }
-            for name, values in rows.items()
-            if values
-        }
+        return feed(dataset, 8, self.skipped)
+
+
+def with_notes(tracks: Sequence[Track], notes: NoteTargets) -> list[Track]:
+    """The tracks whose stems' notes are all known.
+
+    Raises:
+        DataError: there are none, or a file of notes cannot be read.
+    """
+    known = [track for track in tracks if notes.known(track)]
+    if not known:
+        raise DataError(
+            f"none of {len(tracks)} tracks has the notes of its stems in a file {TRACK_NOTES}",
+            "a transcriber learns from notes: `data render` keeps them beside the stems",
+        )
+    if lacking := len(tracks) - len(known):
+        log.warning("%d of %d tracks are left out: their notes are not known", lacking, len(tracks))
+    return known
 
 
 def _digest(data: bytes) -> str:

@@ -12,11 +12,12 @@ import numpy as np
 
 from timbresep.errors import OutputExistsError, TrainingError
 from timbresep.files import claim
+from timbresep.hookspecs import Answer
 from timbresep.registry.registry import Registry
 from timbresep.running.interrupts import held
 from timbresep.running.progress import Progress
 from timbresep.training.request import RunSettings, TrainRequest
-from timbresep.training.run import MAX_BAD_STEPS, TrainingRun, mean_improvement
+from timbresep.training.run import MAX_BAD_STEPS, TrainingRun
 from timbresep.training.state import Position
 
 FILES = ("best", "last", "resume")  # of a run
@@ -30,7 +31,8 @@ class TrainResult:
 
     Attributes:
         best, last: checkpoints.
-        scores: validation SDR and SI-SDR improvement in dB, by instrument that sounds in it.
+        scores: validation scores, by instrument that sounds in it.
+        answers: what the network gives: the scores are those of it (`validation.COLUMNS`).
         steps: optimizer steps.
         instruments: all that were trained.
         notes: remarks for the user.
@@ -39,6 +41,7 @@ class TrainResult:
     best: Path
     last: Path
     scores: dict[str, dict[str, float]]
+    answers: Answer
     steps: int
     instruments: list[str]
     notes: list[str]
@@ -76,7 +79,9 @@ def fit(registry: Registry, request: TrainRequest, report: Progress) -> TrainRes
         finally:
             run.log.close()
     best, last = run.file("best"), run.file("last")
-    return TrainResult(best, last, scores, run.position.step, run.data.names, run.notes())
+    return TrainResult(
+        best, last, scores, run.model.answers, run.position.step, run.data.names, run.notes()
+    )
 
 
 def _train(
@@ -95,7 +100,7 @@ def _train(
         if due and position.kept < position.step:  # also what an interrupted run did not come to
             scores = run.validate()
             run.keep(scores)
-            report(done, f"step {position.step}  valid SI-SDRi {mean_improvement(scores):5.2f} dB")
+            report(done, f"step {position.step}  valid {_shown(run, scores)}")
         if done >= 1:
             break
         rate = settings.learning_rate * _schedule(done)
@@ -108,10 +113,15 @@ def _train(
             losses.clear()
             run.log.scalars(scalars, position.step)
             observe(position.step, scalars)
-            report(done, f"step {position.step}  loss {scalars['loss']:6.2f} dB")
+            report(done, f"step {position.step}  loss {scalars['loss']:6.2f}{run.merit.unit}")
     scores = scores or run.validate()  # a run that was already over when it was resumed
     report(1.0, f"finished at step {position.step}")
     return scores
+
+
+def _shown(run: TrainingRun, scores: dict[str, dict[str, float]]) -> str:
+    """The mean score for people."""
+    return f"{run.merit.name} {run.merit.mean(scores):.2f}{run.merit.unit}"
 
 
 def _check_output(settings: RunSettings) -> None:

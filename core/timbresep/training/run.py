@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
-import numpy as np
 import torch
 from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
 from timbresep import checkpoint
-from timbresep.backbone import Backbone
+from timbresep.backbone import Backbone, innermost
 from timbresep.data import licences
+from timbresep.data.note_targets import Grid, NoteTargets
 from timbresep.errors import TrainingError
+from timbresep.hookspecs import Answer
 from timbresep.running.device import device_of
 from timbresep.running.interrupts import held
 from timbresep.running.provenance import command_line, hardware
@@ -26,10 +27,13 @@ from timbresep.training.setup import autocast, set_up_processor
 from timbresep.training.state import Position, RunState
 from timbresep.training.task import Facts, make_task
 from timbresep.training.trial import of_bounded_size, try_step
+from timbresep.training.validation import MERITS, Validation
+from timbresep.transcriber import Transcriber
 
 log = logging.getLogger(__name__)
 
 CLIP = 5.0  # largest gradient norm
+TARGETS: dict[Answer, str] = {"audio": "targets", "notes": "notes"}  # in a batch
 MAX_BAD_STEPS = 20  # non-finite steps in a row before giving up
 
 
@@ -49,7 +53,16 @@ class TrainingRun:
         self.model, self.parent = self.task.model, self.task.parent
         mix = settings.mix.model_copy(update={"rate": self.model.sample_rate})
         try_step(self.task, mix)
-        self.data = TrainingData(settings, self.task.vectors, mix, varied=self.task.varied)
+        answers = self.model.answers
+        self.merit, self.targets = MERITS[answers], TARGETS[answers]
+        network = innermost(self.model)
+        self.data = TrainingData(
+            settings,
+            self.task.vectors,
+            mix,
+            varied=self.task.varied,
+            notes=NoteTargets(Grid.of(network)) if isinstance(network, Transcriber) else None,
+        )
         for warning in licences.warnings(self.ledger()):
             log.warning(warning)
         self.model.to(self.device)
@@ -82,7 +95,7 @@ class TrainingRun:
         return self.settings.out / f"{name}.safetensors"
 
     def step(self, batch: dict[str, Tensor], learning_rate: float) -> float | None:
-        """One optimizer step and its loss in dB.
+        """One optimizer step and its loss.
 
         Audio, a loss or a gradient that is not finite is skipped (None); many in a row end it.
         Signals wait until the step is over: the run is `between_steps` when they interrupt it.
@@ -110,7 +123,7 @@ class TrainingRun:
             loss = self.model.loss(
                 batch["mixture"],
                 batch["conditions"],
-                batch["targets"],
+                batch[self.targets],
                 self.settings.consistency_weight,
             )
         self.optimizer.zero_grad()
@@ -140,14 +153,15 @@ class TrainingRun:
         return self.parent.ledger(own) if self.parent else own
 
     def validate(self) -> dict[str, dict[str, float]]:
-        """Scores in dB of the averaged network, by instrument."""
-        scores = self.data.validate(self._averaged(), self.device, self.autocast)
+        """Scores of the averaged network, by instrument."""
+        validation = Validation(self.data.names, self.device, self.autocast)
+        scores = validation.scores(self._averaged(), self.data.validation())
         named = {f"{key}/{name}": x for name, row in scores.items() for key, x in row.items()}
-        named["si_sdr_improvement/mean"] = mean_improvement(scores)
+        named[f"{self.merit.key}/mean"] = self.merit.mean(scores)
         self.log.scalars(named, self.position.step)
-        improvements = [f"{n} {row['si_sdr_improvement']:.1f}" for n, row in scores.items()]
-        improvements += [f"{n} silent" for n in self.data.names if n not in scores]
-        log.info("step %d: SI-SDRi %s", self.position.step, "  ".join(improvements))
+        each = [f"{n} {self.merit.shown(row[self.merit.key])}" for n, row in scores.items()]
+        each += [f"{n} silent" for n in self.data.names if n not in scores]
+        log.info("step %d: %s %s", self.position.step, self.merit.name, "  ".join(each))
         return scores
 
     def keep_state(self) -> None:
@@ -164,9 +178,9 @@ class TrainingRun:
             model, scores=scores, ledger=self.ledger(), training=self._provenance()
         )
         checkpoint.save(self.file("last"), model, conditions, metadata)
-        if mean_improvement(scores) > self.position.best or not self.file("best").exists():
+        if self.merit.mean(scores) > self.position.best or not self.file("best").exists():
             checkpoint.save(self.file("best"), model, conditions, metadata)
-            self.position.best = mean_improvement(scores)
+            self.position.best = self.merit.mean(scores)
         self.position.kept = self.position.step
         self.keep_state()
 
@@ -174,7 +188,7 @@ class TrainingRun:
         """Remarks on a finished run: stems that were skipped, and scores below those of silence."""
         said = [self.data.skipped.summary()]
         best = checkpoint.read_metadata(self.file("best")).scores
-        sdr = {name: best[name]["sdr"] for name in self.data.names if name in best}
+        sdr = {n: best[n]["sdr"] for n in self.data.names if "sdr" in best.get(n, {})}
         if bad := [f"{name} {value:.1f}" for name, value in sdr.items() if value < 0]:
             said.append(
                 f"the best checkpoint is worse than silence, whose SDR is 0 dB: {', '.join(bad)}; "
@@ -208,10 +222,3 @@ def _moving_average(decay: float) -> Callable[[Tensor, Tensor, Tensor | int], Te
         return torch.lerp(current, mean, min(decay, (1 + float(count)) / (10 + float(count))))
 
     return average
-
-
-def mean_improvement(scores: Mapping[str, Mapping[str, float]]) -> float:
-    """Mean SI-SDR improvement over the instruments, in dB; of no score, less than any."""
-    if not scores:
-        return float("-inf")
-    return float(np.mean([row["si_sdr_improvement"] for row in scores.values()]))

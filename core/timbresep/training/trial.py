@@ -63,8 +63,11 @@ def try_step(task: Task, config: MixConfig) -> None:
     with torch.random.fork_rng(devices=[]), torch.no_grad():
         mixture = 0.01 * torch.randn(count, config.channels, samples)
         parts = mixture[:, None].expand(count, targets, *mixture.shape[1:]) / targets
+        conditions = vector.expand(count, targets, -1)
         try:
-            model.loss(mixture, vector.expand(count, targets, -1), parts)
+            if task.settings.spec.answers == "notes":
+                parts = torch.zeros_like(model(mixture, conditions))
+            model.loss(mixture, conditions, parts)
         except (RuntimeError, ValueError, TypeError, LookupError, ArithmeticError) as error:
             reason = str(error).split("\n")[0]
             single = batch_size * targets == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -14,6 +15,7 @@ from timbresep.data.extra_stems import ExtraStems
 from timbresep.data.mixing.config import MixConfig
 from timbresep.data.mixing.planner import MixturePlanner, Pick
 from timbresep.data.mixing.stem_maker import StemMaker, Wave
+from timbresep.data.note_targets import NoteTargets
 from timbresep.data.skipped import Skipped
 from timbresep.data.stem_tones import StemTones
 from timbresep.data.track import Track
@@ -25,15 +27,34 @@ TRIES = 6  # drafts of a mixture, for one in which the instrument asked for soun
 DRAFTS = 200  # drafts of a mixture whose stem cannot be read, before giving up
 
 
+@dataclass(frozen=True)
+class Annotations:
+    """What is known of tracks' stems besides their audio.
+
+    Attributes:
+        extras: the extra instruments among them, which may be asked for as well.
+        tones: conditions of the sounds that play; None: the instruments' own are all there is.
+        notes: gives what a transcriber should hear; None: none is trained.
+    """
+
+    extras: ExtraStems | None = None
+    tones: StemTones | None = None
+    notes: NoteTargets | None = None
+
+
+NONE = Annotations()
+
+
 class MixtureDataset(Dataset[dict[str, Tensor]]):
     """`size` mixtures; number `i` depends on the seed and `i` only, so training can resume.
 
     Each item holds `mixture` (channels, samples), `targets` (targets, channels, samples),
     `instruments` (targets,) indices into `names`, −1 for an extra instrument, and `conditions`
-    (targets, dim). The mixture is the exact sum of its stems; targets are those of its stems whose
-    names are asked for. A stem that cannot be read where it is drawn is left out, and noted in
-    `skipped`; when it is that of the first instrument asked for, the mixture is drawn anew. That,
-    too, follows only from the seed, the number and the files.
+    (targets, dim); for a transcriber, also `notes` (targets, 2, pitches, frames). The mixture is
+    the exact sum of its stems; targets are those of its stems whose names are asked for. A stem
+    that cannot be read where it is drawn is left out, and noted in `skipped`; when it is that of
+    the first instrument asked for, the mixture is drawn anew. That, too, follows only from the
+    seed, the number and the files.
 
     Args:
         tracks: the tracks to mix; stems that are not in `names` accompany.
@@ -42,8 +63,7 @@ class MixtureDataset(Dataset[dict[str, Tensor]]):
         size: number of items.
         seed: of everything drawn.
         conditions: gives a condition (dim,) for an index into `names`.
-        extras: the tracks' extra instruments, which may be asked for as well.
-        tones: conditions of the sounds that play; None: the instruments' own are all there is.
+        annotations: what else is known of the stems.
 
     Raises:
         DataError: no tracks, or none with a stem of one of the names.
@@ -58,13 +78,15 @@ class MixtureDataset(Dataset[dict[str, Tensor]]):
         size: int,
         seed: int,
         conditions: Conditions,
-        extras: ExtraStems | None = None,
-        tones: StemTones | None = None,
+        annotations: Annotations = NONE,
     ) -> None:
         self.names, self.config = list(names), config
         self.size, self.seed, self.conditions = size, seed, conditions
-        self.extras, self.tones = extras or None, tones
-        self.planner = MixturePlanner(tracks, names, config, extras)
+        self.extras, self.tones = annotations.extras or None, annotations.tones
+        self.notes = annotations.notes
+        self.planner = MixturePlanner(
+            tracks, names, config, annotations.extras, whole=self.notes is not None
+        )
         self.maker, self.skipped = StemMaker(config), Skipped()
 
     def __len__(self) -> int:
@@ -95,14 +117,27 @@ class MixtureDataset(Dataset[dict[str, Tensor]]):
         silence = np.zeros_like(mixture)
         targets = np.stack([stems.get(label, silence) for label in asked])
         indices = [self.names.index(label) if label in self.names else -1 for label in asked]
-        played = {pick.label: pick.track for pick in picks}
+        played = {pick.label: pick for pick in picks if pick.label in stems}
         vectors = np.stack([self._condition(label, played.get(label), rng) for label in asked])
-        return {
+        item = {
             "mixture": torch.from_numpy(mixture * scale),
             "targets": torch.from_numpy(targets * scale),  # (targets, channels, samples)
             "instruments": torch.tensor(indices),
             "conditions": torch.from_numpy(vectors.astype(np.float32)),  # (targets, dim)
         }
+        if self.notes:
+            rolls = np.stack([self._heard(self.notes, played.get(label)) for label in asked])
+            item["notes"] = torch.from_numpy(rolls)  # (targets, 2, pitches, frames)
+        return item
+
+    def _heard(self, notes: NoteTargets, pick: Pick | None) -> Wave:
+        """What there is to hear of a stem (2, pitches, frames); None is absent."""
+        samples = self.config.samples
+        if pick is None:
+            return notes.silence(samples)
+        return notes.of(
+            pick.track, pick.label, pick.start, semitones=pick.semitones, samples=samples
+        )
 
     def _stems(self, picks: Sequence[Pick], rng: np.random.Generator) -> dict[str, Wave]:
         """The stems of a mixture; one that cannot be read is left out and noted."""
@@ -125,14 +160,14 @@ class MixtureDataset(Dataset[dict[str, Tensor]]):
                 "`data check --decode` says what cannot be read",
             )
 
-    def _condition(self, label: str, track: Track | None, rng: np.random.Generator) -> Wave:
+    def _condition(self, label: str, pick: Pick | None, rng: np.random.Generator) -> Wave:
         """A condition (dim,) for a plugin's instrument or an extra one, which plays in a track or
         not."""
         if self.extras and label in self.extras:
             return self.extras.condition(label, rng)
         share = self.config.matched_condition_share
-        if self.tones and track and share and rng.random() < share:
-            matched = self.tones.draw(track, label, rng)
+        if self.tones and pick and share and rng.random() < share:
+            matched = self.tones.draw(pick.track, label, rng)
             if matched is not None:
                 return matched
         return self.conditions(self.names.index(label), rng)

@@ -38,6 +38,7 @@ class MixturePlanner:
         names: the instruments that may be asked for.
         config: how mixtures are made.
         extras: the tracks' extra instruments, which may be asked for as well.
+        whole: shift by whole semitones, so that every note stays one of a keyboard.
 
     Raises:
         DataError: a name that no track has a stem of.
@@ -49,8 +50,11 @@ class MixturePlanner:
         names: Sequence[str],
         config: MixConfig,
         extras: ExtraStems | None,
+        *,
+        whole: bool = False,
     ) -> None:
         self.names, self.config, self.extras = list(names), config, extras or None
+        self.whole = whole
         self.n_targets = min(config.targets, len(self.names))
         labels = sorted({label for track in tracks for label in track.stems})
         for name in self.names:
@@ -156,7 +160,10 @@ class MixturePlanner:
 
     def _semitones(self, rng: np.random.Generator) -> float:
         bound = self.config.pitch_semitones
-        return float(rng.uniform(-bound, bound)) if rng.random() < self.config.pitch_share else 0.0
+        if rng.random() >= self.config.pitch_share:
+            return 0.0
+        semitones = float(rng.uniform(-bound, bound))
+        return float(round(semitones)) if self.whole else semitones
 
     def _detune(self, rng: np.random.Generator) -> float:
         bound = self.config.detune_cents / 100

@@ -97,6 +97,7 @@ def ready(track: MeasuredTrack, root: Path) -> Track:
         split=raw.split,
         mixture=mixture,
         by_chance=raw.by_chance,
+        notes=raw.notes,
     )
 
 

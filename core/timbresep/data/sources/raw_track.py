@@ -29,6 +29,7 @@ class RawTrack:
         pads: short recordings are padded with silence at their end, as this dataset means them to
             be; elsewhere unequal lengths are a fault.
         by_chance: its side is not stated and follows from its name.
+        notes: file of the notes that its stems play, if there is one.
     """
 
     name: str
@@ -40,6 +41,7 @@ class RawTrack:
     mixture: Recording | None = None
     pads: bool = False
     by_chance: bool = False
+    notes: Path | None = None
 
     def __post_init__(self) -> None:
         for name in ("name", "piece", "sound_source", "licence"):

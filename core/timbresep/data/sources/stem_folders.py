@@ -1,6 +1,7 @@
 """Source `stems`: a folder of tracks, each a folder of stem files named by instrument.
 
-`<root>/<track>/<instrument>.(flac|wav|ogg)`, with an optional `<root>/<track>/track.yaml`.
+`<root>/<track>/<instrument>.(flac|wav|ogg)`, with an optional `<root>/<track>/track.yaml`, and
+optional notes in `<root>/<track>/notes.mid`, a MIDI track for each stem, named as it is.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from timbresep.data.sources.raw_track import Problem, RawTrack, collect
 from timbresep.data.sources.recording import Recording
 from timbresep.data.track import Split, split_of
 from timbresep.errors import ConfigError, DataError
+from timbresep.notes.midi import TRACK_NOTES
 
 MIXTURES = ("mixture", "mix")
 NOT_STEMS = (*MIXTURES, "residual")
@@ -58,6 +60,7 @@ def _track(folder: Path, files: list[Path], location: Location) -> RawTrack | Pr
     about = load_yaml(about_file, TrackFile) if about_file.is_file() else TrackFile()
     piece = about.piece or folder.name
     mixture = next((path for path in files if path.stem.lower() in MIXTURES), None)
+    notes = folder / TRACK_NOTES
     return RawTrack(
         name=folder.name,
         piece=piece,
@@ -67,6 +70,7 @@ def _track(folder: Path, files: list[Path], location: Location) -> RawTrack | Pr
         stems=collect((location.naming(path.stem), Recording(path)) for path in stems),
         mixture=Recording(mixture) if mixture else None,
         by_chance=about.split is None,
+        notes=notes if notes.is_file() else None,
     )
 
 

@@ -1,0 +1,126 @@
+"""What a transcriber should answer: the notes of a stem as frames of pitches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from timbresep.data.track import Track
+from timbresep.notes.reading import read
+from timbresep.notes.score import Note, Part
+from timbresep.transcriber import KINDS, ONSET, SOUNDING, Transcriber
+from timbresep.units import pitch_ratio
+
+Roll = NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Grid:
+    """The frames and pitches that a transcriber hears.
+
+    Attributes:
+        rate: Hz.
+        hop: samples from one frame to the next; frame ``k`` is centred on sample ``k · hop``.
+        lowest: MIDI number of the lowest pitch.
+        pitches: how many semitones.
+    """
+
+    rate: int
+    hop: int
+    lowest: int
+    pitches: int
+
+    @classmethod
+    def of(cls, network: Transcriber) -> Grid:
+        """Those of a network."""
+        return cls(network.sample_rate, network.hop, network.lowest, network.pitches)
+
+    def frames(self, samples: int) -> int:
+        """Frames of so many samples at `rate`."""
+        return -(-samples // self.hop)
+
+    def roll(
+        self, notes: tuple[Note, ...], samples: int, *, semitones: float, start: float
+    ) -> Roll:
+        """Notes of a stretch of a recording that is played faster, and so higher.
+
+        Args:
+            notes: in seconds of the recording.
+            samples: length of the stretch once it is played, at `rate`.
+            semitones: how much higher.
+            start: second of the recording at which it starts.
+
+        Returns:
+            (2, pitches, frames): 1 where a pitch sounds, and from 1 down to 0 within a frame of
+            where a note begins.
+        """
+        count = self.frames(samples)
+        roll = np.zeros((KINDS, self.pitches, count), np.float32)
+        per_second = self.rate / self.hop / pitch_ratio(semitones)
+        for note in notes:
+            row = round(note.pitch + semitones) - self.lowest
+            first, last = (note.start - start) * per_second, (note.end - start) * per_second
+            if not 0 <= row < self.pitches or last <= 0 or first >= count:
+                continue
+            # A short note sounds in one frame at least.
+            begin, end = max(0, round(first)), max(round(first) + 1, round(last))
+            roll[SOUNDING, row, begin:end] = 1.0
+            for frame in {int(np.floor(first)), int(np.ceil(first))}:
+                if 0 <= frame < count:
+                    near = np.float32(1 - abs(frame - first))
+                    roll[ONSET, row, frame] = max(roll[ONSET, row, frame], near)
+        return roll
+
+
+class NoteTargets:
+    """The notes of tracks' stems, read from the file beside them.
+
+    Args:
+        grid: of the transcriber.
+    """
+
+    def __init__(self, grid: Grid) -> None:
+        self.grid = grid
+        self._parts: dict[Path, dict[str, Part]] = {}
+
+    def part(self, track: Track, label: str) -> Part | None:
+        """The notes of a stem, None where they are not known.
+
+        Raises:
+            DataError: the track's file of notes cannot be read.
+        """
+        if track.notes is None:
+            return None
+        if track.notes not in self._parts:
+            self._parts[track.notes] = {part.name: part for part in read(track.notes).parts}
+        parts = self._parts[track.notes]
+        return parts.get(label) or parts.get(track.stems[label].stem)
+
+    def known(self, track: Track) -> bool:
+        """Whether the notes of every stem are known; errors as `part`."""
+        return all(self.part(track, label) is not None for label in track.stems)
+
+    def of(self, track: Track, label: str, first: int, *, semitones: float, samples: int) -> Roll:
+        """What there is to hear of a stem; of an instrument without pitch, nothing.
+
+        Args:
+            track: where it is.
+            label: of the stem.
+            first: its first sample in the track.
+            semitones: how much it is shifted.
+            samples: how many are heard, at the grid's rate.
+
+        Returns:
+            (2, pitches, frames)
+        """
+        part = self.part(track, label)
+        notes = part.notes if part is not None and part.pitched else ()
+        start = first / track.rate
+        return self.grid.roll(notes, samples, semitones=semitones, start=start)
+
+    def silence(self, samples: int) -> Roll:
+        """What there is to hear of an instrument that is absent; arguments as for `of`."""
+        return self.grid.roll((), samples, semitones=0.0, start=0.0)
