@@ -28,8 +28,8 @@ from timbresep.metrics import sdr, si_sdr
 from timbresep.registry import pretrained
 from timbresep.registry.registry import Registry
 from timbresep.running.provenance import hardware, today
-from timbresep.separation.streaming import overlap_add
 from timbresep.source_model import SourceModel
+from timbresep.streaming import overlap_add
 from timbresep.units import db_to_amplitude
 
 UNIT = 1024  # samples

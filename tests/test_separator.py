@@ -12,12 +12,11 @@ import torch
 
 from disks import full_disk
 from fakes import PLAIN, RATE, FirBackbone, GainBackbone, loaded, vector
-from timbresep import audio
+from timbresep import audio, output_files
 from timbresep.errors import AudioError, CheckpointError, OutputExistsError, UnknownNameError
-from timbresep.separation import stem_files
 from timbresep.separation.batch import Output, separate_batch, separate_file
 from timbresep.separation.separator import Separator
-from timbresep.separation.streaming import resampled
+from timbresep.streaming import resampled
 
 
 def noise(channels: int = 2, samples: int = 10_000) -> np.ndarray:
@@ -254,7 +253,7 @@ def test_every_file_gets_a_folder_of_its_own() -> None:
     files = [
         Path(p) for p in ("a/song.wav", "b/song.flac", "song-2.wav", "a/song.wav", "B/Song.wav")
     ]
-    chosen = stem_files.folders(files, Path("out"))
+    chosen = output_files.folders(files, Path("out"))
     assert len(chosen) == 4  # one was named twice
     assert chosen[files[0]] == Path("out/song")
     assert chosen[files[2]].name.startswith("song-2")
@@ -319,7 +318,7 @@ def test_no_name_leads_out_of_the_output_folder(tmp_path: Path) -> None:
         "Nul.x.wav": "_Nul.x",
         "x.wav": "x",
     }
-    chosen = stem_files.folders([tmp_path / name for name in names], Path("out"))
+    chosen = output_files.folders([tmp_path / name for name in names], Path("out"))
     assert list(chosen.values()) == [Path("out") / name for name in names.values()]
 
 

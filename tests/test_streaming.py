@@ -9,7 +9,7 @@ import pytest
 
 from timbresep.audio import resample
 from timbresep.audio.writer import BLOCK
-from timbresep.separation.streaming import resampled
+from timbresep.streaming import resampled
 
 
 def tone(hz: float, rate: int, seconds: float) -> np.ndarray:

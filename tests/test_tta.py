@@ -10,9 +10,10 @@ import torch
 from numpy.typing import NDArray
 
 from fakes import PLAIN, RATE, GainBackbone, loaded
+from timbresep.audio.speed import transpose, transpose_back
 from timbresep.errors import TimbresepError
 from timbresep.separation.separator import Separator
-from timbresep.separation.tta import SEMITONES, transpose, transpose_back
+from timbresep.separation.tta import SEMITONES
 
 HZ = 440.0
 

@@ -6,7 +6,9 @@ import cmath
 import math
 from collections.abc import Iterable
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 WINDOW_S = 0.19
@@ -32,6 +34,11 @@ def tuning_of(wave: Tensor, rate: int) -> float:
         −50 to 50; 0 where the peaks do not agree, or agree on next to nothing.
     """
     return tuning_of_blocks([wave], rate)
+
+
+def semitones_above(window: NDArray[np.float32], rate: int) -> float:
+    """How far a window (channels, samples) is above A4 = 440 Hz, −½ to ½; as `tuning_of`."""
+    return tuning_of(torch.from_numpy(window), rate) / 100
 
 
 def tuning_of_blocks(waves: Iterable[Tensor], rate: int, certain: float = CERTAIN) -> float:

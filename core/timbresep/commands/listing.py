@@ -1,4 +1,4 @@
-"""`list`: every plugin and separator, and the faults of broken ones."""
+"""`list`: every plugin, separator and transcriber, and the faults of broken ones."""
 
 from __future__ import annotations
 
@@ -16,10 +16,11 @@ COLOURS = {"ok": "green", NOT_READY: "yellow"}
 
 
 def list_plugins(plugins_dir: PluginsDir = None, trust: Trust = False) -> None:
-    """Show every plugin and separator, and what is wrong with the broken ones."""
+    """Show every plugin, separator and transcriber, and what is wrong with the broken ones."""
     registry = Registry.load(plugins_dir or (), trust=trust)
     view = Table("kind", "name", "status", "from", "about")
-    for row in [*registry.rows(), *registry.separators.rows()]:
+    listed = [*registry.separators.rows(), *registry.transcribers.rows()]
+    for row in [*registry.rows(), *listed]:
         status = Text(row.status, COLOURS.get(row.status, "red"))
         view.add_row(row.kind, shown(row.name), status, shown(row.owner), shown(row.detail))
     say(view)

@@ -9,8 +9,9 @@ import torch
 
 from timbresep.evaluation.stem_stream import StemStream
 from timbresep.joint_mask import ratio_masks
-from timbresep.separation.streaming import Fifo, Pair, Rows, overlap_add
+from timbresep.separation.streaming import Pair
 from timbresep.stft import STFT
+from timbresep.streaming import Fifo, Rows, overlap_add
 
 
 def oracle(stream: StemStream, stft: STFT) -> Iterator[Pair]:

@@ -22,7 +22,8 @@ from timbresep.evaluation.stem_stream import StemStream
 from timbresep.evaluation.summary import MIXTURE_ERROR_DB
 from timbresep.metrics import Moments, Table
 from timbresep.separation.separator import Separator
-from timbresep.separation.streaming import Fifo, Pair, Rows
+from timbresep.separation.streaming import Pair
+from timbresep.streaming import Fifo, Rows
 
 SILENT_DB = -60.0
 """A stem this far below its track's mixture counts as absent."""

@@ -9,8 +9,7 @@ import numpy as np
 from timbresep import audio
 from timbresep.data.track import Track
 from timbresep.errors import DataError
-from timbresep.separation.streaming import Rows
-from timbresep.separation.windows import MAX_CHANNELS
+from timbresep.streaming import MAX_CHANNELS, Rows
 
 
 class StemStream:

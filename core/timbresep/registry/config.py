@@ -58,21 +58,38 @@ class ListedSeparator(Model):
             CheckpointError: the file is missing, cannot be read or is altered.
         """
         assert self.file is not None  # noqa: S101 (only networks are asked)
-        path = folder / self.file
-        try:
-            found = sha256_of(path)
-        except FileNotFoundError as error:
-            raise CheckpointError(
-                f"separator '{name}': {path} is missing", "restore the file"
-            ) from error
-        except (OSError, ValueError) as error:
-            raise CheckpointError(f"separator '{name}': cannot read {path}: {error}") from error
-        if found != self.sha256:
-            raise CheckpointError(
-                f"separator '{name}': {path} does not match its sha256 in registry.yaml",
-                "it was cut or altered: restore the file",
-            )
-        return path
+        return _checked(folder / self.file, self.sha256, f"separator '{name}'")
+
+
+class ListedTranscriber(Model):
+    """A transcriber on offer: a trained network that ships.
+
+    Attributes:
+        file, sha256, card: as of a separator that is a network.
+    """
+
+    file: Path
+    sha256: str = pydantic.Field(pattern=r"^[0-9a-f]{64}$")
+    card: Path | None = None
+
+    def checked(self, folder: Path, name: str) -> Path:
+        """As `ListedSeparator.checked`."""
+        return _checked(folder / self.file, self.sha256, f"transcriber '{name}'")
+
+
+def _checked(path: Path, sha256: str | None, what: str) -> Path:
+    try:
+        found = sha256_of(path)
+    except FileNotFoundError as error:
+        raise CheckpointError(f"{what}: {path} is missing", "restore the file") from error
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{what}: cannot read {path}: {error}") from error
+    if found != sha256:
+        raise CheckpointError(
+            f"{what}: {path} does not match its sha256 in registry.yaml",
+            "it was cut or altered: restore the file",
+        )
+    return path
 
 
 class TrainingDefaults(Model):
@@ -111,6 +128,8 @@ class RegistryConfig(Model):
         trusted: folders of plugins, or of folders of them, whose Python runs without `--trust`.
         separators: the bundled separators by name, from the quickest to the best on songs.
         default_separators: the first of these that is ready is used by default.
+        transcribers: the bundled transcribers by name.
+        default_transcriber: name of the one that is used by default.
         training: the defaults of `train`.
     """
 
@@ -120,4 +139,6 @@ class RegistryConfig(Model):
     trusted: list[Path] = []
     separators: dict[str, ListedSeparator] = {}
     default_separators: list[str] = []
+    transcribers: dict[str, ListedTranscriber] = {}
+    default_transcriber: str | None = None
     training: TrainingDefaults

@@ -26,6 +26,7 @@ from timbresep.registry.catalogue import Catalogue, Item, PluginRow, isolated
 from timbresep.registry.chain import Chains
 from timbresep.registry.config import RegistryConfig
 from timbresep.registry.pretrained import check_kept, missing
+from timbresep.registry.transcribers import Transcribers
 
 log = logging.getLogger(__name__)
 
@@ -257,6 +258,11 @@ class Registry:
     def separators(self) -> Chains:
         """The separators on offer."""
         return Chains(self.config, self.folder, self.source_model)
+
+    @property
+    def transcribers(self) -> Transcribers:
+        """The transcribers on offer."""
+        return Transcribers(self.config, self.folder)
 
     def notify_step(self, step: int, scalars: dict[str, float]) -> None:
         """Pass on to observers what the trainer logged; one that fails is left out from then on."""

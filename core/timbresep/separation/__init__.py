@@ -5,5 +5,5 @@
 another tuning (`timbresep.tuning`) and in transposed copies (`tta`); `timbresep.joint_mask` makes
 stems of what it finds. With a score (`scored`), notes claim their part beside the network (`noted`)
 or without one (`notes_only`). `batch` does that for files and writes each stem whole or not at all
-(`stem_files`).
+(`timbresep.output_files`).
 """

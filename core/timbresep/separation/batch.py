@@ -17,12 +17,11 @@ from timbresep.errors import AudioError, TimbresepError
 from timbresep.files import sweep
 from timbresep.notes import midi
 from timbresep.notes.score import StemNotes
+from timbresep.output_files import folders, guard, new_files, real
 from timbresep.running.progress import Work
 from timbresep.separation.options import SeparationOptions
-from timbresep.separation.stem_files import folders, guard, new_files, real
-from timbresep.separation.streaming import check_loudness
 from timbresep.separation.streams import StreamSeparator
-from timbresep.separation.windows import MAX_CHANNELS
+from timbresep.streaming import MAX_CHANNELS, check_loudness
 
 RESIDUAL = "residual"
 Report = Callable[[Path, float], None]

@@ -16,8 +16,8 @@ from timbresep.separation.noted import Chained, Estimates, Noted
 from timbresep.separation.options import SeparationOptions
 from timbresep.separation.query import Query
 from timbresep.separation.refinement import Refinement
-from timbresep.separation.streaming import Rows
-from timbresep.tuning import tuning_of
+from timbresep.streaming import Rows
+from timbresep.tuning import semitones_above
 
 
 @dataclass(frozen=True)
@@ -160,11 +160,6 @@ class ByNotes:
             stems=_named(self.heard, self.network.shared(look)),
         )
         return self.noted.stems_of_sources(signal, start, heard, chained, cascade.places.holder)
-
-
-def semitones_above(window: Rows, rate: int) -> float:
-    """How far a window (channels, samples) is above A4 = 440 Hz, −½ to ½."""
-    return tuning_of(torch.from_numpy(window), rate) / 100
 
 
 def _named(names: Sequence[str], rows: Tensor) -> dict[str, Tensor]:

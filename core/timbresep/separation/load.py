@@ -2,32 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import logging
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from timbresep import checkpoint as checkpoints
-from timbresep.checkpoint import Checkpoint
-from timbresep.condition.vector import as_version
-from timbresep.errors import CheckpointError, TimbresepError, UnknownNameError, nearest
-from timbresep.instrument_name import check_name, plain
+from timbresep.asked import ALL, Vector, ask, possible
 from timbresep.registry import pretrained
 from timbresep.registry.chain import Chain
 from timbresep.registry.registry import Registry
 from timbresep.separation.options import DEFAULTS, SeparationOptions
-from timbresep.separation.query import Vector
 from timbresep.separation.separator import Separator
 from timbresep.separation.sources import Sources, SourceStage, places
 
 log = logging.getLogger(__name__)
-
-ALL = "all"
-REFERENCE_WEIGHT = 0.5
-"""Share of its reference recordings in the condition of an instrument that the separator was
-trained on. Chosen on validation tracks among 0, a half and 1."""
 
 
 def open_separator(
@@ -72,22 +60,10 @@ def open_separator(
     registry = registry or Registry.load()
     chain = registry.separators.get(separator, checkpoint)
     loaded = checkpoints.load(chain.checkpoint, registry.backbone)
-    new = _take_reference(loaded, reference or {}, registry)
-    chosen: dict[str, Vector] = {}
-    for asked in instruments:
-        if asked.strip().lower() == ALL:
-            chosen.update({**loaded.conditions, **new})
-        elif plain(asked) in new:
-            chosen[plain(asked)] = new[plain(asked)]
-        else:
-            name, vector = _condition(asked, loaded, registry)
-            chosen[name] = new.get(name, vector)
-    extra = {name: vector for name, vector in chosen.items() if name not in loaded.conditions}
-    _check_lengths(loaded, extra)
-    _say_untrained(extra, new)
-    extra = {**_possible(also, loaded, registry), **extra}
-    first = _sources(chain, {**loaded.conditions, **extra}, list(chosen), registry, options.device)
-    return Separator(loaded, extra, options, list(chosen), first)
+    found = ask(loaded, instruments, registry, reference)
+    extra = {**possible(also, loaded, registry), **found.extra}
+    first = _sources(chain, {**loaded.conditions, **extra}, found.names, registry, options.device)
+    return Separator(loaded, extra, options, found.names, first)
 
 
 def _sources(
@@ -110,99 +86,3 @@ def _sources(
                 ", ".join(spec.sources),
             )
     return Sources(stage, weights, found)
-
-
-def _say_untrained(extra: Iterable[str], new: Collection[str]) -> None:
-    """A notice for each instrument that was not in the training; `new` have recordings."""
-    for name in extra:
-        log.warning(
-            "'%s' was not in this separator's training: only the condition of %s separates it",
-            name,
-            "its recordings" if name in new else "its plugin",
-        )
-
-
-def _possible(names: Iterable[str], loaded: Checkpoint, registry: Registry) -> dict[str, Vector]:
-    """The conditions of those instruments that the network can be told of."""
-    found: dict[str, Vector] = {}
-    for asked in names:
-        with contextlib.suppress(TimbresepError):
-            name, vector = _condition(asked, loaded, registry)
-            if len(vector) == loaded.condition_dim:
-                found[name] = vector
-    return found
-
-
-def _check_lengths(loaded: Checkpoint, vectors: Mapping[str, Vector]) -> None:
-    """Refuse a checkpoint whose own conditions are not of the version that it states."""
-    dim = loaded.condition_dim
-    if any(len(vector) != dim for vector in vectors.values()):
-        raise CheckpointError(
-            f"{loaded.path}: its conditions have {dim} values, not those of version "
-            f"{loaded.metadata.condition_version}",
-            hint="ask it for the instruments that it knows, or train one anew",
-        )
-
-
-def _take_reference(
-    loaded: Checkpoint, reference: Mapping[str, Vector], registry: Registry
-) -> dict[str, Vector]:
-    """Move the checkpoint's conditions towards the recordings'; gives those of new instruments."""
-    if reference and loaded.metadata.conditioning != "harmonic":
-        raise CheckpointError(
-            f"{loaded.path} was trained with '{loaded.metadata.conditioning}' conditions, which "
-            "cannot be measured on recordings",
-            hint="use a separator that was trained with harmonic conditions",
-        )
-    version = loaded.metadata.condition_version
-    measured = {asked: as_version(vector, version) for asked, vector in reference.items()}
-    _check_lengths(loaded, measured)
-    new: dict[str, Vector] = {}
-    for asked, vector in measured.items():
-        name = plain(asked)
-        if name not in loaded.conditions:
-            with contextlib.suppress(UnknownNameError):
-                name = registry.instruments([asked])[0].name
-        check_name(name, f"the instrument '{asked}' of the reference recordings")
-        if name in loaded.conditions:
-            own = loaded.conditions[name]
-            loaded.conditions[name] = own + np.float32(REFERENCE_WEIGHT) * (vector - own)
-        else:
-            new[name] = vector
-    return new
-
-
-def _condition(asked: str, loaded: Checkpoint, registry: Registry) -> tuple[str, Vector]:
-    """(stored name, condition) of one instrument; the checkpoint's own goes first."""
-    wanted = plain(asked)
-    if wanted in loaded.conditions:
-        return wanted, loaded.conditions[wanted]
-    try:
-        instrument = registry.instruments([asked])[0]
-    except UnknownNameError as error:
-        known = {*loaded.conditions, *(item.name for item in registry.instruments())}
-        raise UnknownNameError(error.message, nearest(wanted, known)) from error
-    if instrument.name in loaded.conditions:
-        return instrument.name, loaded.conditions[instrument.name]
-    if loaded.metadata.conditioning != "harmonic":
-        raise CheckpointError(
-            f"{loaded.path} was trained with '{loaded.metadata.conditioning}' conditions, which "
-            f"say nothing about '{instrument.name}'",
-            hint=f"it knows {', '.join(loaded.conditions)}; a new instrument needs a separator "
-            "trained with harmonic conditions",
-        )
-    version, expected = instrument.measured().version, loaded.metadata.condition_version
-    if version < expected:
-        raise CheckpointError(
-            f"'{instrument.name}' has a condition of version {version}, "
-            f"{loaded.path} expects {expected}",
-            hint=f"rebuild it with `condition build {instrument.name}`",
-        )
-    vector = as_version(instrument.condition(), expected)
-    if not vector.any():
-        raise CheckpointError(
-            f"{loaded.path} takes conditions of version {expected}, which say nothing about "
-            f"'{instrument.name}'",
-            hint=f"train one that knows it: `train --plugin {instrument.name}`",
-        )
-    return instrument.name, vector

@@ -8,11 +8,12 @@ import torch
 from torch import Tensor
 
 from timbresep.adaptation import plain_network
+from timbresep.audio.speed import transpose, transpose_back
 from timbresep.backbone import Backbone, MaskBackbone
 from timbresep.running.device import device_of
-from timbresep.separation.streaming import Rows
-from timbresep.separation.tta import SEMITONES, transpose, transpose_back
+from timbresep.separation.tta import SEMITONES
 from timbresep.stft import STFT
+from timbresep.streaming import Rows
 
 
 class Network:

@@ -10,12 +10,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from timbresep.asked import Vector
 from timbresep.errors import DataError
 from timbresep.notes.activations import near, onsets, sounding
 from timbresep.notes.factorisation import Player, factorise
 from timbresep.notes.score import StemNotes
 from timbresep.notes.templates import Overtones, templates
-from timbresep.separation.query import Vector
 from timbresep.stft import STFT
 
 TRANSFORM_S = 0.093

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import torch
 
+from timbresep.asked import Vector
 from timbresep.errors import UnknownNameError, nearest
 from timbresep.notes.score import StemNotes
 from timbresep.running.device import device_of
@@ -13,7 +14,6 @@ from timbresep.separation.estimators import ByNotes
 from timbresep.separation.note_model import NoteModel, Notes, transform
 from timbresep.separation.noted import Noted
 from timbresep.separation.options import DEFAULTS, SeparationOptions
-from timbresep.separation.query import Vector
 from timbresep.separation.streams import Plan, StreamSeparator
 from timbresep.separation.windows import Windows
 

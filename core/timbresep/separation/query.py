@@ -7,12 +7,10 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 
+from timbresep.asked import Vector
 from timbresep.checkpoint import Checkpoint
 from timbresep.errors import UnknownNameError, nearest
-
-Vector = NDArray[np.float32]
 
 
 @dataclass(frozen=True)

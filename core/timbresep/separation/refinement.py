@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool1d
 
+from timbresep.asked import Vector
 from timbresep.condition.parts import EDGES
 from timbresep.errors import DataError
 from timbresep.joint_mask import presence
@@ -26,7 +27,6 @@ from timbresep.notes.factorisation import Player, factorise
 from timbresep.notes.templates import Overtones, templates
 from timbresep.separation.note_model import transform
 from timbresep.separation.noted import shares
-from timbresep.separation.query import Vector
 from timbresep.stft import STFT
 
 PITCHES = range(28, 101)

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from timbresep.asked import ALL, Vector
 from timbresep.errors import ConfigError, TimbresepError, UnknownNameError
 from timbresep.instrument_name import plain
 from timbresep.notes.alignment import Alignment, align
@@ -14,10 +15,9 @@ from timbresep.notes.casting import cast
 from timbresep.notes.reading import read
 from timbresep.notes.score import StemNotes
 from timbresep.registry.registry import Registry
-from timbresep.separation.load import ALL, open_separator
+from timbresep.separation.load import open_separator
 from timbresep.separation.notes_only import NotesOnly
 from timbresep.separation.options import DEFAULTS, SeparationOptions
-from timbresep.separation.query import Vector
 from timbresep.separation.streams import StreamSeparator
 
 NONE = "none"

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from timbresep.asked import Vector
 from timbresep.checkpoint import Checkpoint
 from timbresep.errors import CheckpointError
 from timbresep.notes.score import StemNotes
@@ -19,12 +20,12 @@ from timbresep.separation.network import Network
 from timbresep.separation.note_model import NoteModel, Notes, transform
 from timbresep.separation.noted import Noted
 from timbresep.separation.options import DEFAULTS, SeparationOptions
-from timbresep.separation.query import Vector, query
+from timbresep.separation.query import query
 from timbresep.separation.refinement import Refinement
 from timbresep.separation.sources import Sources
-from timbresep.separation.streaming import Rows
 from timbresep.separation.streams import Plan, StreamSeparator
 from timbresep.separation.windows import Estimate, Windows
+from timbresep.streaming import Rows
 
 NOTES_S = 30.0
 """Seconds of a window with notes: its templates are learned from the notes in it."""

@@ -12,8 +12,8 @@ import torch
 from timbresep.errors import CheckpointError
 from timbresep.level import gains
 from timbresep.running.device import device_of, enough_memory
-from timbresep.separation.streaming import Fifo, Rows, check_loudness, overlap_add, resampled
 from timbresep.source_model import SourceModel
+from timbresep.streaming import Fifo, Rows, check_loudness, overlap_add, resampled
 
 
 @dataclass(frozen=True)

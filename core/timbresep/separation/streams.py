@@ -10,8 +10,9 @@ from timbresep.audio.writer import Wave
 from timbresep.separation.note_model import Notes
 from timbresep.separation.options import SeparationOptions
 from timbresep.separation.sources import SourceStage
-from timbresep.separation.streaming import Pair, Rows, check_loudness, made_consistent
-from timbresep.separation.windows import Estimate, Stream, Windows, in_memory, windowed
+from timbresep.separation.streaming import Pair, made_consistent
+from timbresep.separation.windows import Estimate, Windows, in_memory, windowed
+from timbresep.streaming import Rows, Stream, check_loudness
 
 
 @dataclass(frozen=True)

@@ -13,43 +13,8 @@ from timbresep.audio.writer import BLOCK, Wave
 from timbresep.errors import AudioError
 from timbresep.level import gains
 from timbresep.separation.sources import SourceStage
-from timbresep.separation.streaming import (
-    Fifo,
-    Pair,
-    Rows,
-    check_loudness,
-    overlap_add,
-    resampled,
-)
-
-MAX_CHANNELS = 2
-
-
-@dataclass(frozen=True)
-class Stream:
-    """A mixture that comes in blocks.
-
-    Attributes:
-        blocks: (channels, samples) each, of any length.
-        rate: Hz.
-        channels: one or two.
-        name: what errors call the mixture.
-
-    Raises:
-        AudioError: more than two channels.
-    """
-
-    blocks: Iterable[Rows]
-    rate: int
-    channels: int
-    name: str = "the mixture"
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.channels <= MAX_CHANNELS:
-            raise AudioError(
-                f"{self.channels} channels; mono and stereo are supported",
-                hint="mix it down to stereo first",
-            )
+from timbresep.separation.streaming import Pair
+from timbresep.streaming import Fifo, Rows, Stream, check_loudness, overlap_add, resampled
 
 
 @dataclass(frozen=True)
