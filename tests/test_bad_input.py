@@ -169,7 +169,7 @@ def test_no_file_of_the_batch_is_replaced_by_a_stem(capsys: pytest.CaptureFixtur
     Path("w/song/violin.wav").write_bytes(Path("low.wav").read_bytes())
     before = Path("w/song/violin.wav").read_bytes()
     assert separate("w/song.wav", "w/song/violin.wav", "-o", "w", "--overwrite") == 1
-    assert "would replace a file to separate" in capsys.readouterr().err
+    assert "would replace an input file" in capsys.readouterr().err
     assert Path("w/song/violin.wav").read_bytes() == before
 
 

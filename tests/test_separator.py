@@ -214,7 +214,7 @@ def test_existing_stems_and_the_input_are_safe(separator: Separator, tmp_path: P
     assert [path.name for path in folder.iterdir()] == ["half.wav"]
     assert (folder / "half.wav").read_bytes() == b"precious"
     audio.write(tmp_path / "low.wav", noise(), RATE)
-    with pytest.raises(OutputExistsError, match="would replace a file to separate"):
+    with pytest.raises(OutputExistsError, match="would replace an input file"):
         separate_file(
             separator, tmp_path / "low.wav", ["low"], tmp_path, Output(tmp_path, overwrite=True)
         )

@@ -1,4 +1,4 @@
-"""Where stems go: a folder for each file, named after it; no existing file is lost."""
+"""Where outputs go: a folder for each file, named after it; no existing file is lost."""
 
 from __future__ import annotations
 
@@ -53,11 +53,11 @@ def real(path: Path) -> Path:
 
 
 def guard(path: Path, outputs: Sequence[Path], inputs: Set[Path], *, overwrite: bool) -> None:
-    """Refuse to replace a stem that is there, and always to replace a file of the batch."""
+    """Refuse to replace an output that is there, and always to replace a file of the batch."""
     for file in outputs:
         if real(file) in inputs:
             raise OutputExistsError(
-                f"{path}: its stem {file} would replace a file to separate",
+                f"{path}: {file} would replace an input file",
                 hint="choose another output folder",
             )
     existing = [file for file in outputs if os.path.lexists(file)]

@@ -24,6 +24,8 @@ SEPARATE = f"""
   {PROGRAM} separate quartet.wav --score quartet.musicxml -o out/
 """
 EXAMPLES = f"""{SEPARATE}
+  {PROGRAM} notes song.wav -i violin,cello -o out/
+
   {PROGRAM} train --plugin violin --max-minutes 10
 
   {PROGRAM} evaluate data/starter/demo
@@ -34,6 +36,7 @@ EXAMPLES = f"""{SEPARATE}
 COMMANDS = {
     "list": ("listing", "list_plugins"),
     "separate": ("separate", "separate"),
+    "notes": ("notes", "notes"),
     "evaluate": ("evaluate", "evaluate"),
     "export": ("export", "export"),
     "train": ("training", "train"),

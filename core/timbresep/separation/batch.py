@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Mapping, Sequence, Set
-from dataclasses import dataclass, field
-from functools import partial
+from collections.abc import Callable, Sequence, Set
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,18 +13,16 @@ import numpy as np
 from timbresep import audio
 from timbresep.audio.writer import AudioWriter, checked_subtype
 from timbresep.errors import AudioError, TimbresepError
+from timbresep.file_batch import Batch, Report, Told, header, work_through
 from timbresep.files import sweep
 from timbresep.notes import midi
 from timbresep.notes.score import StemNotes
 from timbresep.output_files import folders, guard, new_files, real
-from timbresep.running.progress import Work
 from timbresep.separation.options import SeparationOptions
 from timbresep.separation.streams import StreamSeparator
-from timbresep.streaming import MAX_CHANNELS, check_loudness
+from timbresep.streaming import check_loudness
 
 RESIDUAL = "residual"
-Report = Callable[[Path, float], None]
-"""Called with the file at work, and the share of the batch's audio that is done (0 to 1)."""
 
 
 @dataclass(frozen=True)
@@ -60,12 +57,8 @@ class FileReport:
     notes: tuple[str, ...]
 
 
-@dataclass
-class BatchReport:
-    """What became of each file of a batch."""
-
-    done: list[FileReport] = field(default_factory=list)
-    failed: list[tuple[Path, TimbresepError]] = field(default_factory=list)
+BatchReport = Batch[FileReport]
+"""What became of each file of a batch."""
 
 
 def separate_batch(
@@ -100,60 +93,17 @@ def separate_batch(
             hint="name every instrument in the mixture, or ask for the residual",
         )
     sweep(output.folder, below=True)
-    batch = BatchReport()
     inputs = {real(path) for path in files}
-    chosen = folders(files, output.folder)
-    work = _work(chosen, instruments, output, inputs, report)
-    for path, folder in chosen.items():
-        work.within(path, 0.0)
-        try:
-            row = separate_file(
-                separator,
-                path,
-                instruments,
-                folder,
-                output,
-                report=partial(work.within, path),
-                inputs=inputs,
-            )
-        except (TimbresepError, OSError) as problem:
-            error = problem if isinstance(problem, TimbresepError) else _unreachable(path, problem)
-            work.failed(path)
-            batch.failed.append((path, error))
-            if failed is not None:
-                failed(path, error)
-        else:
-            work.finished(path)
-            batch.done.append(row)
-            if finished is not None:
-                finished(row)
-    return batch
 
+    def checked(path: Path, folder: Path) -> audio.AudioInfo:
+        return _checked(path, _outputs(folder, instruments, output), output, inputs)
 
-def _work(
-    chosen: Mapping[Path, Path],
-    instruments: Sequence[str],
-    output: Output,
-    inputs: Set[Path],
-    report: Report | None,
-) -> Work[Path]:
-    """Progress through a batch, by seconds of audio; files that cannot be opened count nothing."""
-    seconds: dict[Path, float] = {}
-    for path, folder in chosen.items() if report is not None else ():
-        with contextlib.suppress(TimbresepError, OSError):  # reported when its turn comes
-            about = _checked(path, _outputs(folder, instruments, output), output, inputs)
-            seconds[path] = about.duration
+    def one(path: Path, folder: Path, done: Callable[[float], None]) -> FileReport:
+        return separate_file(
+            separator, path, instruments, folder, output, report=done, inputs=inputs
+        )
 
-    def tell(path: Path, done: float, total: float) -> None:
-        if report is not None:
-            report(path, done / total if total else 0.0)
-
-    return Work(seconds, tell)
-
-
-def _unreachable(path: Path, problem: OSError) -> AudioError:
-    shown = f"{path.name[:40]}…" if len(path.name) > 80 else path
-    return AudioError(f"{shown}: {problem.strerror}", "check the path")
+    return work_through(folders(files, output.folder), checked, one, Told(report, finished, failed))
 
 
 def check(output: Output, options: SeparationOptions) -> None:
@@ -244,12 +194,7 @@ def _checked(
     path: Path, outputs: Sequence[Path], output: Output, inputs: Set[Path]
 ) -> audio.AudioInfo:
     """A file's header, after a check that it can be opened and that its stems may be written."""
-    about = audio.info(path)
-    if about.channels > MAX_CHANNELS:
-        raise AudioError(
-            f"{path} has {about.channels} channels; mono and stereo are supported",
-            hint="mix it down to stereo first",
-        )
+    about = header(path)
     guard(path, outputs, {real(path), *inputs}, overwrite=output.overwrite)
     return about
 
