@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from math import ceil
 
 import numpy as np
@@ -20,6 +21,14 @@ from timbresep.streaming import Fifo, Rows, Stream, check_loudness, resampled
 from timbresep.transcriber import KINDS, Transcriber
 from timbresep.tuning import semitones_above
 from timbresep.units import pitch_ratio
+
+
+@dataclass(frozen=True)
+class _Window:
+    """A stretch (channels, samples) of a recording, and which of its frames are kept."""
+
+    signal: Rows
+    kept: slice
 
 
 class Hearing:
@@ -152,14 +161,14 @@ class Hearing:
         """
         stream = Stream(blocks, rate, channels, name)
         own = resampled(stream.blocks, stream.rate, self.rate, stream.channels)
-        for window, first, count in self._windows(own, channels):
-            check_loudness(window, name)
-            level = (window * gains(window, self.rate)).astype(np.float32)
+        for window in self._windows(own, channels):
+            check_loudness(window.signal, name)
+            level = (window.signal * gains(window.signal, self.rate)).astype(np.float32)
             above = semitones_above(level, self.rate) if retune else 0.0
-            yield self.window(level, names, above)[..., first : first + count]
+            yield self.window(level, names, above)[..., window.kept]
 
-    def _windows(self, blocks: Iterable[Rows], channels: int) -> Iterator[tuple[Rows, int, int]]:
-        """Windows of a stream; of each, the first frame that is kept and how many are."""
+    def _windows(self, blocks: Iterable[Rows], channels: int) -> Iterator[_Window]:
+        """Windows of a stream, whose kept frames follow each other."""
         source, held = iter(blocks), Fifo(channels)
         before, ended = 0, False  # frames of context that are held
         whole = (self._chunk + 2 * self._context) * self.hop
@@ -174,12 +183,13 @@ class Hearing:
                 return
             last = ended and left <= self._chunk
             count = left if last else self._chunk
-            yield held.peek((before + count + self._context) * self.hop), before, count
+            seen = held.peek((before + count + self._context) * self.hop)
+            yield _Window(seen, slice(before, before + count))
             if last:
                 return
-            kept = min(self._context, before + count)
-            held.take((before + count - kept) * self.hop)
-            before = kept
+            again = min(self._context, before + count)
+            held.take((before + count - again) * self.hop)
+            before = again
 
     def _stacked(self, names: Sequence[str]) -> Tensor:
         """The conditions (instruments, dim) of some instruments, as the network takes them."""
