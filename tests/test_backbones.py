@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 import torch
 from torch import Tensor, nn
 
@@ -9,7 +10,7 @@ from timbresep.backbone import MaskBackbone
 from timbresep.film import FiLM
 from timbresep.hookspecs import BackboneSpec
 from timbresep.registry.registry import Registry
-from timbresep.testing import BackboneConformance
+from timbresep.testing import BackboneConformance, TranscriberConformance
 
 SPECS = {spec.name: spec for spec in Registry.load().backbones()}
 SMALL = {"n_fft": 1024, "hop": 256, "width": 24, "hidden": 16, "layers": 1}
@@ -60,5 +61,12 @@ class TestThirdParty(BackboneConformance):
 
 
 def test_every_bundled_backbone_is_tried() -> None:
-    own = {name for name, spec in SPECS.items() if not spec.packages}
+    own = {name for name, spec in SPECS.items() if not spec.packages and spec.answers == "audio"}
     assert own == {kit.spec.name for kit in (TestRnnMask, TestUnetMask)}
+
+
+def test_a_transcriber_has_a_kit_of_its_own() -> None:
+    with pytest.raises(TypeError, match=r"'note_net' answers with notes.*TranscriberConformance"):
+        type("TestNoteNet", (BackboneConformance,), {"spec": SPECS["note_net"]})
+    with pytest.raises(TypeError, match=r"'rnn_mask' answers with audio.*BackboneConformance"):
+        type("TestRnnMask", (TranscriberConformance,), {"spec": SPECS["rnn_mask"]})

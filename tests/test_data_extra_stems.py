@@ -15,7 +15,7 @@ from timbresep.condition import vector as conditioner
 from timbresep.condition.tone_table import BANDS, ToneTable
 from timbresep.data.extra_stems import TABLES, ExtraStems, tables_of
 from timbresep.data.mixing.config import MixConfig
-from timbresep.data.mixing.mixer import MixtureDataset
+from timbresep.data.mixing.mixer import Annotations, MixtureDataset
 from timbresep.data.track import Track
 from timbresep.errors import DataError
 from timbresep.registry.registry import Registry
@@ -84,7 +84,13 @@ def mixtures(
     given = {"seconds": 0.5, "rate": RATE, "stems": (2, 3), **bare, **options}
     config = MixConfig.model_validate(given)
     return MixtureDataset(
-        tracks, ["bass", "flute"], config, size=size, seed=0, conditions=own, extras=extras
+        tracks,
+        ["bass", "flute"],
+        config,
+        size=size,
+        seed=0,
+        conditions=own,
+        annotations=Annotations(extras),
     )
 
 

@@ -27,7 +27,7 @@ from timbresep.data.extra_stems import TABLES, extras_in, tables_of
 from timbresep.data.extras.listed import BUNDLED, ExtraList
 from timbresep.data.extras.sets import seat_with_extras
 from timbresep.data.mixing.config import MixConfig
-from timbresep.data.mixing.mixer import MixtureDataset
+from timbresep.data.mixing.mixer import Annotations, MixtureDataset
 from timbresep.data.recipe import Soundfont, Voice
 from timbresep.data.rendering.casting import Player
 from timbresep.data.rendering.font_tones import tones_of
@@ -194,7 +194,13 @@ def test_conditions_are_of_the_sound_that_plays_in_their_share(
     config = MixConfig(seconds=0.5, rate=RATE, absent_share=0.0, matched_condition_share=matched)
     tones = StemTones(conditioner.CONDITION_VERSION)
     data = MixtureDataset(
-        tracks, ["bass", "flute"], config, size=20, seed=0, conditions=own, tones=tones
+        tracks,
+        ["bass", "flute"],
+        config,
+        size=20,
+        seed=0,
+        conditions=own,
+        annotations=Annotations(tones=tones),
     )
     for k in range(len(data)):
         item = data[k]

@@ -38,6 +38,7 @@ from timbresep.separation.load import open_separator
 from timbresep.separation.options import SeparationOptions
 from timbresep.separation.separator import Separator
 from timbresep.source_model import SourceModel
+from timbresep.transcriber import Transcriber
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "reference"
 NOTE = "<!-- Written by tools/reference_pages.py from the code: change that, then run it. -->\n"
@@ -174,11 +175,11 @@ def hooks() -> str:
         if name.startswith("timbresep_") and inspect.isfunction(found)
     ]
     parts = [f"# Hooks and contracts\n\n{HOOKS.strip()}", table(("hook", "what it does"), rows)]
-    for contract in (BackboneSpec, Backbone, SourceModelSpec, SourceModel):
+    for contract in (BackboneSpec, Backbone, Transcriber, SourceModelSpec, SourceModel):
         told = attributes(contract)
         listed = table(("name", "meaning"), [(f"`{name}`", text) for name, text in told.items()])
         parts.append(f"## {contract.__name__}\n\n{about_of(contract)}\n\n{listed}")
-    for network in (Backbone, SourceModel):
+    for network in (Backbone, Transcriber, SourceModel):
         told = inspect.cleandoc(network.forward.__doc__ or "")
         parts.append(f"`{network.__name__}.forward`, in full:\n\n```text\n{told}\n```")
     return "\n\n".join(parts)

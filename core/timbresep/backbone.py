@@ -1,4 +1,4 @@
-"""Backbone: the contract every separation network keeps.
+"""Backbone: the contract every conditioned network keeps.
 
 `(mixture, conditions) → waveforms`, with instruments as an axis of their own, so that any number
 of them share one pass over the mixture.
@@ -8,22 +8,25 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from contextlib import AbstractContextManager
+from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
-from timbresep.hookspecs import Answer
 from timbresep.losses import mask_loss, waveform_loss
 from timbresep.stft import STFT
 
+Answer = Literal["audio", "notes"]
+"""What a backbone gives for each instrument."""
+
 
 class Backbone(nn.Module, ABC):
-    """A conditioned separator network.
+    """A conditioned network: it separates, or transcribes (`timbresep.transcriber`).
 
     `timbresep.testing.BackboneConformance` tries whether a network keeps what is promised here.
 
     Attributes:
-        answers: what it gives: waveforms, or notes (`timbresep.transcriber`).
+        answers: what it gives for each instrument: `audio` or `notes`.
         sample_rate: of the waveforms it works on, in Hz.
         channels: most channels it takes at once; fewer are allowed.
         condition_dim: length of a condition vector.

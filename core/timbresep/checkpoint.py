@@ -57,7 +57,7 @@ class Metadata(Model):
         channels: of the network.
         ledger: each data source with its licence and how much of it was used.
         training: command, seed, steps, minutes, hardware.
-        scores: validation or test scores in dB, by instrument.
+        scores: validation or test scores, by instrument: of a separator in dB.
     """
 
     format: int = FORMAT

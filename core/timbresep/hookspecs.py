@@ -6,14 +6,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import pluggy
 
 from timbresep.errors import ConfigError, MissingToolError, nearest
 
 if TYPE_CHECKING:
-    from timbresep.backbone import Backbone
+    from timbresep.backbone import Answer, Backbone
     from timbresep.source_model import SourceModel
 
 PROJECT = "timbresep"
@@ -23,16 +23,13 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 Argument = int | float | bool | str
 """What an argument of a backbone can be: a value that metadata can hold."""
 
-Answer = Literal["audio", "notes"]
-"""What a backbone gives for each instrument."""
-
 Fetched = Callable[[int, int], None]
 """Called with the bytes that are there, and the bytes in all."""
 
 
 @dataclass(frozen=True)
 class BackboneSpec:
-    """A separation network on offer.
+    """A conditioned network on offer.
 
     Attributes:
         name: what `--backbone` and checkpoints call it.

@@ -1,6 +1,6 @@
 """Transcriber: the contract of a backbone that answers with notes instead of audio.
 
-`(mixture, conditions) → activity`: how sure it is, in each frame, that the instrument of a
+`(mixture, conditions) → activity`: the probability, in each frame, that the instrument of a
 condition sounds at a pitch, and that a note of it begins there.
 """
 
@@ -12,21 +12,20 @@ import torch
 from torch import Tensor
 from torch.nn.functional import binary_cross_entropy_with_logits
 
-from timbresep.backbone import Backbone
-from timbresep.hookspecs import Answer
+from timbresep.backbone import Answer, Backbone
 
 SOUNDING, ONSET = 0, 1
-"""Rows of an activity's first axis of its own: a pitch sounds; a note begins."""
+"""Places on the third axis of an activity: a pitch sounds; a note begins."""
 
 KINDS = 2
-"""How many rows that axis has."""
+"""Length of that axis."""
 
 PRESENT_WEIGHT = 2.0
-"""Weight in the loss of what is there: most pitches are silent most of the time."""
+"""Weight, in the loss, of what is there: most pitches are silent most of the time."""
 
 
 class Transcriber(Backbone):
-    """A conditioned network that hears notes.
+    """A conditioned network that hears which notes an instrument plays.
 
     Frame ``k`` is centred on sample ``k · hop``; ``samples`` samples have
     ``ceil(samples / hop)`` frames.
@@ -35,8 +34,8 @@ class Transcriber(Backbone):
 
     Attributes:
         hop: samples from one frame to the next.
-        lowest: MIDI number of the lowest pitch it hears.
-        pitches: how many semitones it hears from there.
+        lowest: MIDI number of the lowest pitch that it hears.
+        pitches: how many semitones it hears, from there up.
     """
 
     answers: Answer = "notes"
@@ -63,7 +62,7 @@ class Transcriber(Backbone):
         return torch.sigmoid(self.logits(mixture, conditions).float())
 
     def frames(self, samples: int) -> int:
-        """Frames of so many samples."""
+        """Number of frames of so many samples."""
         return -(-samples // self.hop)
 
     def loss(
@@ -73,15 +72,15 @@ class Transcriber(Backbone):
         targets: Tensor,
         consistency_weight: float = 0.0,
     ) -> Tensor:
-        """Mean cross entropy of all that may sound, those present counted `PRESENT_WEIGHT` times.
+        """Cross entropy, in which what is there counts `PRESENT_WEIGHT` times.
 
         Args:
             mixture, conditions: as for `forward`.
             targets: as `forward` gives them, 0 to 1.
-            consistency_weight: not used: stems are what can sum to a mixture.
+            consistency_weight: not used: only stems can sum to a mixture.
 
         Returns:
-            nats, a scalar: summed over pitches, and the mean over frames.
+            nats, a scalar: the sum over pitches, and its mean over all else.
         """
         del consistency_weight
         logits = self.logits(mixture, conditions).float()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 
 from timbresep.data.track import Track
 from timbresep.notes.reading import read
-from timbresep.notes.score import Note, Part
+from timbresep.notes.score import Note
 from timbresep.transcriber import KINDS, ONSET, SOUNDING, Transcriber
 from timbresep.units import pitch_ratio
 
@@ -42,9 +43,7 @@ class Grid:
         """Frames of so many samples at `rate`."""
         return -(-samples // self.hop)
 
-    def roll(
-        self, notes: tuple[Note, ...], samples: int, *, semitones: float, start: float
-    ) -> Roll:
+    def roll(self, notes: Iterable[Note], samples: int, *, semitones: float, start: float) -> Roll:
         """Notes of a stretch of a recording that is played faster, and so higher.
 
         Args:
@@ -84,24 +83,15 @@ class NoteTargets:
 
     def __init__(self, grid: Grid) -> None:
         self.grid = grid
-        self._parts: dict[Path, dict[str, Part]] = {}
+        self._stems: dict[Path, dict[str, StemTimes]] = {}
 
-    def part(self, track: Track, label: str) -> Part | None:
-        """The notes of a stem, None where they are not known.
+    def known(self, track: Track) -> bool:
+        """Whether the notes of every stem are known.
 
         Raises:
             DataError: the track's file of notes cannot be read.
         """
-        if track.notes is None:
-            return None
-        if track.notes not in self._parts:
-            self._parts[track.notes] = {part.name: part for part in read(track.notes).parts}
-        parts = self._parts[track.notes]
-        return parts.get(label) or parts.get(track.stems[label].stem)
-
-    def known(self, track: Track) -> bool:
-        """Whether the notes of every stem are known; errors as `part`."""
-        return all(self.part(track, label) is not None for label in track.stems)
+        return all(self._times(track, label) is not None for label in track.stems)
 
     def of(self, track: Track, label: str, first: int, *, semitones: float, samples: int) -> Roll:
         """What there is to hear of a stem; of an instrument without pitch, nothing.
@@ -115,12 +105,52 @@ class NoteTargets:
 
         Returns:
             (2, pitches, frames)
+
+        Raises:
+            DataError: the track's file of notes cannot be read.
         """
-        part = self.part(track, label)
-        notes = part.notes if part is not None and part.pitched else ()
-        start = first / track.rate
+        times = self._times(track, label)
+        start = (track.first + first) / track.rate
+        frame = self.grid.hop / self.grid.rate * pitch_ratio(semitones)
+        end = start + (self.grid.frames(samples) + 1) * frame
+        notes = times.between(start, end) if times is not None else ()
         return self.grid.roll(notes, samples, semitones=semitones, start=start)
 
     def silence(self, samples: int) -> Roll:
         """What there is to hear of an instrument that is absent; arguments as for `of`."""
         return self.grid.roll((), samples, semitones=0.0, start=0.0)
+
+    def _times(self, track: Track, label: str) -> StemTimes | None:
+        """The notes of a stem, None where they are not known."""
+        if track.notes is None:
+            return None
+        if track.notes not in self._stems:
+            parts: dict[str, list[Note]] = {}
+            for part in read(track.notes).parts:
+                parts.setdefault(part.name, []).extend(part.notes if part.pitched else ())
+            self._stems[track.notes] = {name: StemTimes.of(each) for name, each in parts.items()}
+        stems = self._stems[track.notes]
+        return stems.get(label, stems.get(track.stems[label].stem))
+
+
+@dataclass(frozen=True)
+class StemTimes:
+    """The notes of a stem, in little memory: every process that mixes keeps those of all tracks.
+
+    Attributes:
+        table: seconds of start and of end, and pitch, (3, notes).
+    """
+
+    table: NDArray[np.float64]
+
+    @classmethod
+    def of(cls, notes: Sequence[Note]) -> StemTimes:
+        """Those of notes; without pitch there are none."""
+        rows = [(note.start, note.end, note.pitch) for note in notes]
+        return cls(np.array(rows, np.float64).reshape(-1, 3).T.copy())
+
+    def between(self, start: float, end: float) -> list[Note]:
+        """The notes that sound between two seconds."""
+        starts, ends, _ = self.table
+        heard = self.table[:, (ends > start) & (starts < end)]
+        return [Note(first, last, pitch) for first, last, pitch in heard.T.tolist()]

@@ -51,8 +51,9 @@ def open_separator(
         The separator. Its `asked` lists the instruments, each once, by the separator's names.
 
     Raises:
-        CheckpointError: the file is missing or damaged, or its conditions are of a later version
-            than a plugin's; or there are reference recordings but its conditions are not harmonic.
+        CheckpointError: the file is missing or damaged, is that of a transcriber, or its conditions
+            are of a later version than a plugin's; or there are reference recordings but its
+            conditions are not harmonic.
         UnknownNameError: neither the checkpoint, nor a plugin, nor `reference` has an instrument.
         MissingToolError: the separator's source model lacks a package, or its weights.
         ConfigError: a name in `reference` is not a valid name.
@@ -60,10 +61,20 @@ def open_separator(
     registry = registry or Registry.load()
     chain = registry.separators.get(separator, checkpoint)
     loaded = checkpoints.load(chain.checkpoint, registry.backbone)
+    _check_separates(loaded)
     found = ask(loaded, instruments, registry, reference)
     extra = {**possible(also, loaded, registry), **found.extra}
     first = _sources(chain, {**loaded.conditions, **extra}, found.names, registry, options.device)
     return Separator(loaded, extra, options, found.names, first)
+
+
+def _check_separates(loaded: Checkpoint) -> None:
+    """Refuse the checkpoint of a transcriber."""
+    if loaded.model.answers != "audio":
+        raise CheckpointError(
+            f"'{loaded.path}' transcribes: it answers with {loaded.model.answers}, not audio",
+            hint="leave --checkpoint out, or name that of a separator",
+        )
 
 
 def _sources(

@@ -6,3 +6,4 @@ A plugin's test is a subclass that says what is tested; pytest runs what it inhe
 from timbresep.testing.backbone import BackboneConformance as BackboneConformance
 from timbresep.testing.instrument import InstrumentConformance as InstrumentConformance
 from timbresep.testing.source_model import SourceModelConformance as SourceModelConformance
+from timbresep.testing.transcriber import TranscriberConformance as TranscriberConformance

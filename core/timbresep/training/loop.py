@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
+from timbresep.backbone import Answer
 from timbresep.errors import OutputExistsError, TrainingError
 from timbresep.files import claim
-from timbresep.hookspecs import Answer
 from timbresep.registry.registry import Registry
 from timbresep.running.interrupts import held
 from timbresep.running.progress import Progress

@@ -12,11 +12,10 @@ from torch import Tensor
 from torch.optim.swa_utils import AveragedModel
 
 from timbresep import checkpoint
-from timbresep.backbone import Backbone, innermost
+from timbresep.backbone import Answer, Backbone, innermost
 from timbresep.data import licences
 from timbresep.data.note_targets import Grid, NoteTargets
 from timbresep.errors import TrainingError
-from timbresep.hookspecs import Answer
 from timbresep.running.device import device_of
 from timbresep.running.interrupts import held
 from timbresep.running.provenance import command_line, hardware

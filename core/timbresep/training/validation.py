@@ -14,8 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from timbresep.backbone import Backbone
-from timbresep.hookspecs import Answer
+from timbresep.backbone import Answer, Backbone
 from timbresep.metrics import f_measure, sdr, si_sdr
 from timbresep.transcriber import SOUNDING
 
