@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from timbresep.checkpoint import Checkpoint
 from timbresep.condition.vector import as_version
 from timbresep.errors import CheckpointError, TimbresepError, UnknownNameError, nearest
-from timbresep.hookspecs import Answer
+from timbresep.backbone import Answer
 from timbresep.instrument_name import check_name, plain
 from timbresep.registry.registry import Registry
 

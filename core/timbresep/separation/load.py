@@ -8,6 +8,8 @@ from pathlib import Path
 
 from timbresep import checkpoint as checkpoints
 from timbresep.asked import ALL, Vector, ask, possible
+from timbresep.checkpoint import Checkpoint
+from timbresep.errors import CheckpointError
 from timbresep.registry import pretrained
 from timbresep.registry.chain import Chain
 from timbresep.registry.registry import Registry
