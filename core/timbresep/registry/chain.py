@@ -25,12 +25,14 @@ class Chain:
         checkpoint: file of the conditioned network, the last of them.
         source_model: what the mixture goes through first, if anything.
         weights: a file with the source model's weights, in place of the fetched ones.
+        transcriber: name of the transcriber that is asked beside the network, if any.
     """
 
     name: str
     checkpoint: Path
     source_model: SourceModelSpec | None = None
     weights: Path | None = None
+    transcriber: str | None = None
 
     @property
     def missing(self) -> str:
@@ -155,7 +157,7 @@ class Chains:
                 raise ConfigError(
                     f"--separator {name} and --checkpoint exclude each other", "give one of them"
                 )
-            return Chain(name, listed.checked(self.folder, name))
+            return Chain(name, listed.checked(self.folder, name), transcriber=listed.transcriber)
         then = str(listed.then)
         network = self._find(then)
         if network.source_model is not None:
@@ -168,6 +170,7 @@ class Chains:
             checkpoint or network.checked(self.folder, then),
             self.find(listed.source_model),
             self.folder / listed.weights if listed.weights else None,
+            None if checkpoint else network.transcriber,
         )
 
     def _find(self, name: str) -> ListedSeparator:

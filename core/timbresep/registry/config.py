@@ -30,6 +30,7 @@ class ListedSeparator(Model):
         file: of a network: safetensors checkpoint, relative to the registry file.
         sha256: its hash, checked before use.
         card: its model card.
+        transcriber: of a network: the listed transcriber that is asked beside it.
         source_model: of a chain: the source model that the mixture goes through first.
         weights: a file with the weights of the source model, in place of the fetched ones.
         then: the listed network that finds instruments in the sources.
@@ -38,6 +39,7 @@ class ListedSeparator(Model):
     file: Path | None = None
     sha256: str | None = pydantic.Field(default=None, pattern=r"^[0-9a-f]{64}$")
     card: Path | None = None
+    transcriber: str | None = None
     source_model: str | None = None
     weights: Path | None = None
     then: str | None = None
@@ -46,7 +48,8 @@ class ListedSeparator(Model):
     def _one_kind(self) -> ListedSeparator:
         network = self.file is not None and self.sha256 is not None
         chain = self.source_model is not None and self.then is not None
-        mixed = self.file or self.sha256 or self.card if chain else self.weights or self.then
+        of_network = self.file or self.sha256 or self.card or self.transcriber
+        mixed = of_network if chain else self.weights or self.then
         if not (network or chain) or mixed:
             raise ValueError("a network has file and sha256, a chain has source_model and then")
         return self

@@ -126,13 +126,15 @@ class ByNotes:
     """Stems by notes, beside a network or alone.
 
     Attributes:
-        noted: separates by notes.
+        groups: those who share the mixture; each group gives some of the stems.
+        asked: names of the stems that are wanted.
         device: where to compute.
         network: asked for `heard`; None for notes alone.
         heard: instruments that the network is asked for.
     """
 
-    noted: Noted
+    groups: Sequence[Noted]
+    asked: Sequence[str]
     device: torch.device
     network: ByNetwork | None = None
     heard: Sequence[str] = ()
@@ -145,13 +147,25 @@ class ByNotes:
             start: second of the recording at which it starts.
         """
         signal = torch.from_numpy(parts[0]).to(self.device)
+        found: dict[str, Tensor] = {}
+        estimates, chained = self._estimates(parts)
+        for noted in self.groups:
+            if chained is None or self.network is None or self.network.cascade is None:
+                stems = noted.stems(signal, start, estimates)
+            else:
+                holder = self.network.cascade.places.holder
+                stems = noted.stems_of_sources(signal, start, estimates, chained, holder)
+            found |= dict(zip(noted.asked, stems, strict=True))
+        return torch.stack([found[name] for name in self.asked])
+
+    def _estimates(self, parts: Rows) -> tuple[Estimates, Chained | None]:
+        """What the network says of a window, and what a source model and the network say."""
         if self.network is None:
-            semitones = semitones_above(parts[0], self.noted.model.rate)
-            return self.noted.stems(signal, start, Estimates({}, semitones))
+            return Estimates({}, semitones_above(parts[0], self.groups[0].model.rate)), None
         look, asked, cascade = self.network.look(parts), self.network.asked, self.network.cascade
         heard = Estimates(_named(self.heard, look.estimates[:, list(asked.rows)]), look.semitones)
         if cascade is None:
-            return self.noted.stems(signal, start, heard)
+            return heard, None
         stft = self.network.network.stft
         counts = cascade.counts_in(stft, look.mixture, look.sources, look.estimates)
         chained = Chained(
@@ -159,7 +173,7 @@ class ByNotes:
             counts=counts.tolist(),
             stems=_named(self.heard, self.network.shared(look)),
         )
-        return self.noted.stems_of_sources(signal, start, heard, chained, cascade.places.holder)
+        return heard, chained
 
 
 def _named(names: Sequence[str], rows: Tensor) -> dict[str, Tensor]:

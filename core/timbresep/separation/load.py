@@ -16,8 +16,13 @@ from timbresep.registry.registry import Registry
 from timbresep.separation.options import DEFAULTS, SeparationOptions
 from timbresep.separation.separator import Separator
 from timbresep.separation.sources import Sources, SourceStage, places
+from timbresep.transcription.hearing import Hearing
+from timbresep.transcription.load import open_transcriber
 
 log = logging.getLogger(__name__)
+
+NO_TRANSCRIBER = "none"
+"""In place of a transcriber's name: the network decides alone."""
 
 
 def open_separator(
@@ -29,6 +34,7 @@ def open_separator(
     options: SeparationOptions = DEFAULTS,
     registry: Registry | None = None,
     reference: Mapping[str, Vector] | None = None,
+    transcriber: str | None = None,
 ) -> Separator:
     """Load a separator for some instruments.
 
@@ -48,6 +54,8 @@ def open_separator(
             (`timbresep.condition.reference`), of the current version. An instrument of the
             checkpoint is separated with the mean of this condition and its own. Any other
             instrument is separated with this condition alone; its name may be new.
+        transcriber: name of the listed transcriber that is asked beside the network, or "none"; by
+            default, the one that the registry names for the separator.
 
     Returns:
         The separator. Its `asked` lists the instruments, each once, by the separator's names.
@@ -67,7 +75,23 @@ def open_separator(
     found = ask(loaded, instruments, registry, reference)
     extra = {**possible(also, loaded, registry), **found.extra}
     first = _sources(chain, {**loaded.conditions, **extra}, found.names, registry, options.device)
-    return Separator(loaded, extra, options, found.names, first)
+    hearing = _hearing(transcriber or chain.transcriber, extra, registry, options, reference)
+    return Separator(loaded, extra, options, found.names, first, hearing=hearing)
+
+
+def _hearing(
+    name: str | None,
+    extra: Iterable[str],
+    registry: Registry,
+    options: SeparationOptions,
+    reference: Mapping[str, Vector] | None,
+) -> Hearing | None:
+    """The transcriber that is asked beside the network, None for none."""
+    if name in (None, NO_TRANSCRIBER) or not (options.joint or options.mixture_consistency):
+        return None
+    return open_transcriber(
+        also=extra, transcriber=name, registry=registry, reference=reference, device=options.device
+    )
 
 
 def _check_separates(loaded: Checkpoint) -> None:

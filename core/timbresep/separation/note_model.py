@@ -1,20 +1,18 @@
-"""What the notes of a score claim of a mixture, window by window."""
+"""What notes claim of a mixture, window by window."""
 
 from __future__ import annotations
 
-import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from timbresep.asked import Vector
-from timbresep.errors import DataError
-from timbresep.notes.activations import near, onsets, sounding
+from timbresep.notes.activations import Played
 from timbresep.notes.factorisation import Player, factorise
-from timbresep.notes.score import StemNotes
 from timbresep.notes.templates import Overtones, templates
 from timbresep.stft import STFT
 
@@ -29,62 +27,67 @@ FAINT = 0.05
 
 
 @dataclass(frozen=True)
-class Notes:
-    """What a separator knows of a piece.
+class Trust:
+    """How far notes are trusted.
 
     Attributes:
-        stems: notes of everyone who plays, in seconds of the recording.
-        overtones: of the instruments, by name; those of no instrument for all others.
-        partial: whether others play, too, whose notes are not known.
+        iterations: of the factorisation: with templates as they are, and fitted to the mixture.
+        powers: exponents of what notes, and the network beside them, claim of a bin.
+        in_sources: whether they are used in what a source model gives, too.
     """
 
-    stems: tuple[StemNotes, ...]
-    overtones: Mapping[str, Overtones]
-    partial: bool = False
+    iterations: tuple[int, int]
+    powers: tuple[float, float]
+    in_sources: bool
 
-    @classmethod
-    def of_voices(
-        cls,
-        stems: Sequence[StemNotes],
-        conditions: Mapping[str, Vector],
-        *,
-        partial: bool = False,
-    ) -> Notes:
-        """Notes, and overtones of instruments from their conditions.
 
-        The overtones of an instrument are the mean of its own voice and of all voices: one voice is
-        one specimen of its kind, and the recording has another.
-
-        Args:
-            stems: notes in seconds of the recording.
-            conditions: harmonic conditions (dim,) by name of the instrument; others say nothing.
-            partial: whether others play, too.
-
-        Raises:
-            DataError: no notes, or two stems of one name.
-        """
-        if not any(stem.notes for stem in stems):
-            raise DataError("the score has no notes", "give one of what is played")
-        names = [stem.stem for stem in stems]
-        if len(set(names)) < len(names):
-            raise DataError(f"two stems have one name: {', '.join(names)}", "name each once")
-        voices = {}
-        for name, condition in conditions.items():
-            with contextlib.suppress(DataError):  # one-hot: it says nothing of overtones
-                voices[name] = Overtones.of(condition)
-        mean = Overtones.mean(list(voices.values()))
-        written = {stem.instrument for stem in stems}
-        own = {name: voices[name].with_half(mean) if name in voices else mean for name in written}
-        return cls(tuple(stems), own, partial)
+class NoteSource(Protocol):
+    """Who plays what: by a score, or by ear."""
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The names of the stems."""
-        return tuple(stem.stem for stem in self.stems)
+        """The stems whose notes it knows."""
 
-    def of(self, name: str) -> StemNotes | None:
-        """The notes of a stem; None if the score has none of this name."""
-        return next((stem for stem in self.stems if stem.stem == name), None)
+    @property
+    def overtones(self) -> Mapping[str, Overtones]:
+        """Overtones of instruments, by name; those of no instrument for all others."""
+
+    @property
+    def partial(self) -> bool:
+        """Whether others play, too, whose notes are not known."""
+
+    @property
+    def trust(self) -> Trust:
+        """How far its notes are trusted."""
+
+    def instrument(self, name: str) -> str:
+        """The instrument of a stem; of another name, the name itself."""
+
+    def played(self, signal: Tensor, names: Sequence[str], window: Window) -> list[Played]:
+        """What some of the stems play in a signal.
+
+        Args:
+            signal: ``(channels, samples)``.
+            names: out of `names`.
+            window: where it is.
+        """
+
+
+@dataclass(frozen=True)
+class Window:
+    """A stretch of a recording.
+
+    Attributes:
+        start: second of the recording at which it starts.
+        times: middles of its frames, in seconds from there (frames,).
+        rate: Hz.
+        semitones: how far the recording is above A4 = 440 Hz.
+    """
+
+    start: float
+    times: NDArray[np.float64]
+    rate: int
+    semitones: float = 0.0
 
 
 def transform(rate: int) -> STFT:
@@ -106,7 +109,7 @@ class NoteModel:
         heard: stem and pitch → what it has had of each bin so far; of onsets, the pitch is None.
     """
 
-    notes: Notes
+    notes: NoteSource
     rate: int
     stft: STFT
     heard: dict[tuple[str, float | None], Tensor] = field(default_factory=dict)
@@ -114,8 +117,7 @@ class NoteModel:
     def claims(
         self,
         mixture: Tensor,
-        stems: Sequence[StemNotes],
-        start: float,
+        played: Sequence[Played],
         *,
         semitones: float = 0.0,
         others: Tensor | None = None,
@@ -124,36 +126,33 @@ class NoteModel:
 
         Args:
             mixture: magnitudes ``(channels, bins, frames)``.
-            stems: some of those of `notes`.
-            start: second of the recording at which the window starts.
+            played: what each player plays in it.
             semitones: how far the recording is above A4 = 440 Hz.
             others: magnitudes of what else sounds, as `mixture`.
 
         Returns:
-            ``(stems, channels, bins, frames)``, and the rest ``(channels, bins, frames)``.
+            ``(players, channels, bins, frames)``, and the rest ``(channels, bins, frames)``.
         """
-        n_fft, hop = self.stft.n_fft, self.stft.hop
-        # The first frame ends a hop after the window's start.
-        first = start + (hop - n_fft / 2) / self.rate
-        times = first + np.arange(mixture.shape[-1]) * hop / self.rate
-        models = mixture.new_zeros(len(stems) + 1, *mixture.shape)
+        models = mixture.new_zeros(len(played) + 1, *mixture.shape)
         players: dict[int, Player] = {}
         labels: list[list[tuple[str, float | None]]] = []
-        for number, stem in enumerate(stems):
-            played = near(stem.notes, times)
-            pitches = sorted({note.pitch for note in played})
-            rows = np.concatenate([sounding(played, pitches, times), onsets(played, times)])
-            if rows.any():
-                keys = [(stem.stem, pitch) for pitch in (*pitches, None)]
-                spectra = self._templates(stem, [pitch + semitones for pitch in pitches])
-                before = torch.stack(
-                    [self.heard.get(key, torch.zeros(self.stft.bins)) for key in keys]
-                )
-                tensors = (spectra, torch.from_numpy(rows), before)
-                players[number] = Player(*(tensor.to(mixture) for tensor in tensors))
-                labels.append(keys)
-        players[len(stems)] = self._rest(mixture)
-        fit = factorise(mixture, list(players.values()), others=others)
+        for number, each in enumerate(played):
+            if each.rests:
+                continue
+            keys = [(each.stem, pitch) for pitch in (*each.pitches, None)]
+            rows = np.concatenate([each.sounding, each.onsets])
+            spectra = self._templates(each, semitones)
+            before = torch.stack([self.heard.get(key, torch.zeros(self.stft.bins)) for key in keys])
+            tensors = (spectra, torch.from_numpy(rows), before)
+            players[number] = Player(*(tensor.to(mixture) for tensor in tensors))
+            labels.append(keys)
+        players[len(played)] = self._rest(mixture)
+        fit = factorise(
+            mixture,
+            list(players.values()),
+            others=others,
+            iterations=self.notes.trust.iterations,
+        )
         models[list(players)] = fit.models
         for keys, spectra in zip(labels, fit.heard[:-1], strict=True):
             self.heard.update(zip(keys, spectra.cpu(), strict=True))
@@ -172,12 +171,20 @@ class NoteModel:
         faint = mixture.new_full((len(spectra), mixture.shape[-1]), FAINT)
         return Player(spectra, faint, torch.zeros_like(spectra))
 
-    def _templates(self, stem: StemNotes, pitches: Sequence[float]) -> Tensor:
+    def window(self, frames: int, start: float, semitones: float) -> Window:
+        """A window of so many frames of the transform; arguments as in `Window`."""
+        n_fft, hop = self.stft.n_fft, self.stft.hop
+        # The first frame ends a hop after the window's start.
+        times = (hop - n_fft / 2 + np.arange(frames) * hop) / self.rate
+        return Window(start, times, self.rate, semitones)
+
+    def _templates(self, played: Played, semitones: float) -> Tensor:
         """A template for each pitch and one for onsets, (pitches + 1, bins)."""
         bins = self.stft.bins
         flat = np.full((1, bins), 1 / bins, np.float32)
-        own = np.repeat(flat, len(pitches), axis=0)
-        if stem.pitched:
-            overtones = self.notes.overtones.get(stem.instrument, Overtones.plain())
+        own = np.repeat(flat, len(played.pitches), axis=0)
+        if played.pitched:
+            overtones = self.notes.overtones.get(played.instrument, Overtones.plain())
+            pitches = [pitch + semitones for pitch in played.pitches]
             own = templates(pitches, overtones, n_fft=self.stft.n_fft, rate=self.rate)
         return torch.from_numpy(np.concatenate([own, flat]))

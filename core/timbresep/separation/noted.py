@@ -1,8 +1,8 @@
-"""Score-informed separation: notes as an estimator beside the network.
+"""Notes as an estimator beside the network, of a score or transcribed.
 
 In each window, the notes of everyone who plays explain the mixture (`notes.factorisation`). Each
 stem then has of a bin what its notes claim there, times a root of what the network claims for its
-instrument: notes say where a tone is, the network how it is blown, bowed and sung. Parts that
+instrument: notes say where a tone is, the network how it is blown, bowed and sung. Those whom
 nobody asks for claim their share, too. What neither explains stays in the residual.
 """
 
@@ -14,13 +14,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from timbresep.joint_mask import presence
 from timbresep.separation.note_model import NoteModel
-
-NOTES_POWER = 1.5
-"""Exponent of what notes claim."""
-
-NETWORK_POWER = 0.25
-"""Exponent of what the network claims."""
 
 NETWORK_FLOOR = 0.1
 """Share of the mixture that the network claims for everyone at least: notes know better."""
@@ -67,20 +62,23 @@ class Noted:
     Attributes:
         model: explains signals by notes.
         asked: names of the stems, and of other instruments, that are wanted.
+        beside: names of other instruments that may play, too.
+        unsure: whether instruments need not play: each counts by how likely it does.
     """
 
     model: NoteModel
     asked: Sequence[str]
+    beside: Sequence[str] = ()
+    unsure: bool = False
 
     @property
     def names(self) -> list[str]:
-        """Everyone who shares the mixture: who is written, and who is asked for."""
-        return list(dict.fromkeys((*self.model.notes.names, *self.asked)))
+        """Everyone who shares the mixture: whose notes are known, and who is asked for."""
+        return list(dict.fromkeys((*self.model.notes.names, *self.beside, *self.asked)))
 
     def instrument(self, name: str) -> str:
         """The instrument of a stem."""
-        stem = self.model.notes.of(name)
-        return name if stem is None else stem.instrument
+        return self.model.notes.instrument(name)
 
     def stems(self, signal: Tensor, start: float, network: Estimates) -> Tensor:
         """The stems asked for, ``(asked, channels, samples)``.
@@ -88,7 +86,7 @@ class Noted:
         Args:
             signal: the mixture ``(channels, samples)``.
             start: second of the recording at which it starts.
-            network: what else is known of it; of instruments not in the score, it has to be there.
+            network: what else is known of it; of instruments without notes, it has to be there.
         """
         found = self._shared(signal, self.names, start, network)
         return torch.stack([found[name] for name in self.asked])
@@ -113,6 +111,8 @@ class Noted:
         counted = [number for number, count in enumerate(chained.counts) if count > HALF]
         if not counted:
             return self.stems(signal, start, network)
+        if not self.model.notes.trust.in_sources:
+            return torch.stack([chained.stems[name] for name in self.asked])
 
         def place(name: str) -> int | None:
             number = holder(self.instrument(name))
@@ -121,8 +121,7 @@ class Noted:
         found: dict[str, Tensor] = {}
         for where in dict.fromkeys(place(name) for name in self.names):
             here = [name for name in self.names if place(name) == where]
-            written = [name for name in here if self.model.notes.of(name) is not None]
-            if not written:
+            if not set(here) & set(self.model.notes.names):
                 found |= {name: chained.stems[name] for name in here}
             elif where is not None and len(here) == 1:
                 found[here[0]] = chained.sources[where]
@@ -144,29 +143,37 @@ class Noted:
         spectrum = stft(signal)
         mixture = spectrum.abs()
         heard = {name: stft(wave).abs() for name, wave in network.stems.items()}
-        written = [stem for name in names if (stem := notes.of(name)) is not None]
+        if self.unsure:
+            heard = _likely(mixture, {name: heard[self.instrument(name)] for name in names})
+        window = self.model.window(mixture.shape[-1], start, network.semitones)
+        played = notes.played(signal, [name for name in names if name in notes.names], window)
         # Strokes say when, but not what: there the network knows better.
-        written = [stem for stem in written if stem.pitched or stem.instrument not in heard]
-        players = {stem.stem for stem in written}
+        played = [each for each in played if each.pitched or each.instrument not in heard]
+        players = {each.stem for each in played}
         claims = {name: heard[self.instrument(name)] for name in names if name not in players}
         beside = sum(claims.values(), torch.zeros_like(mixture))
-        found, rest = self.model.claims(
-            mixture, written, start, semitones=network.semitones, others=beside
-        )
-        claims |= {stem.stem: claim for stem, claim in zip(written, found, strict=True)}
+        found, rest = self.model.claims(mixture, played, semitones=network.semitones, others=beside)
+        claims |= {each.stem: claim for each, claim in zip(played, found, strict=True)}
         told = [heard.get(self.instrument(name), claims[name]) for name in names]
         own = torch.stack([claims[name] for name in names])
-        masks = shares(own, torch.stack(told), mixture, [rest])
+        masks = shares(own, torch.stack(told), mixture, [rest], notes.trust.powers)
         waves = stft.inverse(masks * spectrum, signal.shape[-1])
         return dict(zip(names, waves, strict=True))
+
+
+def _likely(mixture: Tensor, claims: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Claims of instruments, by how likely each of them plays; magnitudes as `mixture`."""
+    stacked = torch.stack(list(claims.values()))[None]  # (1, instruments, channels, bins, frames)
+    likely = presence(mixture[None], stacked, stacked.sum(dim=1))
+    return dict(zip(claims, (likely * stacked)[0], strict=True))
 
 
 def shares(
     claims: Tensor,
     network: Tensor,
     mixture: Tensor,
-    others: Sequence[Tensor] = (),
-    powers: tuple[float, float] = (NOTES_POWER, NETWORK_POWER),
+    others: Sequence[Tensor],
+    powers: tuple[float, float],
 ) -> Tensor:
     """What each stem has of each bin, 0 to 1.
 

@@ -11,7 +11,8 @@ from timbresep.errors import UnknownNameError, nearest
 from timbresep.notes.score import StemNotes
 from timbresep.running.device import device_of
 from timbresep.separation.estimators import ByNotes
-from timbresep.separation.note_model import NoteModel, Notes, transform
+from timbresep.separation.note_model import NoteModel, transform
+from timbresep.separation.note_sources import Notes
 from timbresep.separation.noted import Noted
 from timbresep.separation.options import DEFAULTS, SeparationOptions
 from timbresep.separation.streams import Plan, StreamSeparator
@@ -59,4 +60,5 @@ class NotesOnly(StreamSeparator):
                     f"the score has no part for '{name}'", nearest(name, self.instruments)
                 )
         noted = Noted(NoteModel(self.notes, RATE, transform(RATE).to(self._device)), instruments)
-        return Plan(torch.inference_mode()(ByNotes(noted, self._device).stems), WINDOWS)
+        way = ByNotes([noted], instruments, self._device)
+        return Plan(torch.inference_mode()(way.stems), WINDOWS)

@@ -17,7 +17,8 @@ from timbresep.running.device import enough_memory
 from timbresep.separation.cascade import Cascade
 from timbresep.separation.estimators import ByNetwork, ByNotes, Refined
 from timbresep.separation.network import Network
-from timbresep.separation.note_model import NoteModel, Notes, transform
+from timbresep.separation.note_model import NoteModel, NoteSource, transform
+from timbresep.separation.note_sources import Notes, Transcribed
 from timbresep.separation.noted import Noted
 from timbresep.separation.options import DEFAULTS, SeparationOptions
 from timbresep.separation.query import query
@@ -26,6 +27,7 @@ from timbresep.separation.sources import Sources
 from timbresep.separation.streams import Plan, StreamSeparator
 from timbresep.separation.windows import Estimate, Windows
 from timbresep.streaming import Rows
+from timbresep.transcription.hearing import Hearing
 
 NOTES_S = 30.0
 """Seconds of a window with notes: its templates are learned from the notes in it."""
@@ -40,6 +42,8 @@ class Separator(StreamSeparator):
         options: how to separate.
         asked: the instruments to separate unless a call names others; all by default.
         first: a source model that the mixture goes through first.
+        hearing: a transcriber that is asked beside the network. What each stem is then follows
+            from notes, too, where stems share the mixture.
 
     Raises:
         CheckpointError: an extra condition has another length than the checkpoint's.
@@ -53,8 +57,11 @@ class Separator(StreamSeparator):
         options: SeparationOptions = DEFAULTS,
         asked: Sequence[str] | None = None,
         first: Sources | None = None,
+        *,
+        hearing: Hearing | None = None,
     ) -> None:
         self.checkpoint, self.options, self.first = checkpoint, options, first
+        self.hearing = hearing
         self.notes: Notes | None = None
         self._conditions = {**(extra or {}), **checkpoint.conditions}
         self.trained = tuple(checkpoint.conditions)
@@ -123,14 +130,18 @@ class Separator(StreamSeparator):
         """
         first = self.first and self.first.placed_like(like)
         conditions = {**more, **self._conditions}
-        other = Separator(self.checkpoint, conditions, self.options, self.asked, first)
+        hearing = self.hearing and self.hearing.with_conditions(more)
+        other = Separator(
+            self.checkpoint, conditions, self.options, self.asked, first, hearing=hearing
+        )
         other.notes = self.notes
         return other
 
     def plan(self, instruments: Sequence[str]) -> Plan:
         """How instruments are separated; errors as `separate`."""
         model = self.checkpoint.model
-        chunk = model.chunk if self.notes is None else round(NOTES_S * model.sample_rate)
+        by_notes = self.notes is not None or self._listens
+        chunk = round(NOTES_S * model.sample_rate) if by_notes else model.chunk
         windows = Windows(model.sample_rate, chunk, model.context)
         stage = None if self.first is None else self.first.stage
         return Plan(self._estimate(instruments), windows, stage)
@@ -139,7 +150,9 @@ class Separator(StreamSeparator):
         """What gives the stems of a window."""
         way: ByNetwork | ByNotes | Refined
         if self.notes is not None:
-            way = self._by_notes(self.notes, instruments)
+            way = self._by_score(self.notes, instruments)
+        elif self._listens and self.hearing is not None:
+            way = self._by_ear(self.hearing, instruments)
         elif self.options.refine:
             way = self._refined(instruments)
         else:
@@ -158,15 +171,37 @@ class Separator(StreamSeparator):
 
         return estimate
 
-    def _by_notes(self, notes: Notes, instruments: Sequence[str]) -> ByNotes:
-        """Stems by notes, beside the network where it knows an instrument that plays."""
-        rate, device = self.checkpoint.model.sample_rate, self.network.device
-        noted = Noted(NoteModel(notes, rate, transform(rate).to(device)), tuple(instruments))
+    def _by_score(self, notes: Notes, instruments: Sequence[str]) -> ByNotes:
+        """Stems by a score, beside the network where it knows an instrument that plays."""
+        noted = Noted(self._model(notes), tuple(instruments))
         played = dict.fromkeys(noted.instrument(name) for name in noted.names)
         unwritten = [name for name in instruments if notes.of(name) is None]
         heard = [name for name in played if name in self._conditions or name in unwritten]
         network = self._by_network(heard, masked=False) if heard else None
-        return ByNotes(noted, device, network, heard)
+        return ByNotes([noted], instruments, self.network.device, network, heard)
+
+    def _by_ear(self, hearing: Hearing, instruments: Sequence[str]) -> ByNotes:
+        """Stems by what a transcriber hears, beside the network.
+
+        Where not all who play are named, the instruments of the training share the mixture, and
+        each new one shares it with them: no stem depends on which others are asked for.
+        """
+        sure = self.options.mixture_consistency
+        known = list(instruments if sure else self.checkpoint.jointly_masked())
+        sharing = {tuple(known): [name for name in instruments if name in known]}
+        sharing |= {(*known, name): [name] for name in instruments if name not in known}
+        groups = []
+        for names, asked in sharing.items():
+            source = Transcribed.of_voices(hearing, self._conditions, names)
+            if asked:
+                groups.append(Noted(self._model(source), asked, names, unsure=not sure))
+        heard = list(dict.fromkeys((*known, *instruments)))
+        network = self._by_network(heard, masked=False)
+        return ByNotes(groups, instruments, self.network.device, network, heard)
+
+    def _model(self, notes: NoteSource) -> NoteModel:
+        rate = self.checkpoint.model.sample_rate
+        return NoteModel(notes, rate, transform(rate).to(self.network.device))
 
     def _refined(self, instruments: Sequence[str]) -> Refined:
         """Stems by the network, refined; what a source model has a source for stays as it is."""
@@ -198,6 +233,12 @@ class Separator(StreamSeparator):
             names = list(known) if asked.same.shape[1] else []
             cascade = Cascade.of(asked, instruments, names, self.first.places, joint=self._masks)
         return ByNetwork(self.network, asked, cascade, self.options)
+
+    @property
+    def _listens(self) -> bool:
+        """Whether a transcriber is asked: of stems that share the mixture, unless refined."""
+        shared = self.joint or self.options.mixture_consistency
+        return self.hearing is not None and shared and not self.options.refine
 
     @property
     def _masks(self) -> bool:

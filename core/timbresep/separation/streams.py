@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from timbresep.audio.writer import Wave
-from timbresep.separation.note_model import Notes
+from timbresep.separation.note_sources import Notes
 from timbresep.separation.options import SeparationOptions
 from timbresep.separation.sources import SourceStage
 from timbresep.separation.streaming import Pair, made_consistent

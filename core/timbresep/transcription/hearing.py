@@ -73,6 +73,12 @@ class Hearing:
         self.device = device_of(device)
         self._model = checkpoint.model.to(self.device).eval()
 
+    def with_conditions(self, more: Mapping[str, Vector]) -> Hearing:
+        """The same transcriber with more conditions (dim,) to ask for; others are left out."""
+        dim = self.checkpoint.condition_dim
+        extra = {name: vector for name, vector in more.items() if vector.shape == (dim,)}
+        return Hearing(self.checkpoint, {**self._conditions, **extra}, self.asked, str(self.device))
+
     @property
     def frame_s(self) -> float:
         """Seconds from one frame to the next."""

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from timbresep import checkpoint as checkpoints
-from timbresep.asked import ALL, Vector, ask
+from timbresep.asked import ALL, Vector, ask, possible
 from timbresep.errors import CheckpointError
 from timbresep.registry.registry import Registry
 from timbresep.transcription.hearing import Hearing
@@ -15,6 +15,7 @@ from timbresep.transcription.hearing import Hearing
 def open_transcriber(
     instruments: Sequence[str] = (ALL,),
     *,
+    also: Iterable[str] = (),
     transcriber: str | None = None,
     checkpoint: Path | None = None,
     registry: Registry | None = None,
@@ -28,6 +29,7 @@ def open_transcriber(
 
     Args:
         instruments: names or aliases, or "all" for every instrument that it was trained on.
+        also: names of more instruments that it gets to know, as far as it can.
         transcriber: name of a transcriber that the registry lists; by default, its default one.
         checkpoint: file of a trained network in place of a listed transcriber.
         registry: the plugins, which give aliases, conditions of new instruments, and the backbone;
@@ -55,4 +57,5 @@ def open_transcriber(
             f"{file} separates: it gives stems, not notes", "use it with `separate --checkpoint`"
         )
     found = ask(loaded, instruments, registry, reference)
-    return Hearing(loaded, found.extra, found.names, device)
+    extra = {**possible(also, loaded, registry), **found.extra}
+    return Hearing(loaded, extra, found.names, device)
