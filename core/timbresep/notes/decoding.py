@@ -30,8 +30,6 @@ SHORTEST_S = 0.06
 NEAR = 2
 """Frames by which a note's beginning may be away from where it begins to sound."""
 
-LOUDEST = 127
-
 Activity = NDArray[np.float32]
 Times = NDArray[np.float64]
 
@@ -46,7 +44,7 @@ def decode(activity: Activity, lowest: int, frame_s: float) -> list[Note]:
         frame_s: seconds from one frame to the next; the first is at second 0.
 
     Returns:
-        Notes in order of their start, with velocities from how sure it is.
+        Notes in order of their start. Their velocity is not known.
     """
     decoder = Decoder(lowest, frame_s)
     return in_order([*decoder.push(activity), *decoder.finish()])
@@ -118,12 +116,10 @@ class Decoder:
         inside = begins[(begins > start + SHORTEST_S / self.frame_s) & (begins < end)]
         for since, until in pairwise([start, *inside, end]):
             if (until - since) * self.frame_s >= SHORTEST_S:
-                sure = sounding[max(first, round(since)) :][: max(1, round(until - since))].mean()
                 yield Note(
                     max(0.0, float(self._first + since) * self.frame_s),
                     float(self._first + until) * self.frame_s,
                     pitch,
-                    max(1, round(LOUDEST * float(sure))),
                 )
 
 
