@@ -96,6 +96,11 @@ def test_what_is_shorter_than_a_note_or_unsure_is_none() -> None:
     heard[SOUNDING, 10, 5:20] = decoding.SOUNDS - 0.01
     assert decode(heard, 21, FRAME_S) == []
     heard[SOUNDING, 10, 5:20] = decoding.SOUNDS + 0.01
+    assert decode(heard, 21, FRAME_S) == []
+    heard[ONSET, 10, 5] = decoding.BEGINS + 0.01
+    assert len(decode(heard, 21, FRAME_S)) == 1
+    heard[ONSET] = 0.0
+    heard[SOUNDING, 10, 12] = decoding.UNTOLD
     assert len(decode(heard, 21, FRAME_S)) == 1
     assert decode(heard[..., :0], 21, FRAME_S) == []
 

@@ -47,7 +47,7 @@ def heard(hearing: Hearing, wave: np.ndarray, rate: int = RATE, size: int = 7001
 
 
 def assert_tune(
-    transcript: Transcript, written: list[tuple[float, float, int]] = TUNE, within: float = 0.02
+    transcript: Transcript, written: list[tuple[float, float, int]] = TUNE, within: float = 0.035
 ) -> None:
     (stem,) = transcript.stems
     assert [note.pitch for note in stem.notes] == [pitch for *_, pitch in written]

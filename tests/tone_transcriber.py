@@ -19,12 +19,13 @@ from timbresep.units import midi_to_hz
 
 RATE, HOP, LENGTH = 16_000, 512, 4096
 LOWEST, PITCHES = 69, 12
+STEEP = 20.0
 FULL = 10 ** (LEVEL_DB / 20) * 2**0.5
 """Amplitude of a tone alone, at the level that it gets."""
 
 
 class ToneTranscriber(Transcriber):
-    """Sure of a pitch as far as its tone is in a window: half where it begins or ends.
+    """Sure of a pitch whose tone fills more than half of a window, and of no beginning.
 
     Scaled by the condition's first value. A tone half a semitone away is not heard.
     """
@@ -50,7 +51,7 @@ class ToneTranscriber(Transcriber):
         asked = sure[:, None] * conditions[..., 0, None, None].clamp(0, 1)
         both = torch.stack([asked, torch.zeros_like(asked)], dim=2)
         assert both.shape[2] == KINDS
-        return torch.logit(both, eps=1e-6)
+        return STEEP * (both - 0.5)
 
 
 SPEC = BackboneSpec("tones", "a fake", lambda dim: ToneTranscriber(dim), {}, answers="notes")

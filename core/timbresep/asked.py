@@ -10,10 +10,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from timbresep.backbone import Answer
 from timbresep.checkpoint import Checkpoint
 from timbresep.condition.vector import as_version
 from timbresep.errors import CheckpointError, TimbresepError, UnknownNameError, nearest
-from timbresep.backbone import Answer
 from timbresep.instrument_name import check_name, plain
 from timbresep.registry.registry import Registry
 
