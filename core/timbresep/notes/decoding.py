@@ -11,26 +11,30 @@ from numpy.typing import NDArray
 from timbresep.notes.score import Note
 from timbresep.transcriber import ONSET, SOUNDING
 
-SOUNDS = 0.5
+# Chosen one after the other for the note F-measure (beginnings within 50 ms) of 12 validation
+# excerpts of 20 s, four each of three sound sources, by a network that had trained for an hour.
+
+SOUNDS = 0.4
 """Probability of sounding at which a note begins and ends."""
 
-SOUNDS_ON = 0.3
+SOUNDS_ON = 0.25
 """While the probability is not below this, a note is not interrupted."""
 
-BEGINS = 0.5
+BEGINS = 0.3
 """Probability of a beginning, of two neighbouring frames together, from which there is one: what
 begins between two frames is told to both."""
+
+UNTOLD = 0.7
+"""Probability of sounding that a note reaches whose beginning is not told."""
 
 GAP_S = 0.06
 """A pause of at most this long within a note is a dropout, unless a note begins after it."""
 
-SHORTEST_S = 0.06
+SHORTEST_S = 0.09
 """A shorter note is none."""
 
-NEAR = 2
+NEAR = 3
 """Frames by which a note's beginning may be away from where it begins to sound."""
-
-LOUDEST = 127
 
 Activity = NDArray[np.float32]
 Times = NDArray[np.float64]
@@ -46,7 +50,7 @@ def decode(activity: Activity, lowest: int, frame_s: float) -> list[Note]:
         frame_s: seconds from one frame to the next; the first is at second 0.
 
     Returns:
-        Notes in order of their start, with velocities from how sure it is.
+        Notes in order of their start. Their velocity is not known.
     """
     decoder = Decoder(lowest, frame_s)
     return in_order([*decoder.push(activity), *decoder.finish()])
@@ -115,15 +119,15 @@ class Decoder:
         near = begins[np.abs(begins - start) <= NEAR]
         if len(near):
             start = near[np.argmin(np.abs(near - start))]
+        elif sounding[first:last].max() < UNTOLD:
+            return
         inside = begins[(begins > start + SHORTEST_S / self.frame_s) & (begins < end)]
         for since, until in pairwise([start, *inside, end]):
             if (until - since) * self.frame_s >= SHORTEST_S:
-                sure = sounding[max(first, round(since)) :][: max(1, round(until - since))].mean()
                 yield Note(
                     max(0.0, float(self._first + since) * self.frame_s),
                     float(self._first + until) * self.frame_s,
                     pitch,
-                    max(1, round(LOUDEST * float(sure))),
                 )
 
 

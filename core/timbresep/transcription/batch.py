@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
-
-import numpy as np
 
 from timbresep import audio
 from timbresep.file_batch import Batch, Told, header, work_through
@@ -15,7 +13,6 @@ from timbresep.files import sweep
 from timbresep.notes import midi
 from timbresep.notes.score import StemNotes
 from timbresep.output_files import folders, guard, new_files, real
-from timbresep.streaming import Rows
 from timbresep.transcription.hearing import Hearing
 from timbresep.transcription.transcribe import transcribe
 
@@ -103,40 +100,19 @@ def _transcribed(
     output, names = how
     file = folder / midi.TRACK_NOTES
     with new_files(folder, [file], overwrite=output.overwrite) as (temporary,):
-        heard = _Peak(audio.read_blocks(about.path))
-        stems = transcribe(
+        heard = transcribe(
             hearing,
-            heard,
+            audio.read_blocks(about.path),
             about.rate,
             about.channels,
             names,
             name=str(about.path),
             report=done,
         )
-        temporary.write_bytes(midi.encoded(stems, output.programs))  # the whole is atomic
+        temporary.write_bytes(midi.encoded(heard.stems, output.programs))  # the whole is atomic
     remarks = list(about.notes)
-    if not any(stem.notes for stem in stems):
-        silent = "is silent, and has no notes" if heard.peak == 0.0 else "has no notes to hear"
+    if not any(stem.notes for stem in heard.stems):
+        silent = "is silent, and has no notes" if heard.silent else "has no notes to hear"
         remarks.insert(0, f"{about.path} {silent}")
     seconds = time.monotonic() - began
-    return FileNotes(about.path, file, tuple(stems), about.duration, seconds, tuple(remarks))
-
-
-class _Peak:
-    """Blocks that pass, and the largest sample among them.
-
-    Args:
-        blocks: (channels, samples) each.
-
-    Attributes:
-        peak: of what has passed.
-    """
-
-    def __init__(self, blocks: Iterable[Rows]) -> None:
-        self._blocks = blocks
-        self.peak = 0.0
-
-    def __iter__(self) -> Iterator[Rows]:
-        for block in self._blocks:
-            self.peak = max(self.peak, float(np.abs(block).max()))
-            yield block
+    return FileNotes(about.path, file, heard.stems, about.duration, seconds, tuple(remarks))
