@@ -22,6 +22,7 @@ from timbresep.commands.options import (
     Refine,
     SeparatorName,
     Split,
+    TranscriberName,
     Trust,
     Tta,
     reference_conditions,
@@ -129,6 +130,7 @@ def evaluate(
     tta: Tta = DEFAULTS.tta,
     keep_tuning: KeepTuning = not DEFAULTS.retune,
     refine: Refine = DEFAULTS.refine,
+    transcriber: TranscriberName = DEFAULTS.transcriber,
     reference: Reference = None,
     score: Score = False,
     bend: Bend = 0.0,
@@ -152,7 +154,12 @@ def evaluate(
     informed = _informed(disturbance, given=score, aligned=aligned, partial=partial)
     source, root = named_folder(tracks)
     options = SeparationOptions(
-        device, not independent, tta=tta, retune=not keep_tuning, refine=refine
+        device,
+        not independent,
+        tta=tta,
+        retune=not keep_tuning,
+        refine=refine,
+        transcriber=transcriber,
     )
     plan = Plan(
         separator=separator,

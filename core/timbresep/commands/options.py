@@ -102,6 +102,15 @@ KeepTuning = Annotated[
         " the network, and the stems are tuned back.",
     ),
 ]
+TranscriberName = Annotated[
+    str | None,
+    typer.Option(
+        "--transcriber",
+        help="Ask this transcriber, one that registry.yaml lists, which notes each instrument "
+        "plays. The default is the one that registry.yaml names for the separator. 'none' leaves "
+        "it out: quicker, and worse on ensembles.",
+    ),
+]
 Refine = Annotated[
     bool,
     typer.Option(

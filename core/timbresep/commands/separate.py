@@ -20,6 +20,7 @@ from timbresep.commands.options import (
     Reference,
     Refine,
     SeparatorName,
+    TranscriberName,
     Trust,
     Tta,
     reference_conditions,
@@ -112,6 +113,7 @@ def separate(
     tta: Tta = DEFAULTS.tta,
     keep_tuning: KeepTuning = not DEFAULTS.retune,
     refine: Refine = DEFAULTS.refine,
+    transcriber: TranscriberName = DEFAULTS.transcriber,
     reference: Reference = None,
     score: ScoreOf = None,
     part: PartChoice = None,
@@ -130,7 +132,7 @@ def separate(
 
     start_logging()
     options = SeparationOptions(
-        device, not independent, mixture_consistency, tta, not keep_tuning, refine
+        device, not independent, mixture_consistency, tta, not keep_tuning, refine, transcriber
     )
     output = Output(out, format, SUBTYPES[bits] if bits else None, residual, overwrite, midi)
     check(output, options)

@@ -34,7 +34,6 @@ def open_separator(
     options: SeparationOptions = DEFAULTS,
     registry: Registry | None = None,
     reference: Mapping[str, Vector] | None = None,
-    transcriber: str | None = None,
 ) -> Separator:
     """Load a separator for some instruments.
 
@@ -54,9 +53,6 @@ def open_separator(
             (`timbresep.condition.reference`), of the current version. An instrument of the
             checkpoint is separated with the mean of this condition and its own. Any other
             instrument is separated with this condition alone; its name may be new.
-        transcriber: name of the listed transcriber that is asked beside the network, or "none"; by
-            default, the one that the registry names for the separator.
-
     Returns:
         The separator. Its `asked` lists the instruments, each once, by the separator's names.
 
@@ -75,18 +71,19 @@ def open_separator(
     found = ask(loaded, instruments, registry, reference)
     extra = {**possible(also, loaded, registry), **found.extra}
     first = _sources(chain, {**loaded.conditions, **extra}, found.names, registry, options.device)
-    hearing = _hearing(transcriber or chain.transcriber, extra, registry, options, reference)
+    hearing = _hearing(chain, extra, registry, options, reference)
     return Separator(loaded, extra, options, found.names, first, hearing=hearing)
 
 
 def _hearing(
-    name: str | None,
+    chain: Chain,
     extra: Iterable[str],
     registry: Registry,
     options: SeparationOptions,
     reference: Mapping[str, Vector] | None,
 ) -> Hearing | None:
     """The transcriber that is asked beside the network, None for none."""
+    name = options.transcriber or chain.transcriber
     if name in (None, NO_TRANSCRIBER) or not (options.joint or options.mixture_consistency):
         return None
     return open_transcriber(

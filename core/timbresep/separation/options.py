@@ -28,6 +28,9 @@ class SeparationOptions:
         refine: harmonic refinement of the stems (`timbresep.separation.refinement`). For ensembles
             of pitched instruments; better with mixture consistency, which says who plays. Slower.
             A score does more, and is used in its place.
+        transcriber: name of the listed transcriber that is asked beside the network, or `none`; by
+            default, the one that the registry names for the separator. It needs stems that share
+            the mixture.
 
     Raises:
         TimbresepError: `tta` is not from 1 to 5, or stems that share nothing are to be refined.
@@ -39,6 +42,7 @@ class SeparationOptions:
     tta: int = 1
     retune: bool = True
     refine: bool = False
+    transcriber: str | None = None
 
     def __post_init__(self) -> None:
         if not 1 <= self.tta <= MOST_TTA:
