@@ -39,6 +39,9 @@ from timbresep.separation.options import SeparationOptions
 from timbresep.separation.separator import Separator
 from timbresep.source_model import SourceModel
 from timbresep.transcriber import Transcriber
+from timbresep.transcription.hearing import Hearing
+from timbresep.transcription.load import open_transcriber
+from timbresep.transcription.transcribe import transcribe
 
 FOLDER = Path(__file__).resolve().parents[1] / "docs" / "reference"
 NOTE = "<!-- Written by tools/reference_pages.py from the code: change that, then run it. -->\n"
@@ -212,7 +215,7 @@ def _arguments(spec: BackboneSpec) -> type:
 
 
 PYTHON = """\
-The whole way from a file to stems. The defaults are those of the command line.
+The whole way from a file to stems; [notes](../guides/notes.md#in-python) has that to notes. The defaults are those of the command line.
 
 ```python
 from timbresep import audio
@@ -231,6 +234,9 @@ def python() -> str:
         "open_separator": open_separator,
         "Separator.separate": Separator.separate,
         "SeparationOptions": SeparationOptions,
+        "open_transcriber": open_transcriber,
+        "transcribe": transcribe,
+        "Hearing.window": Hearing.window,
         "audio.read": audio.read,
     }
     for name, found in shown.items():
