@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,14 +20,25 @@ from timbresep.commands.options import (
     split_names,
 )
 from timbresep.commands.progress import counting
-from timbresep.errors import ConfigError
+from timbresep.errors import ConfigError, UnknownNameError, nearest
 from timbresep.registry.registry import Registry
+
+if TYPE_CHECKING:
+    from timbresep.data.rendering.scores import Music
 
 Out = Annotated[Path, typer.Option("-o", "--out", help="Write to this folder.")]
 Count = Annotated[int, whole(help="Render this many tracks.", least=1, most=100_000)]
 Seconds = Annotated[
     tuple[float, float],
     span(help="Shortest and longest track in seconds.", least=1, most=3600),
+]
+MusicKinds = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--music",
+        help="Play this music: chorales, tunes (doubled, in canon, or several at once) or "
+        "quartets. Several, separated by commas, take turns. The default is chorales.",
+    ),
 ]
 PluginsOfExtras = Annotated[
     list[str] | None,
@@ -74,6 +85,7 @@ def render_tracks(
         float,
         number(help="Play each instrument out of tune by up to this many cents.", least=0, most=99),
     ] = 0.0,
+    music: MusicKinds = None,
     seed: Seed = 0,
     plugins_dir: PluginsDir = None,
     trust: Trust = False,
@@ -91,7 +103,7 @@ def render_tracks(
     chosen = named_instruments(Registry.load(plugins_dir or (), trust=trust), instruments)
     if samples and split_names(instruments or ["all"]) == ["all"]:
         chosen = [item for item in chosen if (samples / item.name).is_dir()] or chosen
-    tracks = TrackSet(split, count, seconds, seed, detune)
+    tracks = TrackSet(split, count, seconds, seed, detune, _kinds(music))
     sounds = SoundSource(soundfont, samples, licence)
     with counting("rendering", "tracks") as progress:
         folders = render_set(chosen, source, tracks, out, sounds=sounds, progress=progress)
@@ -132,6 +144,7 @@ def render_extra_instruments(
             most=MOST_PROCESSES,
         ),
     ] = None,
+    music: MusicKinds = None,
     seed: Seed = 0,
     plugins_dir: PluginsDir = None,
     trust: Trust = False,
@@ -145,7 +158,7 @@ def render_extra_instruments(
     with counting("rendering", "tracks") as progress:
         folders = render_extras(
             chosen,
-            TrackSet("train", count, seconds, seed),
+            TrackSet("train", count, seconds, seed, music=_kinds(music)),
             out,
             band=BandSize(parts, real, source),
             listed=listed or BUNDLED,
@@ -178,3 +191,15 @@ def render_solos(
     start_logging()
     recipe = plugin_folder(instrument, plugins_dir, trust) / "recipe.yaml"
     say(f"{len(render_voice_solos(recipe, out, seed, minutes))} files in {out}")
+
+
+def _kinds(given: list[str] | None) -> tuple[Music, ...]:
+    """The kinds of music that an option names, each once; chorales by default."""
+    from timbresep.data.rendering.repertoire import MUSIC
+
+    known: dict[str, Music] = {kind: kind for kind in MUSIC}
+    names = dict.fromkeys(split_names(given or []) or ["chorales"])
+    for name in names:
+        if name not in known:
+            raise UnknownNameError(f"no music is called '{name}'", nearest(name, set(MUSIC)))
+    return tuple(known[name] for name in names)

@@ -12,10 +12,10 @@ import numpy as np
 from timbresep.config import load_yaml
 from timbresep.data import recipe as recipes
 from timbresep.data.extras.listed import BUNDLED, ExtraInstrument, ExtraList
-from timbresep.data.rendering import scores
 from timbresep.data.rendering.band import REVERB_SHARE, Member, seat
 from timbresep.data.rendering.casting import Player
 from timbresep.data.rendering.plan import Plan, TrackSet, plan_tracks
+from timbresep.data.rendering.repertoire import library
 from timbresep.data.rendering.sets import players_of, soundfonts_of
 from timbresep.data.rendering.tracks import render_tracks
 from timbresep.data.sources.discover import InstrumentLike
@@ -96,7 +96,7 @@ def render_extras(
             "list more programs or soundfonts",
         )
     return render_tracks(
-        plan_tracks(scores.chorales(cache), list(players), band.real, tracks),
+        plan_tracks(library(tracks.music, cache), list(players), band.real, tracks),
         partial(seat_with_extras, players=players, extras=extras, parts=band.parts),
         out,
         soundfonts=[*soundfonts_of(players), *(font.file for font in extra_list.soundfonts)],

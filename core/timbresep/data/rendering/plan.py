@@ -7,8 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from timbresep.data.rendering.casting import balanced_casts
-from timbresep.data.rendering.scores import Score
+from timbresep.data.rendering.casting import TEMPO_S, balanced_casts
+from timbresep.data.rendering.repertoire import setting
+from timbresep.data.rendering.scores import Music, Score
 from timbresep.data.track import Split, split_of
 
 
@@ -22,6 +23,7 @@ class TrackSet:
         seconds: shortest and longest track.
         seed: of pieces, casts and performances; with more tracks the first ones stay the same.
         detune: bound in cents of what each player of a soundfont is out of tune.
+        music: kinds of music, which take turns.
     """
 
     split: Split
@@ -29,6 +31,7 @@ class TrackSet:
     seconds: tuple[float, float] = (20.0, 30.0)
     seed: int = 0
     detune: float = 0.0
+    music: tuple[Music, ...] = ("chorales",)
 
 
 @dataclass(frozen=True)
@@ -69,18 +72,21 @@ def plan_tracks(
         np.random.default_rng([tracks.seed, ["train", "valid", "test"].index(tracks.split), stream])
         for stream in range(3)
     )
-    pool = [score for score in scores if split_of(score.family) == tracks.split]
-    if not pool:
+    side = [score for score in scores if split_of(score.family) == tracks.split]
+    pools = [pool for kind in tracks.music if (pool := [s for s in side if s.music == kind])]
+    if not pools:
         return []
-    order: list[int] = []
-    while len(order) < tracks.count:
-        order += [int(k) for k in pieces.permutation(len(pool))]
-    casts = balanced_casts(names, parts, tracks.count, casting)
+    waiting: list[list[int]] = [[] for _ in pools]  # of each pool: those not yet played
     plans = []
-    for index, (which, cast) in enumerate(zip(order[: tracks.count], casts, strict=True)):
-        score = pool[which]
+    for index, cast in enumerate(balanced_casts(names, parts, tracks.count, casting)):
+        turn = index % len(pools)
+        pool, order = pools[turn], waiting[turn]
+        if not order:
+            order += [int(k) for k in pieces.permutation(len(pool))]
+        score = pool[order.pop(0)]
         name = f"{tracks.split}-{index:03d}-{score.piece.replace('/', '-')}"
         length = float(chance.uniform(*tracks.seconds))
         seed = int(chance.integers(2**31))
+        score = setting(score, pool, length / TEMPO_S[0], np.random.default_rng([seed, 3]))
         plans.append(Plan(name, score, tuple(cast), length, tracks.split, seed, tracks.detune))
     return plans

@@ -1,4 +1,4 @@
-"""Scores to perform: chorales and tunes of the music21 corpus, parsed once and kept as JSON."""
+"""Scores to perform: chorales, tunes and quartets of the music21 corpus, parsed once and kept."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import logging
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -26,6 +27,9 @@ log = logging.getLogger(__name__)
 
 CACHE_VERSION = 2
 TUNES = 150
+QUARTETS = ("haydn", "mozart", "beethoven")
+
+Music = Literal["chorales", "tunes", "quartets"]
 
 
 @dataclass(frozen=True)
@@ -52,7 +56,7 @@ class Score:
 
     `family` is the same for all settings of one melody, so that a split by family keeps
     two harmonisations of a tune on the same side. `bar` is the length of a bar and `upbeat` that
-    of the notes before the first whole one, in quarter notes.
+    of the notes before the first whole one, in quarter notes. `music` is what kind it is of.
     """
 
     piece: str
@@ -60,6 +64,7 @@ class Score:
     parts: tuple[Part, ...]
     bar: float = 4.0
     upbeat: float = 0.0
+    music: Music = "chorales"
 
     @property
     def length(self) -> float:
@@ -77,6 +82,20 @@ class Score:
             for part in self.parts
         )
         return replace(self, parts=parts)
+
+    def since(self, quarters: float) -> Score:
+        """The score from a time on, in quarter notes; a note that is held then begins there."""
+        parts = tuple(
+            tuple(
+                Note(
+                    max(0.0, n.start - quarters), n.end - max(n.start, quarters), n.midi, n.velocity
+                )
+                for n in part
+                if n.end > quarters + 0.1
+            )
+            for part in self.parts
+        )
+        return replace(self, parts=parts, upbeat=(self.upbeat - quarters) % self.bar)
 
 
 def family_of(melody: Part) -> str:
@@ -98,9 +117,22 @@ def chorales(cache: Path) -> list[Score]:
     return _cached(cache / f"scores-chorales-v{CACHE_VERSION}.json", _parse_chorales)
 
 
-def tunes(cache: Path) -> list[Score]:
-    """Some one-part dance tunes (Ryan's Mammoth Collection, 1883), drawn at random."""
-    return _cached(cache / f"scores-tunes-v{CACHE_VERSION}-{TUNES}-0.json", _parse_tunes)
+def tunes(cache: Path, count: int = TUNES) -> list[Score]:
+    """Some one-part dance tunes (Ryan's Mammoth Collection, 1883), drawn at random.
+
+    Args:
+        cache: as for `chorales`.
+        count: how many are drawn; with more the first ones stay the same.
+    """
+    path = cache / f"scores-tunes-v{CACHE_VERSION}-{count}-0.json"
+    found = _cached(path, partial(_parse_tunes, count))
+    return [replace(tune, music="tunes") for tune in found]
+
+
+def quartets(cache: Path) -> list[Score]:
+    """Movements of string quartets by Haydn, Mozart and Beethoven, highest part first."""
+    found = _cached(cache / f"scores-quartets-v{CACHE_VERSION}.json", _parse_quartets)
+    return [replace(movement, music="quartets") for movement in found]
 
 
 def _cached(path: Path, parse: Callable[[], Iterable[Score]]) -> list[Score]:
@@ -145,10 +177,19 @@ def _parse_chorales() -> Iterator[Score]:
         yield from parse(corpus, path, piece, n_parts=4)
 
 
-def _parse_tunes() -> Iterator[Score]:
+def _parse_quartets() -> Iterator[Score]:
+    corpus = _corpus()
+    for composer in QUARTETS:
+        for path in sorted(corpus.getComposer(composer)):
+            work = path.parent.name
+            if path.suffix == ".mxl" and work != composer:  # a movement, not a whole work
+                yield from parse(corpus, path, f"{composer}/{work}/{path.stem}", n_parts=4)
+
+
+def _parse_tunes(count: int) -> Iterator[Score]:
     corpus = _corpus()
     paths = sorted(corpus.getComposer("ryansMammoth"))
-    order = np.random.default_rng(0).permutation(len(paths))[:TUNES]
+    order = np.random.default_rng(0).permutation(len(paths))[:count]
     for index in order:
         path = paths[int(index)]
         yield from parse(corpus, path, f"ryan/{path.name.removesuffix('.abc')}", n_parts=1)

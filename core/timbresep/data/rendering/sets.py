@@ -16,6 +16,7 @@ from timbresep.data.rendering import scores
 from timbresep.data.rendering.band import seat
 from timbresep.data.rendering.casting import Player
 from timbresep.data.rendering.plan import TrackSet, plan_tracks
+from timbresep.data.rendering.repertoire import library
 from timbresep.data.rendering.sampler import find_recordings
 from timbresep.data.rendering.tracks import ABOUT, render_tracks
 from timbresep.data.sources.discover import InstrumentLike
@@ -83,7 +84,7 @@ def render_set(
     parts = size_of(source, list(players), known).parts
     fonts = [sounds.soundfont] if sounds.soundfont else soundfonts_of(players)
     return render_tracks(
-        plan_tracks(scores.chorales(cache), list(players), parts, tracks),
+        plan_tracks(library(tracks.music, cache), list(players), parts, tracks),
         partial(seat, players=players, soundfont=sounds.soundfont, recordings=recordings),
         out,
         soundfonts=[] if recordings else fonts,
@@ -116,7 +117,7 @@ def render_source(
     players = players_of(source, known)
     size = size_of(source, owners, known)
     root = rendered_root(source, owners, known, cache)
-    library = scores.chorales(cache)
+    chorales = scores.chorales(cache)
     held_out = max(4, size.tracks // 10)
     sides = (
         TrackSet("train", size.tracks, (0.8 * size.seconds, size.seconds)),
@@ -124,7 +125,7 @@ def render_source(
         TrackSet("test", held_out),
     )
     cast = list(players)
-    plans = [plan for side in sides for plan in plan_tracks(library, cast, size.parts, side)]
+    plans = [plan for side in sides for plan in plan_tracks(chorales, cast, size.parts, side)]
     if waiting := sum(not (root / plan.name / ABOUT).is_file() for plan in plans):
         log.info("%s: rendering %d tracks, once, to %s; this takes minutes", source, waiting, root)
     render_tracks(
