@@ -19,6 +19,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -41,7 +42,8 @@ from timbresep.notes.score import StemNotes
 from timbresep.notes.templates import Overtones
 from timbresep.registry.registry import Registry
 from timbresep.running.provenance import hardware, today
-from timbresep.separation.load import open_separator
+from timbresep.separation.load import NO_TRANSCRIBER, open_separator
+from timbresep.separation.options import SeparationOptions
 from timbresep.separation.separator import Separator
 
 SETS = ("valid-recorded", "valid-other")
@@ -202,10 +204,10 @@ METHODS |= {
 }
 
 
-def score(case: Case, name: str, where: str) -> list[Score]:
+def score(case: Case, name: str, method: Method, where: str) -> list[Score]:
     """The scores of one method on one track of a set."""
     began = time.perf_counter()
-    found = METHODS[name](case)
+    found = method(case)
     seconds = time.perf_counter() - began
     instruments = {stem.stem: stem.instrument for stem in case.notes}
     return [
@@ -262,23 +264,35 @@ def _table(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
-def put(page: Path, text: str) -> None:
-    """Write a text between the markers of a page.
+def put(page: Path, text: str, markers: tuple[str, str]) -> None:
+    """Write a text between the two markers of a page.
 
     Raises:
         ConfigError: it has none.
     """
-    whole = page.read_text(encoding="utf-8")
-    if BEGIN not in whole or END not in whole:
-        raise ConfigError(f"{page} has no markers {BEGIN} and {END}", "put them where it belongs")
-    before, after = whole.partition(BEGIN)[0], whole.partition(END)[2]
-    write_text(page, f"{before}{BEGIN}\n{text}\n{END}{after}")
+    whole, (begin, end) = page.read_text(encoding="utf-8"), markers
+    if begin not in whole or end not in whole:
+        raise ConfigError(f"{page} has no markers {begin} and {end}", "put them where it belongs")
+    before, after = whole.partition(begin)[0], whole.partition(end)[2]
+    write_text(page, f"{before}{begin}\n{text}\n{end}{after}")
 
 
-def run(given: argparse.Namespace) -> None:
-    """Score the methods on the sets, print the tables, and write what was asked for."""
-    registry = Registry.load()
-    separator = open_separator(separator=given.separator, registry=registry)
+def run_methods(
+    given: argparse.Namespace,
+    methods: Mapping[str, Method],
+    separator: Separator,
+    registry: Registry,
+    markers: tuple[str, str],
+) -> None:
+    """Score methods on sets, print the tables, and write what was asked for.
+
+    Args:
+        given: `root`, `sets`, `methods`, `limit`, `json` and `write`.
+        methods: by name.
+        separator: separates.
+        registry: the plugins.
+        markers: of the page to write into.
+    """
     scores: list[Score] = []
     if given.json and given.json.is_file():
         scores = [Score(**row) for row in json.loads(given.json.read_text())]
@@ -287,16 +301,16 @@ def run(given: argparse.Namespace) -> None:
         for case in cases(given.root / name, separator, registry, given.limit):
             for method in given.methods:
                 if (name, case.track.name, method) not in done:
-                    scores += score(case, method, name)
+                    scores += score(case, method, methods[method], name)
             print(f"scored {name}/{case.track.name}", flush=True)
             if given.json:
                 write_json(given.json, [asdict(one) for one in scores])
     wanted = [one for one in scores if one.set in given.sets and one.method in given.methods]
-    about = f"`benchmarks/score_informed.py`, `{given.separator}`; {today()}, {hardware()}."
+    about = f"`{Path(sys.argv[0]).name}`, `{given.separator}`; {today()}, {hardware()}."
     text = f"{tables(wanted, given.methods)}\n\n{about}"
     print(text)
     if given.write:
-        put(given.write, text)
+        put(given.write, text, markers)
 
 
 def main() -> None:
@@ -309,7 +323,10 @@ def main() -> None:
     parser.add_argument("--limit", type=int, help="only the first tracks of each set")
     parser.add_argument("--json", type=Path, help="file for every score")
     parser.add_argument("--write", type=Path, help="page to write the tables into")
-    run(parser.parse_args())
+    registry, given = Registry.load(), parser.parse_args()
+    options = SeparationOptions(transcriber=NO_TRANSCRIBER)
+    separator = open_separator(separator=given.separator, registry=registry, options=options)
+    run_methods(given, METHODS, separator, registry, (BEGIN, END))
 
 
 if __name__ == "__main__":
