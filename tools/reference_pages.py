@@ -215,7 +215,8 @@ def _arguments(spec: BackboneSpec) -> type:
 
 
 PYTHON = """\
-The whole way from a file to stems; [notes](../guides/notes.md#in-python) has that to notes. The defaults are those of the command line.
+The whole way from a file to stems; [notes](../guides/notes.md#in-python) has that to notes. The
+defaults are those of the command line.
 
 ```python
 from timbresep import audio
