@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -39,7 +40,6 @@ if TYPE_CHECKING:
     from timbresep.evaluation.plan import Plan
     from timbresep.evaluation.result import Evaluation
     from timbresep.evaluation.tracks import Tracks
-    from timbresep.notes.disturbance import Disturbance
 
 
 TracksOf = Annotated[
@@ -147,20 +147,13 @@ def evaluate(
     """Score a separator on tracks with known stems, beside silence, mixture and oracle mask."""
     from timbresep.evaluation.plan import Plan
     from timbresep.evaluation.tracks import Tracks, named_folder
-    from timbresep.notes.disturbance import Disturbance
 
     start_logging()
-    disturbance = Disturbance(bend, shift, wrong, missing)
-    informed = _informed(disturbance, given=score, aligned=aligned, partial=partial)
+    disturbed = bend, shift, wrong, missing
+    informed = _informed(disturbed, given=score, aligned=aligned, partial=partial)
     source, root = named_folder(tracks)
-    options = SeparationOptions(
-        device,
-        not independent,
-        tta=tta,
-        retune=not keep_tuning,
-        refine=refine,
-        transcriber=transcriber,
-    )
+    shared = SeparationOptions(device, not independent, tta=tta, transcriber=transcriber)
+    options = replace(shared, retune=not keep_tuning, refine=refine)
     plan = Plan(
         separator=separator,
         checkpoint=checkpoint,
@@ -203,12 +196,14 @@ def _evaluate(
 
 
 def _informed(
-    disturbance: Disturbance, *, given: bool, aligned: bool, partial: bool
+    disturbed: tuple[float, float, float, float], *, given: bool, aligned: bool, partial: bool
 ) -> Informed | None:
-    """How notes are given to the separator, if they are."""
+    """How notes are given to the separator, if they are: see `Disturbance` for what is done to
+    them."""
     from timbresep.evaluation.informed import Informed
     from timbresep.notes.disturbance import Disturbance
 
+    disturbance = Disturbance(*disturbed)
     if given:
         return Informed(disturbance, aligned, partial)
     if aligned or partial or disturbance != Disturbance():
