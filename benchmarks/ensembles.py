@@ -30,9 +30,10 @@ from timbresep.asked import REFERENCE_WEIGHT, Vector
 from timbresep.condition import tone_store
 from timbresep.condition.vector import as_version, condition
 from timbresep.data.stem_tones import TONES
+from timbresep.registry.chain import NO_TRANSCRIBER
 from timbresep.registry.registry import Registry
 from timbresep.separation import note_sources
-from timbresep.separation.load import NO_TRANSCRIBER, open_separator
+from timbresep.separation.load import open_separator
 from timbresep.separation.options import SeparationOptions
 from timbresep.separation.separator import Separator
 from timbresep.transcription.hearing import Hearing

@@ -40,9 +40,10 @@ from timbresep.metrics import sdr, si_sdr
 from timbresep.notes.disturbance import Disturbance
 from timbresep.notes.score import StemNotes
 from timbresep.notes.templates import Overtones
+from timbresep.registry.chain import NO_TRANSCRIBER
 from timbresep.registry.registry import Registry
 from timbresep.running.provenance import hardware, today
-from timbresep.separation.load import NO_TRANSCRIBER, open_separator
+from timbresep.separation.load import open_separator
 from timbresep.separation.options import SeparationOptions
 from timbresep.separation.separator import Separator
 

@@ -87,7 +87,11 @@ Aligned = Annotated[
 ]
 Midi = Annotated[
     bool,
-    typer.Option("--midi", help="With --score, also write the notes of each stem, as MIDI."),
+    typer.Option(
+        "--midi",
+        help="Also write the notes of each stem, as MIDI: those of --score, or what the "
+        "transcriber hears.",
+    ),
 ]
 MixtureConsistency = Annotated[
     bool,
@@ -137,7 +141,7 @@ def separate(
     output = Output(out, format, SUBTYPES[bits] if bits else None, residual, overwrite, midi)
     check(output, options)
     told = {"no_repeats": no_repeats, "aligned": aligned, "partial": partial, "anyway": anyway}
-    request = _request(score, part or (), told, midi=midi)
+    request = _request(score, part or (), told)
     registry = Registry.load(plugins_dir or (), trust=trust)
     names = split_names(instruments or ["all"])
     how: dict[str, Any] = {
@@ -148,6 +152,8 @@ def separate(
         "reference": reference_conditions(reference or []),
     }
     model = _opened(names, how) if request is None else _with_score(request, files, names, how)
+    if midi and not model.noted(model.asked):
+        raise ConfigError("--midi: no stem has notes", "give --score, or a --transcriber")
     with progress("separating") as update:
         batch = separate_batch(
             model,
@@ -161,7 +167,7 @@ def separate(
 
 
 def _request(
-    score: Path | None, parts: Sequence[str], told: Mapping[str, bool], *, midi: bool
+    score: Path | None, parts: Sequence[str], told: Mapping[str, bool]
 ) -> ScoreRequest | None:
     """How the options want a score to be used; None without one."""
     from timbresep.notes.casting import parse_choice
@@ -170,10 +176,9 @@ def _request(
     if score is not None:
         chosen = {name: on for name, on in told.items() if name != "no_repeats"}
         return ScoreRequest(score, parse_choice(parts), not told["no_repeats"], **chosen)
-    if parts or midi or any(told.values()):
+    if parts or any(told.values()):
         raise ConfigError(
-            "--part, --no-repeats, --aligned, --partial, --anyway and --midi tell of a score",
-            "add --score",
+            "--part, --no-repeats, --aligned, --partial and --anyway tell of a score", "add --score"
         )
     return None
 
@@ -182,7 +187,7 @@ def _opened(names: Sequence[str], how: Mapping[str, Any]) -> StreamSeparator:
     """Open a separator, and say which."""
     from timbresep.separation.load import open_separator
 
-    _say_which(how["registry"], how["separator"], how["checkpoint"])
+    _say_which(how)
     return open_separator(names, **how)
 
 
@@ -205,9 +210,10 @@ def _with_score(
     return scored.separator
 
 
-def _say_which(registry: Registry, separator: str | None, checkpoint: Path | None) -> None:
+def _say_which(how: Mapping[str, Any]) -> None:
     """Say which separator works, whose weights are in it, and which would be better on songs."""
-    chain = registry.separators.get(separator, checkpoint)
+    registry, separator, checkpoint = how["registry"], how["separator"], how["checkpoint"]
+    chain = registry.separators.get(separator, checkpoint).beside(how["options"].transcriber)
     say(f"separator: {shown(chain.described)}")
     if chain.source_model is not None:
         show_note(f"weights of {chain.source_model.name}: {shown(chain.source_model.licence)}")

@@ -59,7 +59,8 @@ class Plan:
         """The separator: with notes, the default one is a network alone, as in `separate`."""
         if self.informed is not None and self.separator is None and self.checkpoint is None:
             return registry.separators.plain()
-        return registry.separators.get(self.separator, self.checkpoint)
+        chain = registry.separators.get(self.separator, self.checkpoint)
+        return chain.beside(self.options.transcriber)
 
     def open(self) -> Scorer:
         """Load the checkpoints; errors as `timbresep.separation.load.open_separator`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from timbresep.errors import ConfigError, TimbresepError, UnknownNameError, nearest
@@ -12,6 +12,9 @@ from timbresep.hookspecs import SourceModelSpec
 from timbresep.registry.catalogue import NOT_READY, PluginRow
 from timbresep.registry.config import ListedSeparator, RegistryConfig
 from timbresep.registry.pretrained import check_kept, missing
+
+NO_TRANSCRIBER = "none"
+"""In place of a transcriber's name: the network decides alone."""
 
 Find = Callable[[str], SourceModelSpec]
 
@@ -34,6 +37,12 @@ class Chain:
     weights: Path | None = None
     transcriber: str | None = None
 
+    def beside(self, transcriber: str | None) -> Chain:
+        """The same with another transcriber by name, "none" for none; None changes nothing."""
+        if transcriber is None:
+            return self
+        return replace(self, transcriber=None if transcriber == NO_TRANSCRIBER else transcriber)
+
     @property
     def missing(self) -> str:
         """What it lacks on this machine, and how to get it; empty if it is ready."""
@@ -42,9 +51,10 @@ class Chain:
     @property
     def described(self) -> str:
         """Its estimators, in a few words."""
+        beside = f" and {self.transcriber}" if self.transcriber else ""
         if self.source_model is None:
-            return self.name
-        return f"{self.name} ({self.source_model.name}, then {self.checkpoint.stem})"
+            return self.name + beside
+        return f"{self.name} ({self.source_model.name}, then {self.checkpoint.stem}{beside})"
 
 
 @dataclass(frozen=True)

@@ -16,11 +16,10 @@ from timbresep.errors import AudioError, TimbresepError
 from timbresep.file_batch import Batch, Report, Told, header, work_through
 from timbresep.files import sweep
 from timbresep.notes import midi
-from timbresep.notes.score import StemNotes
 from timbresep.output_files import folders, guard, new_files, real
 from timbresep.separation.options import SeparationOptions
 from timbresep.separation.streams import StreamSeparator
-from timbresep.streaming import check_loudness
+from timbresep.streaming import Stream, check_loudness
 
 RESIDUAL = "residual"
 
@@ -35,7 +34,8 @@ class Output:
         subtype: FLOAT, PCM_24 or PCM_16; None for the format's best.
         residual: also write what the stems leave of the mixture.
         overwrite: replace stems that are there.
-        midi: also write the notes of each stem that has some, as ``<instrument>.mid``.
+        midi: also write the notes of each stem that has some, or in which some can be heard, as
+            ``<instrument>.mid``.
     """
 
     folder: Path
@@ -147,8 +147,8 @@ def separate_file(
     """
     began = time.monotonic()
     sounds = _outputs(folder, instruments, output)
-    written = _written(separator, instruments) if output.midi else []
-    outputs = [*sounds, *(folder / f"{stem.stem}.mid" for stem in written)]
+    noted = separator.noted(instruments) if output.midi else []
+    outputs = [*sounds, *(folder / f"{name}.mid" for name in noted)]
     about = _checked(path, outputs, output, inputs)
     with (
         new_files(folder, outputs, overwrite=output.overwrite) as temporary,
@@ -168,20 +168,15 @@ def separate_file(
             for part, final in zip(temporary[: len(sounds)], sounds, strict=True)
         ]
         peak = _fill(separator, about, instruments, writers, report)
-        for stem, file in zip(written, temporary[len(sounds) :], strict=True):
+        again = Stream(audio.read_blocks(path), about.rate, about.channels, str(path))
+        heard = separator.notes_in(again, noted)
+        for stem, file in zip(heard, temporary[len(sounds) :], strict=True):
             file.write_bytes(midi.encoded([stem]))  # the whole is atomic
     notes = [*about.notes, *(note for writer in writers if (note := writer.clipped()))]
     if peak == 0.0:
         notes.insert(0, f"{path} is silent, and so are its stems")
     seconds = time.monotonic() - began
     return FileReport(path, tuple(outputs), about.duration, seconds, tuple(notes))
-
-
-def _written(separator: StreamSeparator, instruments: Sequence[str]) -> list[StemNotes]:
-    """The notes of the stems that have some."""
-    notes = separator.notes
-    found = [notes.of(name) for name in instruments] if notes else []
-    return [stem for stem in found if stem is not None]
 
 
 def _outputs(folder: Path, instruments: Sequence[str], output: Output) -> list[Path]:

@@ -21,9 +21,6 @@ from timbresep.transcription.load import open_transcriber
 
 log = logging.getLogger(__name__)
 
-NO_TRANSCRIBER = "none"
-"""In place of a transcriber's name: the network decides alone."""
-
 
 def open_separator(
     instruments: Sequence[str] = (ALL,),
@@ -65,7 +62,7 @@ def open_separator(
         ConfigError: a name in `reference` is not a valid name.
     """
     registry = registry or Registry.load()
-    chain = registry.separators.get(separator, checkpoint)
+    chain = registry.separators.get(separator, checkpoint).beside(options.transcriber)
     loaded = checkpoints.load(chain.checkpoint, registry.backbone)
     _check_separates(loaded)
     found = ask(loaded, instruments, registry, reference)
@@ -83,11 +80,14 @@ def _hearing(
     reference: Mapping[str, Vector] | None,
 ) -> Hearing | None:
     """The transcriber that is asked beside the network, None for none."""
-    name = options.transcriber or chain.transcriber
-    if name in (None, NO_TRANSCRIBER) or not (options.joint or options.mixture_consistency):
+    if chain.transcriber is None or not (options.joint or options.mixture_consistency):
         return None
     return open_transcriber(
-        also=extra, transcriber=name, registry=registry, reference=reference, device=options.device
+        also=extra,
+        transcriber=chain.transcriber,
+        registry=registry,
+        reference=reference,
+        device=options.device,
     )
 
 

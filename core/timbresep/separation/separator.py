@@ -26,8 +26,9 @@ from timbresep.separation.refinement import Refinement
 from timbresep.separation.sources import Sources
 from timbresep.separation.streams import Plan, StreamSeparator
 from timbresep.separation.windows import Estimate, Windows
-from timbresep.streaming import Rows
+from timbresep.streaming import Rows, Stream
 from timbresep.transcription.hearing import Hearing
+from timbresep.transcription.transcribe import transcribe
 
 NOTES_S = 30.0
 """Seconds of a window with notes: its templates are learned from the notes in it."""
@@ -136,6 +137,20 @@ class Separator(StreamSeparator):
         )
         other.notes = self.notes
         return other
+
+    def noted(self, instruments: Sequence[str]) -> list[str]:
+        """See `StreamSeparator.noted`."""
+        if self.notes is not None or self.hearing is None:
+            return super().noted(instruments)
+        return list(Transcribed.of_voices(self.hearing, self._conditions, instruments).names)
+
+    def notes_in(self, stream: Stream, names: Sequence[str]) -> list[StemNotes]:
+        """See `StreamSeparator.notes_in`; without a score, they are transcribed."""
+        if self.notes is not None or self.hearing is None or not names:
+            return super().notes_in(stream, names)
+        hearing, rate, channels = self.hearing, stream.rate, stream.channels
+        heard = transcribe(hearing, stream.blocks, rate, channels, names, name=stream.name)
+        return list(heard.stems)
 
     def plan(self, instruments: Sequence[str]) -> Plan:
         """How instruments are separated; errors as `separate`."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from timbresep.audio.writer import Wave
+from timbresep.notes.score import StemNotes
 from timbresep.separation.note_sources import Notes
 from timbresep.separation.options import SeparationOptions
 from timbresep.separation.sources import SourceStage
@@ -50,6 +51,21 @@ class StreamSeparator(ABC):
         Raises:
             UnknownNameError: an instrument that the separator does not know.
         """
+
+    def noted(self, instruments: Sequence[str]) -> list[str]:
+        """Those of some stems whose notes are known, or can be heard."""
+        return [name for name in instruments if self.notes and self.notes.of(name)]
+
+    def notes_in(self, stream: Stream, names: Sequence[str]) -> list[StemNotes]:
+        """The notes of stems in a recording, in seconds of it.
+
+        Args:
+            stream: the recording.
+            names: out of `noted`.
+        """
+        del stream
+        found = [self.notes.of(name) for name in names] if self.notes else []
+        return [stem for stem in found if stem is not None]
 
     def separate(
         self, wave: Wave, rate: int, instruments: Sequence[str] | None = None
