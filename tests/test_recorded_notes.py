@@ -44,6 +44,7 @@ def collection(root: Path) -> Path:
         "<region> key=72 sample=off.$EXT\n"
         "<region> key=74 sample=absent.$EXT\n"
         "<region> key=50 sample=noise.$EXT\n"
+        "<region> lokey=47 hikey=49 sample=c4_p.$EXT\n"
         "<group> trigger=release\n<region> key=60 sample=noise.$EXT\n"
     )
     return file
@@ -59,6 +60,7 @@ def test_a_map_is_read_with_what_headers_hand_down(tmp_path: Path) -> None:
         ("off", 72, 0, 0),
         ("absent", 74, 0, 0),
         ("noise", 50, 0, 0),
+        ("c4_p", 60, 0, 0),
     ]
 
 
@@ -88,6 +90,14 @@ def test_notes_are_layers_that_begin_at_once_in_tune_and_wrong_ones_are_left(
 def test_a_pitch_that_cannot_be_tracked_is_none() -> None:
     assert off_key(np.zeros((1, 44_100), np.float32), 60) is None
     assert off_key(tone(105), 105) is None
+
+
+def test_a_recording_of_another_key_is_heard_however_far_it_is() -> None:
+    recorded = audio.resample(tone(60, 0.0), RATE, 44_100)
+    for key, off in ((60, 0.0), (43, 5.0), (55, 5.0), (66, -6.0), (72, 0.0)):
+        heard = off_key(recorded, key)
+        assert heard is not None
+        assert abs(abs(heard) - abs(off)) < 0.1, key
 
 
 def test_a_map_stays_in_its_collection(tmp_path: Path) -> None:

@@ -36,7 +36,7 @@ LONGEST_S = 8.0
 ONSET, LEAD_S = 0.05, 0.005  # a note begins where it reaches this part of its peak
 HEADROOM = 0.9
 CENTRE_S = (0.1, 1.0)  # of a note, where its pitch is measured
-REACH, IN_TUNE = 3, 0.5  # semitones: how far off pitches are looked for, and how far they may be
+REACHES, IN_TUNE = (3, 30), 0.5  # semitones: how far off pitches are looked for, and may be
 STEPS = ("C", "C#", "D", "D#", "E", "F", "F#", "G", "G#", "A", "A#", "B")
 LEVELS = ("control", "global", "master", "group", "region")  # a header ends those right of it
 _HEADER = re.compile(r"<(\w+)>")
@@ -104,7 +104,7 @@ def _region(state: Mapping[str, Mapping[str, str]], root: Path) -> Iterator[Regi
     opcodes = {name: value for level in LEVELS for name, value in state[level].items()}
     if "sample" not in opcodes or opcodes.get("trigger", "attack") not in ("attack", "first"):
         return
-    key = opcodes.get("pitch_keycenter") or opcodes.get("key") or opcodes.get("lokey") or "60"
+    key = opcodes.get("pitch_keycenter") or opcodes.get("key") or "60"
     yield Region(
         _inside(root, opcodes.get("default_path", "") + opcodes["sample"]),
         int(key) if key.lstrip("-").isdigit() else note_to_midi(key.upper()),
@@ -133,15 +133,22 @@ def note_of(region: Region) -> np.ndarray:
 
 
 def off_key(wave: np.ndarray, midi: int) -> float | None:
-    """How many semitones a note (1, samples) is above its key; None where no pitch is heard."""
+    """How many semitones a note (1, samples) is above its key; None where no pitch is heard.
+
+    Where it is none near the key, octaves do not count: a tracker errs by them.
+    """
     slow = audio.resample(wave, RATE, pitch.RATE)[0]
-    near = float(midi_to_hz(midi - REACH)), float(midi_to_hz(midi + REACH))
-    try:
-        f0, sure = pitch.track(slow, near, np.arange(*CENTRE_S, 0.02))
-    except AudioError:  # higher or lower than can be tracked
-        return None
-    heard = f0[(sure > 0.5) & (f0 > near[0]) & (f0 < near[1])]
-    return hz_to_midi(float(np.median(heard))) - midi if len(heard) else None
+    for reach in REACHES:
+        low, high = float(midi_to_hz(midi - reach)), float(midi_to_hz(midi + reach))
+        try:
+            f0, sure = pitch.track(slow, (low, high), np.arange(*CENTRE_S, 0.02))
+        except AudioError:  # higher or lower than can be tracked
+            continue
+        heard = f0[(sure > 0.5) & (f0 > low) & (f0 < high)]
+        if len(heard) > len(f0) / 2 or (len(heard) and reach == REACHES[0]):
+            off = hz_to_midi(float(np.median(heard))) - midi
+            return off if reach == REACHES[0] else off - 12 * round(off / 12)
+    return None
 
 
 def convert(file: Path, out: Path, only: str = "") -> tuple[list[float | None], list[str]]:
