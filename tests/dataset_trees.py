@@ -21,6 +21,8 @@ from timbresep.data.sources.naming import Naming
 from timbresep.data.sources.prepared import prepare
 from timbresep.data.track import Track
 from timbresep.data.user_cache import default_cache
+from timbresep.notes import midi
+from timbresep.notes.score import Note, StemNotes
 
 RATE = 8_000
 
@@ -120,7 +122,7 @@ def moisesdb(
 
 
 def slakh(root: Path, side: str, number: int, stems: Mapping[str, str], uuid: str = "") -> None:
-    """Slakh2100: stem → MIDI program; one more stem was never rendered."""
+    """Slakh2100: stem → MIDI program; one more stem was never rendered. Number k plays 60 + k."""
     folder = root / side / f"Track{number:05d}"
     total = np.zeros_like(tone(100.0))
     rows: dict[str, dict[str, object]] = {
@@ -130,6 +132,8 @@ def slakh(root: Path, side: str, number: int, stems: Mapping[str, str], uuid: st
         wave = tone(100.0 + 50 * k)
         total += wave
         write(folder / "stems" / f"{stem}.flac", wave)
+        notes = StemNotes("", program, (Note(0.0, 0.5, 60 + k),), pitched=program != "Drums")
+        midi.write(folder / "MIDI" / f"{stem}.mid", [notes])
         rows[stem] = {
             "audio_rendered": True,
             "inst_class": "any",
@@ -140,6 +144,17 @@ def slakh(root: Path, side: str, number: int, stems: Mapping[str, str], uuid: st
     write(folder / "mix.flac", total)
     about = {"UUID": uuid or f"midi-{number}", "audio_dir": "stems", "stems": rows}
     (folder / "metadata.yaml").write_text(yaml.safe_dump(about))
+
+
+def musicnet(root: Path, side: str, number: int, programs: Mapping[int, int]) -> None:
+    """MusicNet: General MIDI program, from 1 → pitch of its note in the first half second."""
+    write(root / f"{side}_data" / f"{number}.wav", tone(200.0, rate=44_100), 44_100)
+    rows = [
+        f"0,22050,{program},{pitch},0.0,1.0,Quarter" for program, pitch in sorted(programs.items())
+    ]
+    head = "start_time,end_time,instrument,note,start_beat,end_beat,note_value"
+    (root / f"{side}_labels").mkdir(exist_ok=True)
+    (root / f"{side}_labels" / f"{number}.csv").write_text("\n".join([head, *rows, ""]))
 
 
 def read_stems(

@@ -32,6 +32,7 @@ class Stub:
     name: str
     aliases: tuple[str, ...]
     recipe_file: Path
+    programs: tuple[int, ...] = ()
 
 
 def stub(root: Path, name: str, *aliases: str, text: str = RECIPE) -> Stub:

@@ -259,6 +259,7 @@ def test_folders_are_recognised(tmp_path: Path) -> None:
     trees.medleydb(tmp_path / "medleydb", "A_One", {"01": "violin"})
     trees.moisesdb(tmp_path / "moisesdb", "u1", {("bass", "bass guitar"): 1.0})
     trees.slakh(tmp_path / "slakh", "train", 1, {"S00": "Violin"})
+    trees.musicnet(tmp_path / "musicnet", "train", 1727, {41: 60})
     trees.write(tmp_path / "instrument_folders" / "violin" / "a.wav", trees.tone(100.0))
     trees.write(tmp_path / "stems" / "song" / "violin.wav", trees.tone(100.0))
     trees.write(tmp_path / "solos" / "a.wav", trees.tone(100.0))

@@ -8,11 +8,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile
+import torch
 
 from timbresep.data.mixing.config import MixConfig
 from timbresep.data.mixing.mixer import Annotations, MixtureDataset
 from timbresep.data.note_targets import Grid, NoteTargets
-from timbresep.data.track import Track
+from timbresep.data.track import Track, Written
 from timbresep.errors import DataError
 from timbresep.notes import midi
 from timbresep.notes.midi import TRACK_NOTES
@@ -103,7 +104,8 @@ def bursts(folder: Path, **pitches: list[int]) -> Track:
         notes.append(StemNotes(name, name, tuple(played), pitched=name != "drums"))
     midi.write(folder / TRACK_NOTES, notes)
     frames = len(keys) * RATE
-    return Track("t", "t", "own", "CC0", stems, frames, RATE, "train", notes=folder / TRACK_NOTES)
+    written = {name: (Written(folder / TRACK_NOTES, name),) for name in stems}
+    return Track("t", "t", "own", "CC0", stems, frames, RATE, "train", written=written)
 
 
 def test_targets_are_where_the_sound_is(tmp_path: Path) -> None:
@@ -158,12 +160,49 @@ def test_parts_of_one_name_are_one_stem(tmp_path: Path) -> None:
     assert sounding(found, 60) == sounding(found, 67) == [5, 6, 7, 8, 9]
 
 
+def test_a_stem_that_several_play_has_the_notes_of_all(tmp_path: Path) -> None:
+    track = bursts(tmp_path / "t", one=[60], two=[67])
+    file, other = tmp_path / "t" / TRACK_NOTES, tmp_path / "other.mid"
+    midi.write(other, [StemNotes(n, n, (Note(0.5, 1.0, k),)) for n, k in (("a", 50), ("b", 52))])
+    both = replace(track, stems={"one": track.stems["one"]})
+    written = {"one": (Written(file, "one"), Written(file, "two"), Written(other))}
+    targets = NoteTargets(GRID)
+    found = targets.of(replace(both, written=written), "one", 0, semitones=0.0, samples=2000)
+    assert (np.flatnonzero(found[SOUNDING].any(axis=1)) + GRID.lowest).tolist() == [50, 52, 60, 67]
+    assert targets.known(replace(both, written=written))
+    unknown = {"one": (Written(file, "one"), Written(file, "three"))}
+    assert not targets.known(replace(both, written=unknown))
+
+
 def test_notes_that_are_not_there_are_not_known(tmp_path: Path) -> None:
     track = bursts(tmp_path / "t", one=[60, 64])
     targets = NoteTargets(GRID)
-    assert not targets.known(replace(track, notes=None))
+    assert not targets.known(replace(track, written={}))
     assert not targets.known(replace(track, stems={**track.stems, "two": tmp_path / "two.wav"}))
     cut = tmp_path / "cut.mid"
     cut.write_bytes((tmp_path / "t" / TRACK_NOTES).read_bytes()[:30])
     with pytest.raises(DataError, match=r"cut\.mid"):
-        targets.known(replace(track, notes=cut))
+        targets.known(replace(track, written={"one": (Written(cut, "one"),)}))
+
+
+def test_a_stem_whose_notes_cannot_be_read_is_left_out(tmp_path: Path) -> None:
+    """A file of one stem's notes is read when it is needed: then its stem is skipped."""
+    track = bursts(tmp_path / "t", one=[60, 64, 67], two=[50, 52, 48])
+    cut = tmp_path / "cut.mid"
+    cut.write_bytes(b"MThd")
+    track = replace(track, written={**track.written, "two": (Written(cut),)})
+    targets = NoteTargets(GRID)
+    assert targets.known(track)
+    config = MixConfig(seconds=1, rate=RATE, channels=1, targets=1, absent_share=0.0)
+    data = MixtureDataset(
+        [track],
+        ["one"],
+        config,
+        size=4,
+        seed=0,
+        conditions=lambda *_: np.zeros(1, np.float32),
+        annotations=Annotations(notes=targets),
+    )
+    for k in range(4):
+        torch.testing.assert_close(data[k]["mixture"], data[k]["targets"][0])
+    assert "cut.mid" in data.skipped.reasons[track.stems["two"]]

@@ -202,6 +202,11 @@ class Instrument:
         return tuple(self.config.aliases)
 
     @property
+    def programs(self) -> tuple[int, ...]:
+        """General MIDI programs, from 0, that sound as it does."""
+        return tuple(self.config.programs)
+
+    @property
     def f0_range(self) -> tuple[float, float] | None:
         """Lowest and highest fundamental in Hz; None for an unpitched instrument."""
         return self.config.f0_range

@@ -29,6 +29,7 @@ def build_tracks(
     source_names: Sequence[str] | None = None,
     data_roots: Mapping[str, Path] | None = None,
     *,
+    mixed: bool = False,
     progress: CountDone | None = None,
 ) -> list[Track]:
     """The tracks of all sources that the instruments' recipes use, each source once.
@@ -42,6 +43,7 @@ def build_tracks(
         source_names: sources to use instead of each recipe's `use`.
         data_roots: source name → folder of tracks, in place of a recipe's or beside them; a
             folder whose name no recipe knows needs no entry in `source_names`.
+        mixed: also tracks whose stems are not apart.
         progress: called with how many of how many tracks of a source are rendered or prepared.
 
     Raises:
@@ -62,7 +64,7 @@ def build_tracks(
         if not usable:
             raise DataError(f"{listing.location.root}: no usable track; {listing.problems[-1]}")
         tracks += usable
-    return on_one_side(tracks)
+    return on_one_side(tracks if mixed else _apart(tracks))
 
 
 def list_sources(
@@ -89,6 +91,14 @@ def list_sources(
             listing.pending = pending[listing.source]
             listing.problems.clear()
     return listings
+
+
+def _apart(tracks: Sequence[Track]) -> list[Track]:
+    """The tracks whose stems are apart."""
+    apart = [track for track in tracks if not track.mixed]
+    if left := len(tracks) - len(apart):
+        log.warning("%d tracks are left out: they have notes, but no stems", left)
+    return apart
 
 
 def tell_problems(listing: Listing) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from timbresep.data.track import Track
+from timbresep.notes.labels import read_labels
 from timbresep.notes.reading import read
 from timbresep.notes.score import Note
 from timbresep.transcriber import KINDS, ONSET, SOUNDING, Transcriber
@@ -75,7 +76,7 @@ class Grid:
 
 
 class NoteTargets:
-    """The notes of tracks' stems, read from the file beside them.
+    """The notes of tracks' stems, read from the files that have them.
 
     Args:
         grid: of the transcriber.
@@ -83,21 +84,29 @@ class NoteTargets:
 
     def __init__(self, grid: Grid) -> None:
         self.grid = grid
-        self._stems: dict[Path, dict[str, StemTimes]] = {}
+        self._files: dict[Path, dict[str, StemTimes]] = {}
 
     def known(self, track: Track) -> bool:
         """Whether the notes of every stem are known.
 
+        A file that holds one stem's notes alone is read when it is needed.
+
         Raises:
-            DataError: the track's file of notes cannot be read.
+            DataError: the file that holds those of all stems cannot be read.
         """
-        return all(self._times(track, label) is not None for label in track.stems)
+        return all(
+            label in track.written
+            and all(
+                at.part is None or at.part in self._parts(at.file) for at in track.written[label]
+            )
+            for label in track.stems
+        )
 
     def of(self, track: Track, label: str, first: int, *, semitones: float, samples: int) -> Roll:
         """What there is to hear of a stem; of an instrument without pitch, nothing.
 
         Args:
-            track: where it is.
+            track: where it is; the stem's notes are known.
             label: of the stem.
             first: its first sample in the track.
             semitones: how much it is shifted.
@@ -107,30 +116,33 @@ class NoteTargets:
             (2, pitches, frames)
 
         Raises:
-            DataError: the track's file of notes cannot be read.
+            DataError: a file of notes cannot be read.
         """
-        times = self._times(track, label)
         start = (track.first + first) / track.rate
         frame = self.grid.hop / self.grid.rate * pitch_ratio(semitones)
         end = start + (self.grid.frames(samples) + 1) * frame
-        notes = times.between(start, end) if times is not None else ()
+        notes = [
+            note
+            for at in track.written[label]
+            for name, times in self._parts(at.file).items()
+            if at.part in (None, name)
+            for note in times.between(start, end)
+        ]
         return self.grid.roll(notes, samples, semitones=semitones, start=start)
 
     def silence(self, samples: int) -> Roll:
         """What there is to hear of an instrument that is absent; arguments as for `of`."""
         return self.grid.roll((), samples, semitones=0.0, start=0.0)
 
-    def _times(self, track: Track, label: str) -> StemTimes | None:
-        """The notes of a stem, None where they are not known."""
-        if track.notes is None:
-            return None
-        if track.notes not in self._stems:
-            parts: dict[str, list[Note]] = {}
-            for part in read(track.notes).parts:
-                parts.setdefault(part.name, []).extend(part.notes if part.pitched else ())
-            self._stems[track.notes] = {name: StemTimes.of(each) for name, each in parts.items()}
-        stems = self._stems[track.notes]
-        return stems.get(label, stems.get(track.stems[label].stem))
+    def _parts(self, file: Path) -> dict[str, StemTimes]:
+        """The parts of a file by name; of those that share one, all notes."""
+        if file not in self._files:
+            notes: dict[str, list[Note]] = {}
+            score = read_labels(file) if file.suffix == ".csv" else read(file)
+            for part in score.parts:
+                notes.setdefault(part.name, []).extend(part.notes if part.pitched else ())
+            self._files[file] = {name: StemTimes.of(each) for name, each in notes.items()}
+        return self._files[file]
 
 
 @dataclass(frozen=True)

@@ -105,7 +105,7 @@ class DatasetSpec(Model):
         bleed: whether to use recordings in which other instruments can be heard, too.
     """
 
-    kind: Literal["musdb", "medleydb", "moisesdb", "slakh"]
+    kind: Literal["musdb", "medleydb", "moisesdb", "slakh", "musicnet"]
     root: PathText = ""
     licence: str = ""
     names: dict[str, str] = {}

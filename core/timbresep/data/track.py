@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 Split = Literal["train", "valid", "test"]
 SUFFIXES = (".flac", ".wav", ".ogg")
+
+
+@dataclass(frozen=True)
+class Written:
+    """Where notes of a stem are written, in seconds of its audio.
+
+    Attributes:
+        file: MIDI, or another file that `timbresep.notes` reads.
+        part: name of the part that the stem plays; None: all parts of the file.
+    """
+
+    file: Path
+    part: str | None = None
 
 
 @dataclass(frozen=True)
@@ -28,7 +41,9 @@ class Track:
         mixture: file of the mixture, when there is one beside the stems.
         first: first sample of the stems' files that belongs to it, where a part is held out.
         by_chance: its side is not stated and follows from its name.
-        notes: file of the notes that its stems play, where one was looked for.
+        notes: a score of it, where an evaluation looked for one.
+        written: stem → where its notes are written, as far as that is known.
+        mixed: its stems are not apart: the file of each is the one recording of all of them.
     """
 
     name: str
@@ -43,6 +58,8 @@ class Track:
     first: int = 0
     by_chance: bool = False
     notes: Path | None = None
+    written: Mapping[str, tuple[Written, ...]] = field(default_factory=dict)
+    mixed: bool = False
 
     @property
     def seconds(self) -> float:

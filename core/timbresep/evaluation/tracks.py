@@ -103,6 +103,7 @@ def tracks_in(
     for listing in _listings(root, instruments, source, notes=notes):
         skipped += _tell(listing.problems, skip)
         listed += len(listing.tracks)
+        skipped += _tell(_mixed_in(listing), skip)
         listing.tracks = [track for track in listing.tracks if split in (None, track.raw.split)]
         listing.problems = []
         files = _notes_in(listing) if notes else {}
@@ -122,6 +123,14 @@ def tracks_in(
             f"expected {stem_folders.KIND.layout}",
         )
     return list(found.values())
+
+
+def _mixed_in(listing: Listing) -> list[Problem]:
+    """Take the tracks whose stems are not apart out of a listing."""
+    mixed = [track.raw.name for track in listing.tracks if track.raw.mixed]
+    listing.tracks = [track for track in listing.tracks if not track.raw.mixed]
+    cause = DataError("a mixture without stems", "an evaluation compares with stems")
+    return [Problem.of(name, cause) for name in mixed]
 
 
 def _notes_in(listing: Listing) -> dict[str, Path]:

@@ -96,7 +96,7 @@ def _check_separates(loaded: Checkpoint) -> None:
     if loaded.model.answers != "audio":
         raise CheckpointError(
             f"'{loaded.path}' transcribes: it answers with {loaded.model.answers}, not audio",
-            hint="leave --checkpoint out, or name that of a separator",
+            hint="use it with `notes --checkpoint`; a separator has another one",
         )
 
 

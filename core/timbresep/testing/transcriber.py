@@ -109,15 +109,18 @@ class TranscriberConformance(ConditionedConformance):
     def test_what_is_farther_than_its_context_changes_nothing(self) -> None:
         """A part of a recording is answered as in the whole, but for its first and last frames."""
         network = self.trained()
+        for parameter in network.parameters():
+            if not parameter.any():  # a layer that does nothing yet sees nothing
+                torch.nn.init.normal_(parameter, std=0.1)
         hop, margin = network.hop, network.frames(network.context)
         start, length = margin + 3, 2 * margin + 8  # frames
         whole = noise(network, (2 * start + length) * hop / network.sample_rate)
         part = whole[..., start * hop : (start + length) * hop]
         conditions = self.conditions(1, 1)
         kept = slice(margin, length - margin)
-        alone = network(part, conditions)[..., kept]
-        within = network(whole, conditions)[..., start : start + length][..., kept]
-        torch.testing.assert_close(alone, within, atol=0.01, rtol=0)
+        alone = network.logits(part, conditions)[..., kept]
+        within = network.logits(whole, conditions)[..., start : start + length][..., kept]
+        assert (alone - within).abs().max() <= 1e-3 * within.std()
 
 
 def transcriber(network: Backbone) -> Transcriber:

@@ -105,7 +105,11 @@ class TrainingData:
         self.skipped = Skipped()
         self.stored = np.stack([conditions[name] for name in self.names])
         built = build_tracks(
-            settings.instruments, settings.everyone, settings.sources, settings.roots
+            settings.instruments,
+            settings.everyone,
+            settings.sources,
+            settings.roots,
+            mixed=notes is not None,
         )
         tracks, said = with_both_sides(
             with_notes(built, notes) if notes else built,
@@ -157,7 +161,7 @@ class TrainingData:
         rows: dict[tuple[str, str], tuple[int, float]] = {}
         for track in self.train:
             tracks, minutes = rows.get((track.sound_source, track.licence), (0, 0.0))
-            minutes += track.seconds * len(track.stems) / 60
+            minutes += track.seconds * len(set(track.stems.values())) / 60
             rows[track.sound_source, track.licence] = (tracks + 1, minutes)
         return [
             {"sound_source": source, "licence": licence, "tracks": n, "minutes": round(minutes, 1)}
@@ -211,8 +215,8 @@ def with_notes(tracks: Sequence[Track], notes: NoteTargets) -> list[Track]:
     known = [track for track in tracks if notes.known(track)]
     if not known:
         raise DataError(
-            f"none of {len(tracks)} tracks has the notes of its stems in a file {TRACK_NOTES}",
-            "a transcriber learns from notes: `data render` keeps them beside the stems",
+            f"none of {len(tracks)} tracks has the notes of its stems in a file",
+            f"a transcriber learns from notes, such as the {TRACK_NOTES} of `data render`",
         )
     if lacking := len(tracks) - len(known):
         log.warning("%d of %d tracks are left out: their notes are not known", lacking, len(tracks))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import torch
@@ -15,11 +15,12 @@ from timbresep.data.extra_stems import ExtraStems
 from timbresep.data.mixing.config import MixConfig
 from timbresep.data.mixing.planner import MixturePlanner, Pick
 from timbresep.data.mixing.stem_maker import StemMaker, Wave
-from timbresep.data.note_targets import NoteTargets
+from timbresep.data.note_targets import NoteTargets, Roll
 from timbresep.data.skipped import Skipped
 from timbresep.data.stem_tones import StemTones
 from timbresep.data.track import Track
 from timbresep.errors import AudioError, DataError
+from timbresep.transcriber import SOUNDING
 from timbresep.units import db_to_amplitude, db_to_power
 
 Conditions = Callable[[int, np.random.Generator], NDArray[np.float32]]
@@ -45,6 +46,29 @@ class Annotations:
 NONE = Annotations()
 
 
+@dataclass
+class Draft:
+    """A mixture in the making.
+
+    Attributes:
+        stems: name → waveform (channels, samples).
+        rolls: name → what a transcriber should hear of it, (2, pitches, frames).
+        whole: the recording (channels, samples) of all stems, where they are not apart: those in
+            `stems` are silence then.
+    """
+
+    stems: dict[str, Wave] = field(default_factory=dict)
+    rolls: dict[str, Roll] = field(default_factory=dict)
+    whole: Wave | None = None
+
+    def mixture(self) -> Wave:
+        """All that sounds, (channels, samples)."""
+        if self.whole is not None:
+            return self.whole
+        mixture: Wave = np.sum(list(self.stems.values()), axis=0, dtype=np.float32)
+        return mixture
+
+
 class MixtureDataset(Dataset[dict[str, Tensor]]):
     """`size` mixtures; number `i` depends on the seed and `i` only, so training can resume.
 
@@ -52,9 +76,10 @@ class MixtureDataset(Dataset[dict[str, Tensor]]):
     `instruments` (targets,) indices into `names`, −1 for an extra instrument, and `conditions`
     (targets, dim); for a transcriber, also `notes` (targets, 2, pitches, frames). The mixture is
     the exact sum of its stems; targets are those of its stems whose names are asked for. A stem
-    that cannot be read where it is drawn is left out, and noted in `skipped`; when it is that of
-    the first instrument asked for, the mixture is drawn anew. That, too, follows only from the
-    seed, the number and the files.
+    that cannot be read where it is drawn, or whose notes cannot, is left out, and noted in
+    `skipped`; when it is that of the first instrument asked for, the mixture is drawn anew. That,
+    too, follows only from the seed, the number and the files. Of a track whose stems are not apart,
+    the mixture is its recording, and `targets` are silence.
 
     Args:
         tracks: the tracks to mix; stems that are not in `names` accompany.
@@ -101,18 +126,18 @@ class MixtureDataset(Dataset[dict[str, Tensor]]):
             first = self.planner.first(rng)
             present = bool(rng.random() >= self.config.absent_share)
             picks = self.planner.picks(first, present=present, rng=rng)
-            stems = self._stems(picks, rng)
+            draft = self._draft(picks, rng)
+            stems = draft.stems
             if not stems or (present and first not in stems):
                 spoiled += 1
                 self._check_spoiled(first, spoiled)
                 continue
             tries += 1
-            active = [label for label, wave in stems.items() if self._active(wave)]
+            active = [label for label in stems if self._active(draft, label)]
             if tries == TRIES or ((first in active) if present else active):
                 break
         asked = self.planner.asked(first, list(stems), active, rng)
-        # (channels, samples)
-        mixture: Wave = np.sum(list(stems.values()), axis=0, dtype=np.float32)
+        mixture = draft.mixture()
         scale = self._scale(mixture)
         silence = np.zeros_like(mixture)
         targets = np.stack([stems.get(label, silence) for label in asked])
@@ -126,29 +151,40 @@ class MixtureDataset(Dataset[dict[str, Tensor]]):
             "conditions": torch.from_numpy(vectors.astype(np.float32)),  # (targets, dim)
         }
         if self.notes:
-            rolls = np.stack([self._heard(self.notes, played.get(label)) for label in asked])
+            absent = self.notes.silence(self.config.samples)
+            rolls = np.stack([draft.rolls.get(label, absent) for label in asked])
             item["notes"] = torch.from_numpy(rolls)  # (targets, 2, pitches, frames)
         return item
 
-    def _heard(self, notes: NoteTargets, pick: Pick | None) -> Wave:
-        """What there is to hear of a stem (2, pitches, frames); None is absent."""
+    def _draft(self, picks: Sequence[Pick], rng: np.random.Generator) -> Draft:
+        """What is picked; a stem that cannot be read is left out and noted."""
+        centred = bool(rng.random() < self.config.centred_share)
+        draft = Draft()
+        for pick in picks:
+            try:
+                wave = self._wave(pick, draft, centred=centred, rng=rng)
+                if self.notes:
+                    draft.rolls[pick.label] = self._roll(self.notes, pick)
+                draft.stems[pick.label] = wave
+            except (AudioError, DataError) as error:
+                self.skipped.met(pick.track.stems[pick.label], error.message)
+        return draft
+
+    def _wave(self, pick: Pick, draft: Draft, *, centred: bool, rng: np.random.Generator) -> Wave:
+        """A stem (channels, samples); silence where it is known in a mixture only, which is made
+        once."""
+        if not pick.track.mixed:
+            return self.maker.make(pick, centred=centred, rng=rng)
+        if draft.whole is None:
+            draft.whole = self.maker.make(pick, centred=centred, rng=rng)
+        return np.zeros_like(draft.whole)
+
+    def _roll(self, notes: NoteTargets, pick: Pick) -> Roll:
+        """What there is to hear of a stem (2, pitches, frames)."""
         samples = self.config.samples
-        if pick is None:
-            return notes.silence(samples)
         return notes.of(
             pick.track, pick.label, pick.start, semitones=pick.semitones, samples=samples
         )
-
-    def _stems(self, picks: Sequence[Pick], rng: np.random.Generator) -> dict[str, Wave]:
-        """The stems of a mixture; one that cannot be read is left out and noted."""
-        centred = bool(rng.random() < self.config.centred_share)
-        stems = {}
-        for pick in picks:
-            try:
-                stems[pick.label] = self.maker.make(pick, centred=centred, rng=rng)
-            except AudioError as error:
-                self.skipped.met(pick.track.stems[pick.label], error.message)
-        return stems
 
     def _check_spoiled(self, first: str, times: int) -> None:
         """Raise DataError when so many drafts of one mixture had nothing to begin with."""
@@ -179,6 +215,9 @@ class MixtureDataset(Dataset[dict[str, Tensor]]):
             return np.float32(1)
         return np.float32(db_to_amplitude(self.config.level_db) / power**0.5)
 
-    def _active(self, wave: Wave) -> bool:
-        power = float(np.mean(np.square(wave), dtype=np.float64))
+    def _active(self, draft: Draft, label: str) -> bool:
+        """Whether a stem sounds: by its level, or by its notes where that is all that is known."""
+        if draft.whole is not None:
+            return bool(draft.rolls[label][SOUNDING].any())
+        power = float(np.mean(np.square(draft.stems[label]), dtype=np.float64))
         return power > db_to_power(self.config.active_db)

@@ -64,8 +64,9 @@ class MixturePlanner:
                     f"stems found: {', '.join(labels) or 'none'}",
                 )
         extra = set(extras.names if extras else ())
-        self._known = [label for label in labels if label not in extra]
-        self._tracks_with = {label: [t for t in tracks if label in t.stems] for label in labels}
+        apart = [track for track in tracks if not track.mixed]
+        self._apart_with = {label: [t for t in apart if label in t.stems] for label in labels}
+        self._known = [n for n in labels if n not in extra and self._apart_with[n]]
         bands = [track for track in tracks if len(track.stems) > 1]
         self._bands_with = {label: [t for t in bands if label in t.stems] for label in labels}
         self._bands = {  # by whether an extra instrument plays in them
@@ -80,14 +81,20 @@ class MixturePlanner:
         return self.names[int(rng.integers(len(self.names)))]
 
     def picks(self, first: str, *, present: bool, rng: np.random.Generator) -> list[Pick]:
-        """The stems of a mixture with or without the instrument `first`."""
+        """The stems of a mixture with or without the instrument `first`.
+
+        Stems of a track that is mixed are taken together, and no others with them.
+        """
         config = self.config
         few, many = config.stems
         pool: list[Track] = []
-        if rng.random() < config.coherent_share:
+        possible = self._apart_with[first] if present else self._known
+        if rng.random() < config.coherent_share or not possible:
             pool = self._bands_with[first] if present else self._bands_without(first, rng)
         if pool:
             track = pool[int(rng.integers(len(pool)))]
+            if track.mixed:
+                return self._together(track, rng)
             labels = [label for label in track.stems if present or label != first]
             others = [label for label in labels if label != first]
             count = min(many, len(labels))
@@ -100,7 +107,7 @@ class MixturePlanner:
         count = int(rng.integers(few, many + 1))
         picks = []
         for label in [first] * present + self._others(first, count - present, rng):
-            track = self._tracks_with[label][int(rng.integers(len(self._tracks_with[label])))]
+            track = self._apart_with[label][int(rng.integers(len(self._apart_with[label])))]
             semitones = self._semitones(rng) + self._detune(rng)
             picks.append(Pick(label, track, self._start(track, rng), semitones))
         return picks
@@ -144,7 +151,13 @@ class MixturePlanner:
         """Bands without an instrument, those with extra ones in their share; or else all."""
         bands = self._bands[bool(self.extras and self._extra_turn(rng))]
         without = [track for track in bands if name not in track.stems]
-        return without or [*self._bands[False], *self._bands[True]]
+        return without or [t for t in (*self._bands[False], *self._bands[True]) if not t.mixed]
+
+    def _together(self, track: Track, rng: np.random.Generator) -> list[Pick]:
+        """All stems of a track that is mixed."""
+        semitones = self._semitones(rng) + self._detune(rng)
+        start = self._start(track, rng)
+        return [Pick(label, track, start, semitones) for label in track.stems]
 
     def _others(self, first: str, count: int, rng: np.random.Generator) -> list[str]:
         """At most `count` stems to sound beside an instrument, extra ones in their share."""

@@ -32,6 +32,10 @@ class InstrumentLike(Protocol):
         """Other names its stems may have."""
 
     @property
+    def programs(self) -> tuple[int, ...]:
+        """General MIDI programs, from 0, that sound as it does."""
+
+    @property
     def recipe_file(self) -> Path:
         """Its `recipe.yaml`."""
 
@@ -101,7 +105,7 @@ def dataset_at(
 
 
 def stem_names(instruments: Sequence[InstrumentLike]) -> dict[str, str]:
-    """Name or alias that a stem may have → its instrument's name.
+    """Name, alias or General MIDI program (`program_40`) of a stem → its instrument's name.
 
     Raises:
         DataError: two instruments have one alias.
@@ -115,6 +119,9 @@ def stem_names(instruments: Sequence[InstrumentLike]) -> dict[str, str]:
                     f"stems named '{alias}' are claimed by '{owner}' and '{instrument.name}'",
                     "remove the alias from one instrument.yaml",
                 )
+    for instrument in instruments:
+        for program in instrument.programs:
+            owners.setdefault(f"program_{program}", instrument.name)
     return owners
 
 

@@ -7,6 +7,7 @@ from timbresep.data.sources import (
     medleydb,
     moisesdb,
     musdb18,
+    musicnet,
     slakh,
     stem_folders,
 )
@@ -21,6 +22,7 @@ KINDS: dict[str, Kind] = {
         medleydb.KIND,
         moisesdb.KIND,
         slakh.KIND,
+        musicnet.KIND,
         instrument_folders.KIND,
         stem_folders.KIND,
         instrument_folders.SOLOS,

@@ -97,7 +97,8 @@ def ready(track: MeasuredTrack, root: Path) -> Track:
         split=raw.split,
         mixture=mixture,
         by_chance=raw.by_chance,
-        notes=raw.notes,
+        written=raw.written,
+        mixed=raw.mixed,
     )
 
 

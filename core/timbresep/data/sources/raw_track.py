@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from timbresep.data.sources.recording import Recording
-from timbresep.data.track import Split
+from timbresep.data.track import Split, Written
 from timbresep.errors import DataError, TimbresepError
 from timbresep.formats.text import shown
+
+Item = TypeVar("Item")
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class RawTrack:
         pads: short recordings are padded with silence at their end, as this dataset means them to
             be; elsewhere unequal lengths are a fault.
         by_chance: its side is not stated and follows from its name.
-        notes: file of the notes that its stems play, if there is one.
+        written, mixed: as of a `Track`.
     """
 
     name: str
@@ -41,7 +44,8 @@ class RawTrack:
     mixture: Recording | None = None
     pads: bool = False
     by_chance: bool = False
-    notes: Path | None = None
+    written: Mapping[str, tuple[Written, ...]] = field(default_factory=dict)
+    mixed: bool = False
 
     def __post_init__(self) -> None:
         for name in ("name", "piece", "sound_source", "licence"):
@@ -88,9 +92,9 @@ def incomplete(track: str, stems: Iterable[Path]) -> Problem | None:
     return Problem(track, f"{len(missing)} of {len(files)} stems are missing{first}")
 
 
-def collect(pairs: Iterable[tuple[str, Recording]]) -> dict[str, tuple[Recording, ...]]:
-    """Instrument and recording → instrument and all its recordings."""
-    stems: dict[str, tuple[Recording, ...]] = {}
-    for name, recording in pairs:
-        stems[name] = (*stems.get(name, ()), recording)
-    return stems
+def collect(pairs: Iterable[tuple[str, Item]]) -> dict[str, tuple[Item, ...]]:
+    """Instrument and recording → instrument and all its recordings; so with its notes."""
+    found: dict[str, tuple[Item, ...]] = {}
+    for name, item in pairs:
+        found[name] = (*found.get(name, ()), item)
+    return found

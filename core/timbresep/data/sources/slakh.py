@@ -2,14 +2,15 @@
 
 `metadata.yaml` beside them says what each stem is: `midi_program_name` is its label, or `Drums`.
 Copies as WAV, such as BabySlakh, are read too. Tracks that the redux split put in `omitted` are
-left out; without folders for the sides, they follow from the number of the track.
+left out; without folders for the sides, they follow from the number of the track. The notes of
+stem `S00` are in `MIDI/S00.mid`.
 
 E. Manilow et al., "Cutting Music Source Separation Some Slakh", 2019.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from timbresep.config import load_yaml
@@ -17,7 +18,7 @@ from timbresep.data.sources.adapter import Kind, LenientModel, Location
 from timbresep.data.sources.folders import beneath
 from timbresep.data.sources.raw_track import Problem, RawTrack, collect, incomplete
 from timbresep.data.sources.recording import Recording
-from timbresep.data.track import Split
+from timbresep.data.track import Split, Written
 from timbresep.errors import ConfigError, DataError
 
 SIDES: dict[str, Split] = {"train": "train", "validation": "valid", "test": "test"}
@@ -68,8 +69,18 @@ def _track(folder: Path, about: Metadata, location: Location) -> RawTrack | Prob
         sound_source="Slakh2100",
         licence=location.licence,
         stems=collect((location.naming(label), Recording(path)) for path, label in stems.items()),
+        written=_written(folder / "MIDI", {p: location.naming(n) for p, n in stems.items()}),
         mixture=Recording(mixture) if mixture.is_file() else None,
     )
+
+
+def _written(folder: Path, stems: Mapping[Path, str]) -> dict[str, tuple[Written, ...]]:
+    """Where the notes are, of the instruments all of whose stems have them; `stems`: file →
+    instrument."""
+    files = {path: beneath(folder, f"{path.stem}.mid") for path in stems}
+    lacking = {stems[path] for path, notes in files.items() if not notes.is_file()}
+    found = collect((name, Written(files[path])) for path, name in stems.items())
+    return {name: notes for name, notes in found.items() if name not in lacking}
 
 
 def _file(folder: Path, name: str) -> Path:

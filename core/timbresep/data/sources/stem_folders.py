@@ -1,7 +1,8 @@
 """Source `stems`: a folder of tracks, each a folder of stem files named by instrument.
 
 `<root>/<track>/<instrument>.(flac|wav|ogg)`, with an optional `<root>/<track>/track.yaml`, and
-optional notes in `<root>/<track>/notes.mid`, a MIDI track for each stem, named as it is.
+optional notes in `<root>/<track>/notes.mid`, a MIDI track for each stem, named as it is. Beside a
+mixture without stems they are the notes of all who play in it.
 """
 
 from __future__ import annotations
@@ -14,9 +15,11 @@ from timbresep.data.sources.adapter import Kind, Location
 from timbresep.data.sources.folders import audio_in, folders_in, may_be_read
 from timbresep.data.sources.raw_track import Problem, RawTrack, collect
 from timbresep.data.sources.recording import Recording
-from timbresep.data.track import Split, split_of
+from timbresep.data.sources.scored import scored
+from timbresep.data.track import Split, Written, split_of
 from timbresep.errors import ConfigError, DataError
 from timbresep.notes.midi import TRACK_NOTES
+from timbresep.notes.reading import read
 
 MIXTURES = ("mixture", "mix")
 NOT_STEMS = (*MIXTURES, "residual")
@@ -54,14 +57,14 @@ def find(location: Location) -> Iterator[RawTrack | Problem]:
 def _track(folder: Path, files: list[Path], location: Location) -> RawTrack | Problem:
     """The track in a folder; errors where its `track.yaml` is not valid."""
     stems = [path for path in files if path.stem.lower() not in NOT_STEMS]
-    if not stems:
+    mixture = next((path for path in files if path.stem.lower() in MIXTURES), None)
+    notes = folder / TRACK_NOTES
+    if not stems and not (mixture and notes.is_file()):
         return Problem(folder.name, "a mixture without stems", skipped=False)
     about_file = folder / "track.yaml"
     about = load_yaml(about_file, TrackFile) if about_file.is_file() else TrackFile()
     piece = about.piece or folder.name
-    mixture = next((path for path in files if path.stem.lower() in MIXTURES), None)
-    notes = folder / TRACK_NOTES
-    return RawTrack(
+    track = RawTrack(
         name=folder.name,
         piece=piece,
         split=about.split or split_of(piece),
@@ -70,8 +73,11 @@ def _track(folder: Path, files: list[Path], location: Location) -> RawTrack | Pr
         stems=collect((location.naming(path.stem), Recording(path)) for path in stems),
         mixture=Recording(mixture) if mixture else None,
         by_chance=about.split is None,
-        notes=notes if notes.is_file() else None,
+        written=collect((location.naming(path.stem), Written(notes, path.stem)) for path in stems)
+        if notes.is_file()
+        else {},
     )
+    return track if stems else scored(track, notes, read(notes), location)
 
 
 KIND = Kind(
