@@ -155,7 +155,8 @@ class Separator(StreamSeparator):
     def plan(self, instruments: Sequence[str]) -> Plan:
         """How instruments are separated; errors as `separate`."""
         model = self.checkpoint.model
-        by_notes = self.notes is not None or self._listens
+        # A source model decides anew in each window whether its sources count: songs change.
+        by_notes = self.notes is not None or (self._listens and self.first is None)
         chunk = round(NOTES_S * model.sample_rate) if by_notes else model.chunk
         windows = Windows(model.sample_rate, chunk, model.context)
         stage = None if self.first is None else self.first.stage
