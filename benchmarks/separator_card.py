@@ -24,9 +24,9 @@ from typing import Any
 import numpy as np
 
 from timbresep.checkpoint import Metadata, read_metadata
+from timbresep.evaluation.record import as_data
 from timbresep.evaluation.result import Evaluation
 from timbresep.evaluation.run import evaluate
-from timbresep.evaluation.store import as_data
 from timbresep.evaluation.summary import by_instrument, methods_in, overall, swap_losses, swap_means
 from timbresep.evaluation.table import TITLES
 from timbresep.evaluation.tracks import named_folder, tracks_in

@@ -13,9 +13,9 @@ from dataset_trees import read_stems
 from fakes import PLAIN, RATE, GainBackbone, loaded
 from timbresep import audio
 from timbresep.errors import DataError, UnknownNameError
+from timbresep.evaluation.record import as_data
 from timbresep.evaluation.result import Evaluation
 from timbresep.evaluation.run import evaluate
-from timbresep.evaluation.store import as_data
 from timbresep.evaluation.summary import by_instrument, overall
 from timbresep.evaluation.table import leak_table, swap_table, table
 from timbresep.evaluation.tracks import named_folder, tracks_in

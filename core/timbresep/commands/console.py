@@ -13,6 +13,7 @@ from contextlib import suppress
 from typing import TextIO
 
 from rich.console import Console, ConsoleOptions, RenderableType
+from rich.measure import Measurement
 from rich.segment import Segment
 from rich.text import Text
 
@@ -102,8 +103,17 @@ def start_logging() -> Console:
 
 
 def say(result: RenderableType) -> None:
-    """Print a result on stdout: a table, or a line, which is not wrapped."""
-    make_console().print(result, soft_wrap=isinstance(result, str))
+    """Print a result on stdout: a table, or a line, which is not wrapped.
+
+    A table may be wider than the terminal, which then breaks its lines: no number is cut.
+    """
+    console = make_console()
+    if isinstance(result, str):
+        console.print(result, soft_wrap=True)
+        return
+    wide = console.options.update(max_width=PLAIN_WIDTH)
+    least = Measurement.get(console, wide, result).minimum
+    console.print(result, width=max(console.width, least), crop=False)
 
 
 def show_note(text: str) -> None:

@@ -1,4 +1,4 @@
-"""`evaluate`: a separator's scores on multitracks, beside baselines."""
+"""`evaluate`: a separator's scores on multitracks, or a transcriber's, beside baselines."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from timbresep.commands.console import say, show_error, start_logging
+from timbresep.commands.note_scores import How, Notes, evaluate_notes, scores_notes
 from timbresep.commands.numbers import MOST_PROCESSES, number, whole
 from timbresep.commands.options import (
     CheckpointFile,
@@ -37,6 +38,7 @@ from timbresep.separation.options import DEFAULTS, SeparationOptions
 
 if TYPE_CHECKING:
     from timbresep.evaluation.informed import Informed
+    from timbresep.evaluation.notes.plan import NotePlan
     from timbresep.evaluation.plan import Plan
     from timbresep.evaluation.result import Evaluation
     from timbresep.evaluation.tracks import Tracks
@@ -132,6 +134,7 @@ def evaluate(
     refine: Refine = DEFAULTS.refine,
     transcriber: TranscriberName = DEFAULTS.transcriber,
     reference: Reference = None,
+    notes: Notes = False,
     score: Score = False,
     bend: Bend = 0.0,
     shift: Shift = 0.0,
@@ -144,7 +147,7 @@ def evaluate(
     plugins_dir: PluginsDir = None,
     trust: Trust = False,
 ) -> None:
-    """Score a separator on tracks with known stems, beside silence, mixture and oracle mask."""
+    """Score a separator or a transcriber on tracks with known stems or notes, beside baselines."""
     from timbresep.evaluation.plan import Plan
     from timbresep.evaluation.tracks import Tracks, named_folder
 
@@ -167,12 +170,44 @@ def evaluate(
         informed=informed,
     )
     chosen = Tracks(root, source, split, limit, notes=score)
-    _evaluate(plan, chosen, out, overwrite=overwrite, workers=workers, swaps=swaps)
+    how = How(out, overwrite=overwrite, workers=workers)
+    transcribed = _of_notes(plan, notes=notes)
+    if transcribed is None:
+        _evaluate(plan, chosen, how, swaps=swaps)
+    else:
+        evaluate_notes(transcribed, replace(chosen, notes=True), how, swaps=swaps)
 
 
-def _evaluate(
-    plan: Plan, chosen: Tracks, out: Path | None, *, overwrite: bool, workers: int, swaps: bool
-) -> None:
+def _of_notes(plan: Plan, *, notes: bool) -> NotePlan | None:
+    """The same plan for a transcriber, if it is one that is scored."""
+    from timbresep.evaluation.notes.plan import NotePlan
+
+    options = plan.options
+    others = {
+        "--separator": plan.separator is not None,
+        "--bsseval": plan.bsseval is not None,
+        "--score": plan.informed is not None,
+        "--independent": not options.joint,
+        "--tta": options.tta != DEFAULTS.tta,
+        "--keep-tuning": not options.retune,
+        "--refine": options.refine,
+    }
+    registry = Registry.load(plan.plugins, trust=plan.trust)
+    if not scores_notes(plan.checkpoint, registry, notes=notes, others=others):
+        return None
+    return NotePlan(
+        transcriber=options.transcriber,
+        checkpoint=plan.checkpoint,
+        instruments=plan.instruments,
+        earlier=plan.earlier,
+        device=options.device,
+        plugins=plan.plugins,
+        trust=plan.trust,
+        reference=plan.reference,
+    )
+
+
+def _evaluate(plan: Plan, chosen: Tracks, how: How, *, swaps: bool) -> None:
     from timbresep.evaluation.run import evaluate_folder
 
     registry = Registry.load(plan.plugins, trust=plan.trust)
@@ -181,16 +216,16 @@ def _evaluate(
             plan,
             chosen,
             registry.instruments(),
-            out=out,
-            overwrite=overwrite,
-            workers=workers,
+            out=how.out,
+            overwrite=how.overwrite,
+            workers=how.workers,
             report=lambda name, done, total: update(done / max(total, 1), name),
             failed=lambda _, error: show_error(error),
         )
     called = plan.chain(registry).described
     _print(result, f"{called} on {chosen.root}", swaps=swaps)
-    if out is not None:
-        say(f"wrote {out}")
+    if how.out is not None:
+        say(f"wrote {how.out}")
     if result.skipped:
         raise typer.Exit(1)
 

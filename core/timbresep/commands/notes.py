@@ -21,7 +21,6 @@ from timbresep.commands.options import (
 )
 from timbresep.commands.progress import clock, progress
 from timbresep.commands.separate import Files
-from timbresep.errors import ConfigError
 from timbresep.formats.text import shown
 from timbresep.instrument import Instrument
 from timbresep.registry.registry import Registry
@@ -75,6 +74,7 @@ def notes(
     from timbresep.file_batch import Told
     from timbresep.transcription.batch import Output, transcribe_batch
     from timbresep.transcription.load import open_transcriber
+    from timbresep.transcription.pitched import pitched
 
     start_logging()
     registry = Registry.load(plugins_dir or (), trust=trust)
@@ -88,7 +88,10 @@ def notes(
     )
     say(f"transcriber: {shown(hearing.checkpoint.path.name)}")
     plugins = {item.name: item for item in registry.instruments()}
-    names = _pitched(hearing.asked, plugins)
+    names = pitched(hearing.asked, plugins.values())
+    for name in hearing.asked:
+        if name not in names:
+            show_note(f"{name} has no pitch, and is left out")
     output = Output(out, overwrite, _programs(names, plugins))
     with progress("transcribing") as update:
         batch = transcribe_batch(
@@ -107,24 +110,6 @@ def notes(
         said = make_console(stderr=True)
         said.print(f"{len(batch.failed)} of {total} files could not be transcribed")
         raise typer.Exit(1)
-
-
-def _pitched(asked: Sequence[str], plugins: Mapping[str, Instrument]) -> list[str]:
-    """The instruments that have notes; a remark of those that have none.
-
-    Raises:
-        ConfigError: none of them has.
-    """
-    without = [name for name in asked if name in plugins and plugins[name].f0_range is None]
-    names = [name for name in asked if name not in without]
-    if not names:
-        raise ConfigError(
-            f"{', '.join(without)}: without pitch, there are no notes to write down",
-            "name an instrument that has a pitch",
-        )
-    for name in without:
-        show_note(f"{name} has no pitch, and is left out")
-    return names
 
 
 def _programs(names: Sequence[str], plugins: Mapping[str, Instrument]) -> dict[str, int]:

@@ -95,6 +95,11 @@ class TrackScores:
     mixture_error: float | None = None
     notes: list[str] = field(default_factory=list)
 
+    @property
+    def remarks(self) -> list[str]:
+        """The same as `notes`."""
+        return self.notes
+
 
 @dataclass(frozen=True)
 class Skipped:
@@ -140,11 +145,6 @@ class Evaluation:
 
 
 Scores = Mapping[str, float | None]
-
-
-def mean_scores(rows: Sequence[Row]) -> Scores:
-    """Means of the four scores; None where a score does not exist."""
-    return {key: mean_of([getattr(row, key) for row in rows]) for key in KEYS}
 
 
 def mean_of(values: Sequence[float | None]) -> float | None:

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 from timbresep.data.track import Track
 from timbresep.errors import DataError, TimbresepError
+from timbresep.evaluation import record
 from timbresep.evaluation.plan import Plan
 from timbresep.evaluation.result import Evaluation, Skipped, TrackScores
 from timbresep.evaluation.score import Scorer
 from timbresep.evaluation.store import Store
 from timbresep.evaluation.tracks import Skip, Tracks
-from timbresep.evaluation.workers import Report, frames_of, score_here, score_in_workers
+from timbresep.evaluation.workers import Report, frames_of, score_all, score_here
 from timbresep.instrument import Instrument
 from timbresep.separation.separator import Separator
-
-log = logging.getLogger(__name__)
 
 
 def evaluate(
@@ -90,37 +89,14 @@ def evaluate_folder(
     scorer = plan.open()
     tracks = chosen.find(instruments, skip)
     _refuse_unknown(tracks, scorer)
-    store = Store(out, plan.settings(scorer), overwrite=overwrite) if out is not None else None
-    done = _scored_before(store, tracks)
-    pending = [track for track in tracks if track.name not in done]
-    work = frames_of(pending, report)
-    if workers > 1 and len(pending) > 1:
-        outcomes = score_in_workers(plan, pending, min(workers, len(pending)), work, skip)
-    else:
-        outcomes = score_here(scorer, pending, work, skip)
-    for track, (scores, bss) in outcomes:
-        for note in scores.notes:
-            log.warning("track '%s': %s", track.name, note)
-        if store is not None:
-            store.add(track, scores, bss)
-        done[track.name] = scores
-    if not done:
-        raise DataError(f"none of {len(tracks)} tracks could be scored", "see the errors above")
-    scored = [done[track.name] for track in tracks if track.name in done]
+    store = None
+    if out is not None:
+        store = Store(out, plan.settings(scorer), TrackScores, overwrite=overwrite)
+    scored = score_all(plan, scorer, tracks, skip, store=store, workers=workers, report=report)
     result = Evaluation(_names(scorer, scored), scored, skipped)
     if store is not None:
-        store.finish(result)
+        store.finish(partial(record.write, result))
     return result
-
-
-def _scored_before(store: Store | None, tracks: Sequence[Track]) -> dict[str, TrackScores]:
-    """The scores that an earlier run has kept, by track."""
-    if store is None:
-        return {}
-    done = {t.name: found for t in tracks if (found := store.finished(t)) is not None}
-    if done:
-        log.info("%d of %d tracks are scored already in %s", len(done), len(tracks), store.folder)
-    return done
 
 
 def _names(scorer: Scorer, tracks: Sequence[TrackScores]) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ every reference: what comes out when a condition is swapped for another's needs 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -14,12 +14,13 @@ import numpy as np
 from timbresep.audio.writer import Wave
 from timbresep.data.track import Track
 from timbresep.errors import DataError
-from timbresep.evaluation.bsseval import BssScores, Extent, bss_eval, in_16_bits, is_silent
+from timbresep.evaluation.bsseval import Extent, bss_eval, in_16_bits, is_silent
 from timbresep.evaluation.informed import Informed
 from timbresep.evaluation.oracle import oracle
 from timbresep.evaluation.result import METHODS, BssRow, Leak, Method, Row, Swap, TrackScores
 from timbresep.evaluation.stem_stream import StemStream
 from timbresep.evaluation.summary import MIXTURE_ERROR_DB
+from timbresep.evaluation.workers import Advance
 from timbresep.metrics import Moments, Table
 from timbresep.separation.separator import Separator
 from timbresep.separation.streaming import Pair
@@ -29,9 +30,6 @@ SILENT_DB = -60.0
 """A stem this far below its track's mixture counts as absent."""
 ACCOMPANIMENT = "accompaniment"
 """Museval's name for what is left when the targets are taken out of a mixture."""
-
-Advance = Callable[[int], None]
-"""Called with how many frames of the track are done."""
 
 
 @dataclass
@@ -54,8 +52,11 @@ class Scorer:
 
     def score(
         self, track: Track, advance: Advance | None = None
-    ) -> tuple[TrackScores, dict[Method, BssScores]]:
+    ) -> tuple[TrackScores, dict[str, str]]:
         """Separate a track's mixture and score the result.
+
+        Returns:
+            The scores; and museval's files, by the folder that each is for.
 
         Raises:
             DataError: the track's files do not fit together, or it is silent.
@@ -128,8 +129,8 @@ class Scorer:
         audible: list[str],
         passes: Sequence[Scored],
         result: TrackScores,
-    ) -> dict[Method, BssScores]:
-        """BSSEval of each method's stems; its medians go to the result."""
+    ) -> dict[str, str]:
+        """BSSEval of each method's stems as files; its medians go to the result."""
         if self.bsseval is None:
             return {}
         measured: list[Method] = ["separator", "earlier"]
@@ -150,7 +151,7 @@ class Scorer:
             references[rest] = stems[[stream.names.index(name) for name in left]].sum(axis=0)
         if self.bsseval == "all":
             estimates["mixture"] = dict.fromkeys(references, mixture)
-        found: dict[Method, BssScores] = {}
+        found: dict[str, str] = {}
         for method, made in estimates.items():
             if left and method != "mixture":
                 made = {**made, rest: mixture - sum(made[name] for name in audible)}
@@ -170,7 +171,7 @@ class Scorer:
                 {name: references[name] for name in sounding},
                 {name: made[name] for name in sounding},
             )
-            found[method] = scores
+            found[f"museval/{method}/test"] = scores.json
             result.bss += [
                 BssRow(track.name, source, method, **values)
                 for source, values in scores.medians.items()
@@ -184,7 +185,7 @@ class OfNotes(Scorer):
 
     def score(
         self, track: Track, advance: Advance | None = None
-    ) -> tuple[TrackScores, dict[Method, BssScores]]:
+    ) -> tuple[TrackScores, dict[str, str]]:
         """As `Scorer.score`."""
         result, bss = super().score(track, advance)
         result.rows = [row for row in result.rows if row.method != "swapped"]

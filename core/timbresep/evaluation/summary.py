@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
 import numpy as np
 
 from timbresep.evaluation.result import (
@@ -10,9 +13,9 @@ from timbresep.evaluation.result import (
     METHODS,
     Evaluation,
     Method,
+    Row,
     Scores,
     mean_of,
-    mean_scores,
     median_of,
 )
 
@@ -26,27 +29,39 @@ def methods_in(result: Evaluation) -> list[Method]:
     return [method for method in METHODS if method in found]
 
 
+class OfInstrument(Protocol):
+    """A row of scores of one instrument."""
+
+    @property
+    def instrument(self) -> str: ...  # noqa: D102
+
+
+def grouped(
+    rows: Sequence[OfInstrument],
+    names: Sequence[str],
+    keys: Sequence[str],
+    of: Callable[[Sequence[float | None]], float | None] = mean_of,
+) -> dict[str, Scores]:
+    """Instrument → one value, such as the mean, of each score of its rows."""
+    return {
+        name: {key: of([getattr(row, key) for row in own]) for key in keys}
+        for name in names
+        if (own := [row for row in rows if row.instrument == name])
+    }
+
+
 def by_instrument(result: Evaluation, method: Method) -> dict[str, Scores]:
     """Instrument → mean scores over the tracks it plays in."""
-    rows = [row for row in result.rows if row.method == method]
-    return {
-        name: mean_scores([row for row in rows if row.instrument == name])
-        for name in result.instruments
-        if any(row.instrument == name for row in rows)
-    }
+    return grouped(_rows(result, method), result.instruments, KEYS)
 
 
 def medians(result: Evaluation, method: Method) -> dict[str, Scores]:
     """Instrument → median scores over the tracks it plays in."""
-    rows = [row for row in result.rows if row.method == method]
-    return {
-        name: {
-            key: median_of([getattr(row, key) for row in rows if row.instrument == name])
-            for key in KEYS
-        }
-        for name in result.instruments
-        if any(row.instrument == name for row in rows)
-    }
+    return grouped(_rows(result, method), result.instruments, KEYS, median_of)
+
+
+def _rows(result: Evaluation, method: Method) -> list[Row]:
+    return [row for row in result.rows if row.method == method]
 
 
 def overall(result: Evaluation, method: Method) -> Scores:

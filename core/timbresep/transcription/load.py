@@ -59,3 +59,13 @@ def open_transcriber(
     found = ask(loaded, instruments, registry, reference)
     extra = {**possible(also, loaded, registry), **found.extra}
     return Hearing(loaded, extra, found.names, device)
+
+
+def transcribes(checkpoint: Path, registry: Registry) -> bool:
+    """Whether the network of a checkpoint answers with notes; its weights are not read.
+
+    Raises:
+        CheckpointError: it is missing, or not one of ours.
+        UnknownNameError: nothing has its backbone.
+    """
+    return registry.backbone(checkpoints.read_metadata(checkpoint).backbone).answers == "notes"
