@@ -22,7 +22,7 @@ from timbresep.transcription.hearing import Hearing
 WRITTEN = Trust(iterations=(8, 10), powers=(1.5, 0.25), in_sources=True)
 """Of a score, whose notes are right."""
 
-HEARD = Trust(iterations=(6, 3), powers=(1.2, 0.4), in_sources=False)
+HEARD = Trust(iterations=(6, 3), powers=(1.0, 0.7), in_sources=False)
 """Of notes that were transcribed: templates would learn from those that are wrong."""
 
 
