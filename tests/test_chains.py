@@ -51,7 +51,7 @@ def test_a_chain_without_its_weights_is_one_error_that_says_how_to_get_them(
 
 def test_with_spleeter_song_is_the_default(registry: Registry) -> None:
     chain = registry.separators.get()
-    assert chain.described == "song (spleeter, then universal)"
+    assert chain.described == "song (spleeter, then universal and notes)"
     assert chain.source_model is not None
     assert "MIT" in chain.source_model.licence
 

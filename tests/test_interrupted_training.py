@@ -80,7 +80,7 @@ POINTS: dict[str, tuple[object, str, int, int]] = {  # a function, which call of
     "before the loss": (TrainingRun, "_step", 3, 3),
     "before the weights move": (torch.optim.AdamW, "step", 3, 3),
     "before the average follows": (AveragedModel, "update_parameters", 3, 3),
-    "in a validation": (TrainingData, "validate", 1, 2),
+    "in a validation": (Validation, "scores", 1, 2),
     "before the last checkpoint": (checkpoint, "save", 1, 2),
     "before the best checkpoint": (checkpoint, "save", 2, 2),
     "before the state": (TrainingRun, "keep_state", 2, 2),

@@ -42,11 +42,11 @@ def test_tables_have_means_by_set_and_by_instrument() -> None:
 def test_a_page_is_written_between_its_markers_only(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     page.write_text(f"before\n{benchmark.BEGIN}\nold\n{benchmark.END}\nafter\n")
-    benchmark.put(page, "new")
+    benchmark.put(page, "new", (benchmark.BEGIN, benchmark.END))
     assert page.read_text() == f"before\n{benchmark.BEGIN}\nnew\n{benchmark.END}\nafter\n"
     page.write_text("nothing")
     with pytest.raises(ConfigError, match="no markers"):
-        benchmark.put(page, "new")
+        benchmark.put(page, "new", (benchmark.BEGIN, benchmark.END))
     assert page.read_text() == "nothing"
 
 

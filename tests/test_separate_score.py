@@ -219,7 +219,7 @@ def test_a_score_is_of_one_recording(capsys: pytest.CaptureFixture[str]) -> None
 
 
 @pytest.mark.parametrize(
-    "option", [["--part", "violin=1"], ["--no-repeats"], ["--aligned"], ["--anyway"], ["--midi"]]
+    "option", [["--part", "violin=1"], ["--no-repeats"], ["--aligned"], ["--anyway"]]
 )
 def test_what_tells_of_a_score_needs_one(
     option: list[str], capsys: pytest.CaptureFixture[str]

@@ -152,8 +152,7 @@ def separate(
         "reference": reference_conditions(reference or []),
     }
     model = _opened(names, how) if request is None else _with_score(request, files, names, how)
-    if midi and not model.noted(model.asked):
-        raise ConfigError("--midi: no stem has notes", "give --score, or a --transcriber")
+    _check_notes(model, midi=midi)
     with progress("separating") as update:
         batch = separate_batch(
             model,
@@ -164,6 +163,12 @@ def separate(
             failed=lambda _, error: show_error(error),
         )
     _exit_if_failed(batch)
+
+
+def _check_notes(model: StreamSeparator, *, midi: bool) -> None:
+    """Refuse --midi where there is nothing to write."""
+    if midi and not model.noted(model.asked):
+        raise ConfigError("--midi: no stem has notes", "give --score, or a --transcriber")
 
 
 def _request(

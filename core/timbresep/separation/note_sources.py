@@ -140,16 +140,18 @@ class Transcribed:
         return name
 
     def played(self, signal: Tensor, names: Sequence[str], window: Window) -> list[Played]:
-        """See `NoteSource`."""
+        """See `NoteSource`; an instrument that is not heard at all is left to the network."""
         if not names:
             return []
         wave = audio.resample(signal.cpu().numpy(), window.rate, self.hearing.rate)
         level = (wave * gains(wave, self.hearing.rate)).astype(np.float32)
         activity = self.hearing.window(level, names, window.semitones).numpy()
-        return [
-            heard(name, found, self.hearing.lowest, self.hearing.frame_s, window.times)
+        lowest, frame_s = self.hearing.lowest, self.hearing.frame_s
+        parts = (
+            heard(name, found, lowest, frame_s, window.times)
             for name, found in zip(names, activity, strict=True)
-        ]
+        )
+        return [part for part in parts if not part.rests]
 
 
 def voices_of(conditions: Mapping[str, Vector]) -> dict[str, Overtones]:
