@@ -28,6 +28,7 @@ from timbresep.training.data import TrainingData
 from timbresep.training.loop import fit
 from timbresep.training.run import TrainingRun
 from timbresep.training.state import RunState
+from timbresep.training.validation import Validation
 from tiny_runs import TINY, request, silent, write_tones
 
 SMALL = {**TINY, "bands": 8, "width": 4, "hidden": 4}
