@@ -35,8 +35,8 @@ HEADS = {"frame": "frames", "note": "notes", "offset": "with\nends"}
 CAPTION = (
     "F-measures, 0 to 1. Frames: of 10 ms. Notes: of one pitch, beginnings within 50 ms. "
     "With ends: ends, too, within 50 ms or 20 % of the note. Swap loss: frame F lost when the "
-    "condition is another instrument's. Without labels: the notes of all instruments as one set, whoever plays "
-    "them."
+    "condition is another instrument's. Without labels: the notes of all instruments as one set, "
+    "whoever plays them."
 )
 
 
