@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from timbresep.commands.console import say, show_error, start_logging
+from timbresep.commands.note_scores import Notes, scores_notes
 from timbresep.commands.options import (
     Device,
     Instruments,
@@ -24,6 +27,15 @@ from timbresep.commands.progress import progress
 from timbresep.errors import ConfigError, TimbresepError
 from timbresep.registry.registry import Registry
 from timbresep.separation.options import DEFAULTS, SeparationOptions
+
+if TYPE_CHECKING:
+    from timbresep.data.track import Track
+    from timbresep.evaluation.ablation.run import Ablation
+    from timbresep.evaluation.notes.plan import NotePlan
+    from timbresep.evaluation.tracks import Skip, Tracks
+    from timbresep.evaluation.workers import Report
+    from timbresep.separation.separator import Separator
+    from timbresep.transcription.hearing import Hearing
 
 Paths = Annotated[
     list[Path],
@@ -45,11 +57,23 @@ Out = Annotated[
 ]
 
 
+Transcriber = Annotated[
+    str | None,
+    typer.Option(
+        "--transcriber",
+        help="Score the notes of this transcriber, one that registry.yaml lists. The default is a "
+        "separator; with --notes, the transcriber that registry.yaml names.",
+    ),
+]
+
+
 def ablate(
     paths: Paths,
     out: Out = None,
     instruments: Instruments = None,
     separator: SeparatorName = None,
+    notes: Notes = False,
+    transcriber: Transcriber = None,
     split: Split = None,
     limit: Limit = None,
     overwrite: Overwrite = False,
@@ -58,9 +82,9 @@ def ablate(
     trust: Trust = False,
 ) -> None:
     """Score each instrument with its own, with swapped, shuffled and zero conditions."""
-    from timbresep.evaluation.ablation import run, store, table
-    from timbresep.evaluation.tracks import tracks_in
-    from timbresep.separation.load import open_separator
+    from timbresep.evaluation.ablation import store
+    from timbresep.evaluation.notes.plan import NotePlan
+    from timbresep.evaluation.tracks import Tracks
 
     start_logging()
     *given, root = paths
@@ -71,34 +95,85 @@ def ablate(
         )
     if out is not None:
         store.check_output(out, overwrite=overwrite)
-    registry = Registry.load(plugins_dir or (), trust=trust)
-    checkpoint = given[0] if given else None
+    asked = tuple(split_names(instruments or ["all"]))
+    checkpoint, plugins = given[0] if given else None, tuple(plugins_dir or ())
+    registry = Registry.load(plugins, trust=trust)
+    chosen = Tracks(root, split=split, limit=limit)
+    notes = notes or transcriber is not None
+    others = {"--separator": separator is not None}
+    if scores_notes(checkpoint, registry, notes=notes, others=others):
+        plan = NotePlan(transcriber, checkpoint, asked, device=device, plugins=plugins, trust=trust)
+        tried = _of_notes(plan)
+        chosen = replace(chosen, notes=True)
+    else:
+        tried = _of_stems(asked, separator, checkpoint, registry, device)
+    _ablate(tried, chosen, registry, out, overwrite=overwrite)
+
+
+@dataclass(frozen=True)
+class _Tried:
+    """What is ablated.
+
+    Attributes:
+        model: it.
+        called: what a title calls it.
+        run: ablates it on tracks.
+    """
+
+    model: Separator | Hearing
+    called: str
+    run: Callable[[Sequence[Track], Report, Skip], Ablation]
+
+
+def _of_stems(
+    asked: Sequence[str],
+    separator: str | None,
+    checkpoint: Path | None,
+    registry: Registry,
+    device: str,
+) -> _Tried:
+    from timbresep.evaluation.ablation import run
+    from timbresep.separation.load import open_separator
+
+    options = SeparationOptions(device=device)
     model = open_separator(
-        split_names(instruments or ["all"]),
-        separator=separator,
-        checkpoint=checkpoint,
-        options=SeparationOptions(device=device),
-        registry=registry,
+        asked, separator=separator, checkpoint=checkpoint, options=options, registry=registry
     )
+    called = registry.separators.get(separator, checkpoint).described
+    return _Tried(model, called, lambda *of: run.ablate(model, of[0], report=of[1], skip=of[2]))
+
+
+def _of_notes(plan: NotePlan) -> _Tried:
+    from timbresep.evaluation.ablation.notes import ablate_notes
+
+    scorer = plan.open()
+    called = f"notes by {scorer.hearing.checkpoint.path.name}"
+    return _Tried(
+        scorer.hearing, called, lambda *of: ablate_notes(scorer, of[0], report=of[1], skip=of[2])
+    )
+
+
+def _ablate(
+    tried: _Tried, chosen: Tracks, registry: Registry, out: Path | None, *, overwrite: bool
+) -> None:
+    """Ablate, print and write what comes out."""
+    from timbresep.evaluation.ablation import store, table
+
     skipped: list[str] = []
 
     def skip(track: str, error: TimbresepError) -> None:
         skipped.append(track)
         show_error(error)
 
-    tracks = tracks_in(root, registry.instruments(), split, skip)
+    tracks = chosen.find(registry.instruments(), skip)
     with progress("ablating") as update:
-        result = run.ablate(
-            model,
-            tracks[:limit],
-            report=lambda name, done, total: update(done / total, name),
-            skip=skip,
+        result = tried.run(
+            tracks, lambda name, done, total: update(done / max(total, 1), name), skip
         )
-    called = registry.separators.get(separator, checkpoint).described
-    say(table.table(result, f"{called} on {root}"))
+    say(table.table(result, f"{tried.called} on {chosen.root}"))
     say(table.summary(result))
     if out is not None:
-        for written in store.write(result, model, root, out, overwrite=overwrite):
+        for written in store.write(result, tried.model, chosen.root, out, overwrite=overwrite):
             say(f"wrote {written}")
     if skipped:
         say(f"{len(skipped)} tracks skipped: {', '.join(skipped)}")

@@ -58,6 +58,10 @@ def _stream(stderr: bool) -> TextIO:
 @functools.lru_cache(maxsize=4)
 def _console(stream: TextIO) -> Console:
     make_printable(stream)
+    return _new_console(stream)
+
+
+def _new_console(stream: TextIO) -> Console:
     console = _Screen(file=stream, highlight=False, markup=False, emoji=False)
     if not console.is_terminal:
         console.width = PLAIN_WIDTH  # keeps the lines of tables whole in files and pipes
@@ -111,9 +115,11 @@ def say(result: RenderableType) -> None:
     if isinstance(result, str):
         console.print(result, soft_wrap=True)
         return
-    wide = console.options.update(max_width=PLAIN_WIDTH)
-    least = Measurement.get(console, wide, result).minimum
-    console.print(result, width=max(console.width, least), crop=False)
+    least = Measurement.get(console, console.options.update(max_width=PLAIN_WIDTH), result).minimum
+    if least > console.width:
+        console = _new_console(_stream(False))
+        console.width = least
+    console.print(result)
 
 
 def show_note(text: str) -> None:

@@ -21,17 +21,43 @@ ZERO = "(zero)"  # no instrument can have this name
 
 
 @dataclass(frozen=True)
-class AblationRow:
-    """SI-SDR improvement in dB of one instrument, mean over the tracks it plays in.
+class Measure:
+    """What an ablation compares.
 
     Attributes:
-        instrument: whose stem is the reference.
+        name: of the score.
+        unit: what stands behind a number, if anything does.
+        digits: decimals that are shown.
+        remark: what a reader of a table should know.
+    """
+
+    name: str
+    unit: str = ""
+    digits: int = 2
+    remark: str = ""
+
+    def shown(self, value: float) -> str:
+        """A number as tables have it."""
+        return f"{round(value, self.digits) + 0.0:.{self.digits}f}"  # no -0.0
+
+
+SEPARATED = Measure(
+    "SI-SDR improvement over the mixture in dB", " dB", 1, "A stem that is silent counts -100 dB."
+)
+
+
+@dataclass(frozen=True)
+class AblationRow:
+    """Score of one instrument, mean over the tracks it plays in.
+
+    Attributes:
+        instrument: whose stem or notes are the reference.
         tracks: how many there are.
         true: with its own condition.
         swapped: with each other instrument's condition.
         shuffled: with the values of its own condition in another order.
         zero: with zeros.
-        oracle: of the ratio mask made from the stems.
+        oracle: of the ratio mask made from the stems; notes have none.
     """
 
     instrument: str
@@ -40,7 +66,7 @@ class AblationRow:
     swapped: Mapping[str, float]
     shuffled: float
     zero: float
-    oracle: float
+    oracle: float | None = None
 
 
 @dataclass(frozen=True)
@@ -49,6 +75,7 @@ class Ablation:
 
     conditions: tuple[str, ...]
     rows: tuple[AblationRow, ...]
+    measure: Measure = SEPARATED
 
     def mean(self) -> Mapping[str, float | None]:
         """Means over the instruments: true, swapped, shuffled, zero, oracle."""
@@ -84,15 +111,23 @@ def ablate(
         AudioError: a stem cannot be read, or has more than two channels.
     """
     names = tuple(instruments or separator.asked)
-    wrong = {_shuffled_name(name): shuffled(separator.condition(name)) for name in names}
-    wrong[ZERO] = np.zeros_like(next(iter(wrong.values())))
+    wrong = wrong_conditions({name: separator.condition(name) for name in names})
     # Neither shuffled values nor zeros bring an adapted instrument's own modulations with them.
     # No joint masking: the effect of one condition is measured, without that of the others.
-    places = {_shuffled_name(name): name for name in names}
+    places = {shuffled_name(name): name for name in names}
     tried = separator.with_options(joint=False, refine=False).with_conditions(wrong, places)
     result = evaluate(tried, tracks, [*names, *wrong], report=report, skip=skip)
     played = {row.instrument for row in result.rows}
     return Ablation(names, tuple(_row(result, name, names) for name in names if name in played))
+
+
+def wrong_conditions(
+    conditions: Mapping[str, NDArray[np.float32]],
+) -> dict[str, NDArray[np.float32]]:
+    """Name → condition (dim,): each one's values in another order, and zeros."""
+    wrong = {shuffled_name(name): shuffled(vector) for name, vector in conditions.items()}
+    wrong[ZERO] = np.zeros_like(next(iter(wrong.values())))
+    return wrong
 
 
 def shuffled(vector: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -101,7 +136,8 @@ def shuffled(vector: NDArray[np.float32]) -> NDArray[np.float32]:
     return vector[order]
 
 
-def _shuffled_name(name: str) -> str:
+def shuffled_name(name: str) -> str:
+    """What an instrument's shuffled condition is called."""
     return f"{name} (shuffled)"
 
 
@@ -119,7 +155,7 @@ def _row(result: Evaluation, name: str, names: Sequence[str]) -> AblationRow:
         tracks=len(gains("separator")),
         true=float(np.mean(gains("separator"))),
         swapped={other: given(other) for other in names if other != name},
-        shuffled=given(_shuffled_name(name)),
+        shuffled=given(shuffled_name(name)),
         zero=given(ZERO),
         oracle=float(np.mean(gains("oracle"))),
     )

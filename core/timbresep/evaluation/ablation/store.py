@@ -13,6 +13,7 @@ from timbresep.evaluation.ablation.run import SHUFFLE_SEED, Ablation
 from timbresep.figure import new_figure, save_figure
 from timbresep.files import write_json
 from timbresep.separation.separator import Separator
+from timbresep.transcription.hearing import Hearing
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -35,13 +36,18 @@ def check_output(out: Path, *, overwrite: bool) -> None:
 
 
 def write(
-    result: Ablation, separator: Separator, data: Path, out: Path, *, overwrite: bool = False
+    result: Ablation,
+    model: Separator | Hearing,
+    data: Path,
+    out: Path,
+    *,
+    overwrite: bool = False,
 ) -> list[Path]:
     """Write both files.
 
     Args:
         result: what was found.
-        separator: of which separator.
+        model: of which separator or transcriber.
         data: on which folder of tracks.
         out: folder for the files.
         overwrite: replace those that are there.
@@ -53,13 +59,14 @@ def write(
         OutputExistsError: as `check_output`.
     """
     check_output(out, overwrite=overwrite)
-    checkpoint, first = separator.checkpoint, separator.first
+    checkpoint = model.checkpoint
+    first = model.first if isinstance(model, Separator) else None
     record = {
         "checkpoint": checkpoint.path.name,
         "source_model": first.stage.name if first else None,
         "conditioning": checkpoint.metadata.conditioning,
         "data": str(data),
-        "score": "SI-SDR improvement in dB",
+        "score": result.measure.name,
         "shuffle_seed": SHUFFLE_SEED,
         "mean": result.mean(),
         "instruments": [asdict(row) for row in result.rows],
@@ -70,7 +77,7 @@ def write(
 
 
 def matrix(result: Ablation) -> NDArray[np.float64]:
-    """(instruments, conditions + 2): every condition, then shuffled and zero, in dB."""
+    """(instruments, conditions + 2): every condition, then shuffled and zero."""
     return np.array(
         [
             [
@@ -92,7 +99,8 @@ def _draw(result: Ablation, out: Path, *, overwrite: bool) -> None:
     figure = new_figure(3.5 + 0.6 * len(columns), 2.2 + 0.5 * len(rows), out, overwrite=overwrite)
     axes = figure.subplots()
     # Blue is better than the mixture and red is worse; the colours end where the oracle does.
-    bound = max(1.0, *(row.oracle for row in result.rows))
+    # Without an oracle, 1 is all there is.
+    bound = max([1.0, *(row.oracle for row in result.rows if row.oracle is not None)])
     image = axes.imshow(values, vmin=-bound, vmax=bound, cmap="RdBu", aspect="auto")
     axes.set_xticks(range(len(columns)), columns, rotation=45, ha="right")
     axes.set_yticks(range(len(rows)), rows)
@@ -101,12 +109,12 @@ def _draw(result: Ablation, out: Path, *, overwrite: bool) -> None:
     for (row, column), value in np.ndenumerate(values):
         own = rows[row] == columns[column]
         axes.text(
-            *(column, row, f"{value:.1f}"),
+            *(column, row, result.measure.shown(value)),
             ha="center",
             va="center",
             fontsize=8,
             fontweight="bold" if own else "normal",
             color="white" if abs(value) > 0.6 * bound else "black",
         )
-    figure.colorbar(image, label="SI-SDR improvement in dB", extend="both")
+    figure.colorbar(image, label=result.measure.name, extend="both")
     save_figure(figure, out, overwrite=overwrite)

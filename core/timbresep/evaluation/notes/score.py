@@ -66,35 +66,7 @@ class NoteScorer:
         truth = true_notes(track, self.known)
         heard = self._heard(self.hearing, track, advance)
         earlier = None if self.earlier is None else self._heard(self.earlier, track, None)
-        present = [name for name in self.names if truth.get(name)]
-        result = NoteScores(track.name)
-        for name in present:
-            result.rows += _rows(track.name, name, truth, heard, earlier)
-            others = {
-                other: frame_agreement(truth[name], heard[other])
-                for other in self.names
-                if other != name
-            }
-            result.rows += _swapped(track.name, name, len(truth[name]), others)
-            result.swaps += [
-                NoteSwap(track.name, name, other, found["frame_f"])
-                for other, found in others.items()
-            ]
-        result.everyone = _everyone(track.name, truth, heard, earlier)
-        minutes = track.seconds / 60
-        result.absent = [
-            FalseNotes(track.name, name, len(heard[name]) / minutes)
-            for name in self.names
-            if name not in present
-        ]
-        if more := [name for name in truth if name not in self.names]:
-            result.remarks.append(
-                f"{', '.join(more)} play, too, and are not asked for: without labels, their "
-                "notes count as missed"
-            )
-        if not present:
-            result.remarks.append("none of the instruments has notes in it")
-        return result, {}
+        return compared(track, truth, heard, earlier), {}
 
     def _heard(self, hearing: Hearing, track: Track, advance: Advance | None) -> Notes:
         stream = StemStream(track, ())
@@ -115,6 +87,42 @@ class NoteScorer:
         if found.silent:
             raise DataError(f"track '{track.name}' is silent", "give it sound, or take it away")
         return {stem.stem: stem.notes for stem in found.stems}
+
+
+def compared(track: Track, truth: Notes, heard: Notes, earlier: Notes | None = None) -> NoteScores:
+    """What was heard in a track beside what is played.
+
+    Args:
+        track: its name and length.
+        truth: the notes of those who play.
+        heard: the notes of those asked for.
+        earlier: those of another transcriber, of the same instruments.
+    """
+    result = NoteScores(track.name)
+    present = [name for name in heard if truth.get(name)]
+    for name in present:
+        result.rows += _rows(track.name, name, truth, heard, earlier)
+        others = {
+            other: frame_agreement(truth[name], heard[other]) for other in heard if other != name
+        }
+        result.rows += _swapped(track.name, name, len(truth[name]), others)
+        result.swaps += [
+            NoteSwap(track.name, name, other, found["frame_f"]) for other, found in others.items()
+        ]
+    result.everyone = _everyone(track.name, truth, heard, earlier)
+    result.absent = [
+        FalseNotes(track.name, name, len(notes) / (track.seconds / 60))
+        for name, notes in heard.items()
+        if name not in present
+    ]
+    if more := [name for name, notes in truth.items() if notes and name not in heard]:
+        result.remarks.append(
+            f"{', '.join(more)} play, too, and are not asked for: without labels, their notes "
+            "count as missed"
+        )
+    if not present:
+        result.remarks.append("none of the instruments has notes in it")
+    return result
 
 
 def _rows(
