@@ -249,7 +249,7 @@ def tables(scores: Sequence[Score], methods: Sequence[str]) -> str:
     first += [[m, *(_means(cells[m, name, ALL]) for name in sets)] for m in methods]
     second = [["method", *instruments]]
     second += [[m, *(_means(cells[m, ALL, name]) for name in instruments)] for m in methods]
-    return f"{_table(first)}\n\n{_table(second)}"
+    return f"{markdown(first)}\n\n{markdown(second)}"
 
 
 def _means(scores: Sequence[Score]) -> str:
@@ -259,7 +259,8 @@ def _means(scores: Sequence[Score]) -> str:
     return f"{gain:.1f} ({quality:.1f})"
 
 
-def _table(rows: Sequence[Sequence[str]]) -> str:
+def markdown(rows: Sequence[Sequence[str]]) -> str:
+    """A table of which the first row is the head."""
     head, *rest = rows
     lines = [head, ["---"] * len(head), *rest]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)
