@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from rich.table import Table
 
 from disks import full_disk
 from timbresep.commands import console
@@ -127,3 +128,18 @@ def test_results_that_cannot_be_written_are_one_error(root: Path, tmp_path: Path
     assert done.returncode == 1
     assert done.stderr.startswith("error: File too large")
     assert done.stderr.count("\n") == 1
+
+
+def test_a_table_wider_than_the_screen_keeps_its_numbers(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    view = Table()
+    for k in range(40):
+        view.add_column(str(k), justify="right")
+    view.add_row(*[f"{k + 0.25:.2f}" for k in range(40)])
+    console.say(view)
+    said = capsys.readouterr().out
+    assert all(f"{k + 0.25:.2f}" in said for k in range(40))
+    assert "…" not in said
+    console.say("short")
+    assert capsys.readouterr().out == "short\n"

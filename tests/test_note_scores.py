@@ -30,7 +30,7 @@ from timbresep.evaluation.notes.truth import true_notes
 from timbresep.notes import midi
 from timbresep.notes.score import Note, StemNotes
 from timbresep.registry.registry import Registry
-from tone_transcriber import melody, plugin, saved
+from tone_transcriber import ToneTranscriber, melody, metadata, plugin, saved
 
 DIM, RATE = 164, 16_000
 TUNE = [Note(0.5, 1.0, 69), Note(1.2, 2.0, 74), Note(2.0, 2.2, 72)]
@@ -364,3 +364,19 @@ def test_ablation_of_a_transcriber(capsys: pytest.CaptureFixture[str]) -> None:
     assert flute["swapped"]["violin"] > 0.6
     assert violin["oracle"] is None
     assert Path("ablated/ablation.png").is_file()
+
+
+@pytest.mark.usefixtures("given")
+def test_ablation_of_one_hot_conditions() -> None:
+    """Their values say nothing but which instrument is meant."""
+    from timbresep import checkpoint
+
+    told = metadata(["violin", "flute"]).model_copy(update={"conditioning": "onehot"})
+    conditions = {"violin": np.float32([1, 0]), "flute": np.float32([0, 1])}
+    checkpoint.save(Path("one-hot.safetensors"), ToneTranscriber(2), conditions, told)
+    assert cli.main(["ablate", "one-hot.safetensors", "tracks", "-o", "ablated"]) == 0
+    record = json.loads(Path("ablated/ablation.json").read_text())
+    assert record["conditioning"] == "onehot"
+    violin, flute = record["instruments"]
+    assert violin["true"] > 0.7
+    assert flute["true"] == violin["swapped"]["flute"] == 0.0
