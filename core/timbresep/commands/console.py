@@ -25,6 +25,9 @@ from timbresep.running.interrupts import as_interrupts
 PLAIN_WIDTH = 150
 """Columns of a table that goes to a file or a pipe."""
 
+WIDEST = 1000
+"""Columns that a table may have at most."""
+
 INTERNAL = 70
 """Exit code of an unexpected failure (EX_SOFTWARE of sysexits)."""
 
@@ -115,7 +118,7 @@ def say(result: RenderableType) -> None:
     if isinstance(result, str):
         console.print(result, soft_wrap=True)
         return
-    least = Measurement.get(console, console.options.update(max_width=PLAIN_WIDTH), result).minimum
+    least = Measurement.get(console, console.options.update(max_width=WIDEST), result).minimum
     if least > console.width:
         console = _new_console(_stream(False))
         console.width = least
