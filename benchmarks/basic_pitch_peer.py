@@ -1,7 +1,7 @@
 """basic-pitch as a peer: notes of any instrument, without labels. The one file that imports it.
 
     pip install --no-deps basic-pitch==0.4.0
-    pip install -c constraints.txt onnxruntime librosa pretty_midi "resampy<0.4.3" "setuptools<81"
+    pip install -c constraints.txt onnxruntime librosa pretty_midi "resampy<0.4.3" "setuptools<82"
 
 (Its own pins ask for a TensorFlow of 2023; its network is in the package as ONNX, too.)
 

@@ -380,3 +380,20 @@ def test_ablation_of_one_hot_conditions() -> None:
     violin, flute = record["instruments"]
     assert violin["true"] > 0.7
     assert flute["true"] == violin["swapped"]["flute"] == 0.0
+
+
+def test_the_benchmark_counts_each_instrument_once() -> None:
+    from transcription import EVERYONE, Row, tables
+
+    def row(track: str, instrument: str, heard: list[Note]) -> Row:
+        return Row("set", track, "ours", instrument, agreement(TUNE, heard), 1.0, 3.0)
+
+    rows = [row("one", "violin", TUNE), row("two", "violin", TUNE), row("two", "cello", [])]
+    rows += [row(track, EVERYONE, TUNE) for track in ("one", "two")]
+    said = tables(rows, ["ours", "theirs"])
+    assert "| without labels | set (2 tracks) | × real time |" in said
+    assert "| ours | 1.00 · 1.00 · 1.00 | 3.0 |" in said
+    assert "| with labels | set (2 tracks) |" in said
+    assert "| ours | 0.50 · 0.50 · 0.50 |" in said
+    assert "| ours | 0.00 | 1.00 |" in said, "cello, violin"
+    assert "| theirs | – · – · – | – |" in said

@@ -129,11 +129,11 @@ def _rows(
     track: str, name: str, truth: Notes, heard: Notes, earlier: Notes | None
 ) -> list[NoteRow]:
     """The rows of one instrument, under every method but swapped conditions."""
-    compared: dict[Method, Sequence[Note]] = {"transcriber": heard[name]}
+    beside: dict[Method, Sequence[Note]] = {"transcriber": heard[name]}
     if earlier is not None:
-        compared["earlier"] = earlier[name]
-    compared |= {"unlabelled": together(truth.values()), "silence": ()}
-    return [_row(track, name, method, truth[name], one) for method, one in compared.items()]
+        beside["earlier"] = earlier[name]
+    beside |= {"unlabelled": together(truth.values()), "silence": ()}
+    return [_row(track, name, method, truth[name], one) for method, one in beside.items()]
 
 
 def _swapped(
@@ -153,10 +153,10 @@ def _everyone(track: str, truth: Notes, heard: Notes, earlier: Notes | None) -> 
     true = together(truth.values())
     if not true:
         return []
-    compared: dict[Method, Notes | None] = {"transcriber": heard, "earlier": earlier, "silence": {}}
+    beside: dict[Method, Notes | None] = {"transcriber": heard, "earlier": earlier, "silence": {}}
     return [
         _row(track, EVERYONE, method, true, together(found.values()))
-        for method, found in compared.items()
+        for method, found in beside.items()
         if found is not None
     ]
 
