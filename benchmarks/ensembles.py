@@ -11,7 +11,8 @@ side, report those of the test side. With `--json` a run goes on where an earlie
 - *named*: everyone who plays is named, and stems share the mixture; *not named*: joint masking
 - *notes alone*: the network says nothing of who has which bin
 - *swapped*: of each instrument in the track, the transcriber is given the condition of the next one
-- *references*: conditions halfway to those of the same player, measured in other tracks of the set
+- *references*: conditions halfway to those of the player's single notes, which `data render` keeps
+  beside the stems of another track of the set
 - *notes given*: as they are played
 """
 
@@ -107,7 +108,7 @@ def swapped(case: Case) -> dict[str, Vector]:
 
 
 def references(case: Case) -> dict[str, Vector]:
-    """Conditions halfway to the player's own, from the tones beside another track of the set."""
+    """Conditions halfway to the player's own single notes, kept beside another track."""
     assert case.separator.hearing is not None
     checkpoint = case.separator.hearing.checkpoint
     found: dict[str, Vector] = {}
