@@ -11,6 +11,7 @@ side, report those of the test side. With `--json` a run goes on where an earlie
 - *oracle*: the ratio mask of the true stems, in the network's transform
 - *network*: no score; each stem by itself, masked jointly, and sharing the mixture
 - *notes*: as written; their tempo bent by ±20 % and found again, or not; late; wrong; missing
+- *heard too*: the same, with what a transcriber hears beside them
 - *notes alone*, *notes and network*: notes as written, whose spectra start from the overtones of
   the named voices. *Swapped* are those of another instrument in the track
 """
@@ -44,7 +45,6 @@ from timbresep.registry.chain import NO_TRANSCRIBER
 from timbresep.registry.registry import Registry
 from timbresep.running.provenance import hardware, today
 from timbresep.separation.load import open_separator
-from timbresep.separation.options import SeparationOptions
 from timbresep.separation.separator import Separator
 
 SETS = ("valid-recorded", "valid-other")
@@ -128,12 +128,15 @@ def ideal(case: Case) -> Stems:
     return dict(zip(case.truth, np.concatenate(parts, axis=-1), strict=True))
 
 
-def disturbed(disturbance: Disturbance, *, found_again: bool = False) -> Method:
-    """Separation with disturbed notes."""
+def disturbed(
+    disturbance: Disturbance, *, found_again: bool = False, heard: bool = False
+) -> Method:
+    """Separation with disturbed notes, and with what a transcriber hears beside them."""
 
     def method(case: Case) -> Stems:
         stems = disturbance(case.notes, seed_of(case.track))
-        return case.by_notes(case.separator, in_time(stems, case.track) if found_again else stems)
+        separator = case.separator.with_options(transcriber=None) if heard else case.separator
+        return case.by_notes(separator, in_time(stems, case.track) if found_again else stems)
 
     return method
 
@@ -187,6 +190,9 @@ METHODS: dict[str, Method] = {
     "notes: 60 ms late": disturbed(Disturbance(shift=0.06)),
     "notes: 5 % wrong": disturbed(Disturbance(wrong=5)),
     "notes: 20 % missing": disturbed(Disturbance(missing=20)),
+    "heard too: notes as written": disturbed(Disturbance(), heard=True),
+    "heard too: 5 % wrong": disturbed(Disturbance(wrong=5), heard=True),
+    "heard too: 20 % missing": disturbed(Disturbance(missing=20), heard=True),
     "notes of one part alone, partial": lambda c: c.by_each_part(c.separator),
 }
 TEMPLATES: dict[str, Callable[[Case], Mapping[str, Overtones]]] = {
@@ -326,8 +332,8 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="file for every score")
     parser.add_argument("--write", type=Path, help="page to write the tables into")
     registry, given = Registry.load(), parser.parse_args()
-    options = SeparationOptions(transcriber=NO_TRANSCRIBER)
-    separator = open_separator(separator=given.separator, registry=registry, options=options)
+    separator = open_separator(separator=given.separator, registry=registry)
+    separator = separator.with_options(transcriber=NO_TRANSCRIBER)
     run_methods(given, METHODS, separator, registry, (BEGIN, END))
 
 

@@ -170,3 +170,26 @@ def test_activity_is_read_between_the_transcribers_frames() -> None:
     np.testing.assert_allclose(found.sounding[0], [0, 0.5, 1, 0.5, 0], atol=1e-6)
     assert found.onsets.argmax() in (1, 2)
     assert heard("reed", 0 * activity, 60, 0.1, np.zeros(2)).rests
+
+
+HALF = replace(ONE, notes=tuple(note for note in ONE.notes if note.start < 1.0))
+
+
+def test_a_note_that_the_score_lacks_is_heard() -> None:
+    heard = listening({"fiddle": ONE, "horn": TWO}).with_notes([HALF, TWO])
+    deaf = heard.with_options(transcriber="none")
+    assert len(HALF.notes) < len(ONE.notes)
+    assert sdr(FIRST, heard.separate(MIXTURE, RATE)["fiddle"]) > 7
+    assert sdr(FIRST, deaf.separate(MIXTURE, RATE)["fiddle"]) < 5
+
+
+def test_a_part_that_the_score_lacks_is_heard() -> None:
+    separator = listening({"fiddle": ONE, "horn": TWO}).with_notes([ONE], ["fiddle", "horn"])
+    assert sdr(SECOND, separator.separate(MIXTURE, RATE)["horn"]) > 7
+
+
+def test_what_the_score_says_is_believed_before_what_is_heard() -> None:
+    right = listening({}).with_notes([ONE, TWO]).separate(MIXTURE, RATE)
+    wrong = listening({"fiddle": TWO, "horn": ONE}).with_notes([ONE, TWO])
+    assert sdr(FIRST, right["fiddle"]) > 8
+    assert sdr(right["fiddle"], wrong.separate(MIXTURE, RATE)["fiddle"]) > 20

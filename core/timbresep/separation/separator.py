@@ -13,8 +13,10 @@ from timbresep.asked import Vector
 from timbresep.checkpoint import Checkpoint
 from timbresep.errors import CheckpointError
 from timbresep.notes.score import StemNotes
+from timbresep.registry.chain import NO_TRANSCRIBER
 from timbresep.running.device import enough_memory
 from timbresep.separation.cascade import Cascade
+from timbresep.separation.corrected import Corrected
 from timbresep.separation.estimators import ByNetwork, ByNotes, Refined
 from timbresep.separation.network import Network
 from timbresep.separation.note_model import NoteModel, NoteSource, transform
@@ -140,17 +142,22 @@ class Separator(StreamSeparator):
 
     def noted(self, instruments: Sequence[str]) -> list[str]:
         """See `StreamSeparator.noted`."""
-        if self.notes is not None or self.hearing is None:
-            return super().noted(instruments)
-        return list(Transcribed.of_voices(self.hearing, self._conditions, instruments).names)
+        written = super().noted(instruments)
+        if self.hearing is None:
+            return written
+        others = [name for name in instruments if name not in written]
+        ear = Transcribed.of_voices(self.hearing, self._conditions, others)
+        return [name for name in instruments if name in (*written, *ear.names)]
 
     def notes_in(self, stream: Stream, names: Sequence[str]) -> list[StemNotes]:
-        """See `StreamSeparator.notes_in`; without a score, they are transcribed."""
-        if self.notes is not None or self.hearing is None or not names:
-            return super().notes_in(stream, names)
+        """See `StreamSeparator.notes_in`; those that no score has are transcribed."""
+        written = super().notes_in(stream, names)
+        others = [name for name in names if name not in {stem.stem for stem in written}]
+        if self.hearing is None or not others:
+            return written
         hearing, rate, channels = self.hearing, stream.rate, stream.channels
-        heard = transcribe(hearing, stream.blocks, rate, channels, names, name=stream.name)
-        return list(heard.stems)
+        heard = transcribe(hearing, stream.blocks, rate, channels, others, name=stream.name)
+        return [*written, *heard.stems]
 
     def plan(self, instruments: Sequence[str]) -> Plan:
         """How instruments are separated; errors as `separate`."""
@@ -188,8 +195,14 @@ class Separator(StreamSeparator):
         return estimate
 
     def _by_score(self, notes: Notes, instruments: Sequence[str]) -> ByNotes:
-        """Stems by a score, beside the network where it knows an instrument that plays."""
-        noted = Noted(self._model(notes), tuple(instruments))
+        """Stems by a score and by ear, beside the network where it knows who plays."""
+        source: NoteSource = notes
+        if self._listens and self.hearing is not None:
+            names = dict.fromkeys(map(notes.instrument, (*notes.names, *instruments)))
+            source = Corrected(
+                notes, Transcribed.of_voices(self.hearing, self._conditions, list(names))
+            )
+        noted = Noted(self._model(source), tuple(instruments))
         played = dict.fromkeys(noted.instrument(name) for name in noted.names)
         unwritten = [name for name in instruments if notes.of(name) is None]
         heard = [name for name in played if name in self._conditions or name in unwritten]
@@ -253,8 +266,9 @@ class Separator(StreamSeparator):
     @property
     def _listens(self) -> bool:
         """Whether a transcriber is asked: of stems that share the mixture, unless refined."""
-        shared = self.joint or self.options.mixture_consistency
-        return self.hearing is not None and shared and not self.options.refine
+        wanted = self.options.transcriber != NO_TRANSCRIBER and not self.options.refine
+        shared = self.joint or self.options.mixture_consistency or self.notes is not None
+        return self.hearing is not None and wanted and shared
 
     @property
     def _masks(self) -> bool:
