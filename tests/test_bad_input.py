@@ -54,7 +54,7 @@ def errors(said: str) -> list[str]:
 @pytest.mark.usefixtures("given")
 def test_one_bad_file_never_ends_a_batch(capsys: pytest.CaptureFixture[str]) -> None:
     mixed = [name for pair in zip(BAD, [*GOOD, "", ""], strict=True) for name in pair if name]
-    assert separate(*mixed) == 1
+    assert separate(*mixed, "--keep-absent") == 1
     said = capsys.readouterr()
     told = errors(said.err)
     assert len(told) == len(BAD)
@@ -77,15 +77,16 @@ def test_one_bad_file_never_ends_a_batch(capsys: pytest.CaptureFixture[str]) -> 
 @pytest.mark.usefixtures("given")
 def test_existing_output_is_kept_and_the_rest_done(capsys: pytest.CaptureFixture[str]) -> None:
     assert separate("good.wav", "-i", "violin") == 0
+    Path("out/good/violin.wav").write_bytes(b"mine")
     before = Path("out/good/violin.wav").read_bytes()
-    assert separate("good.wav", "low.wav") == 1
+    assert separate("good.wav", "low.wav", "--keep-absent") == 1
     (line,) = errors(capsys.readouterr().err)
     assert "out/good/violin.wav exists already" in line
     assert "--overwrite" in line
     assert Path("out/good/violin.wav").read_bytes() == before
     assert not Path("out/good/flute.wav").exists()
     assert Path("out/low/flute.wav").exists()
-    assert separate("good.wav", "--overwrite") == 0
+    assert separate("good.wav", "--overwrite", "--keep-absent") == 0
     assert Path("out/good/flute.wav").exists()
 
 

@@ -17,6 +17,7 @@ import pytest
 import cli
 from fakes import RATE, plugin, saved
 from timbresep import audio
+from timbresep.separation.ledger import LEDGER
 
 DIM = 164  # length of conditions of version 1
 
@@ -80,6 +81,7 @@ def test_separate_writes_stems(given: Path, capsys: pytest.CaptureFixture[str]) 
 def test_all_is_every_instrument_of_the_checkpoint(given: Path) -> None:
     assert separate("song.wav", "-i", "all", "-o", "here") == 0
     assert sorted(path.name for path in (given / "here" / "song").iterdir()) == [
+        LEDGER,
         "flute.wav",
         "violin.wav",
     ]
@@ -119,11 +121,11 @@ def test_formats(options: tuple[str, ...], name: str, subtype: str) -> None:
 def test_residual_and_consistent() -> None:
     wave, _ = audio.read("song.wav")
     assert separate("song.wav", "-o", "a", "--residual") == 0
-    parts = [audio.read(path)[0] for path in Path("a/song").iterdir()]
+    parts = [audio.read(path)[0] for path in Path("a/song").glob("*.wav")]
     assert len(parts) == 3
     assert np.abs(sum(parts) - wave).max() < 1e-6
     assert separate("song.wav", "-o", "b", "--mixture-consistency") == 0
-    parts = [audio.read(path)[0] for path in Path("b/song").iterdir()]
+    parts = [audio.read(path)[0] for path in Path("b/song").glob("*.wav")]
     assert len(parts) == 2
     assert np.abs(sum(parts) - wave).max() < 1e-6
     assert separate("song.wav", "-o", "c", "--mixture-consistency", "--residual") == 1
@@ -297,3 +299,66 @@ def test_an_interrupt_while_the_program_starts_is_one_line(root: Path, tmp_path:
         check=False,
     )
     assert (done.returncode, done.stderr) == (130, "error: interrupted\n")
+
+
+@pytest.mark.usefixtures("given")
+def test_the_mixture_without_an_instrument(capsys: pytest.CaptureFixture[str]) -> None:
+    assert separate("song.wav", "--minus", "fiddle", "--independent") == 0
+    wave, _ = audio.read("song.wav")
+    assert [path.name for path in Path("out/song").glob("*.wav")] == ["minus-violin.wav"]
+    rest, _ = audio.read("out/song/minus-violin.wav")
+    assert separate("song.wav", "-i", "violin", "--independent") == 0
+    stem, _ = audio.read("out/song/violin.wav")
+    assert np.abs(rest + stem - wave).max() < 1e-6
+    assert separate("song.wav", "--minus", "violn") == 1
+    assert "did you mean 'violin'" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("given")
+def test_what_is_done_is_said_and_left(capsys: pytest.CaptureFixture[str]) -> None:
+    assert separate("song.wav", "-i", "violin") == 0
+    assert separate("song.wav", "-i", "violin,flute") == 0
+    out = capsys.readouterr().out
+    assert "done already: violin.wav" in out
+    assert "out/song: flute.wav" in out
+
+
+@pytest.mark.usefixtures("given")
+def test_presets_name_instruments_and_what_is_given_goes_first(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert separate("song.wav", "--preset", "minus-one") == 0
+    assert sorted(path.name for path in Path("out/song").glob("*.wav")) == [
+        "minus-flute.wav",
+        "minus-violin.wav",
+    ]
+    assert separate("song.wav", "--preset", "ensemble", "-i", "flute", "-o", "b") == 0
+    assert [path.name for path in Path("b/song").glob("*.wav")] == ["flute.wav"]
+    assert separate("song.wav", "--preset", "ensembel") == 1
+    assert "did you mean 'ensemble'" in capsys.readouterr().err
+
+
+@pytest.mark.usefixtures("given")
+def test_fast_is_independent_unless_more_is_said() -> None:
+    def level(*options: str) -> float:
+        assert separate("song.wav", "-i", "violin", "--overwrite", *options) == 0
+        return float(np.linalg.norm(audio.read("out/song/violin.wav")[0]))
+
+    fast, independent = level("--quality", "fast"), level("--independent")
+    assert fast == independent
+    assert fast != level("--quality", "good")
+
+
+@pytest.mark.usefixtures("given")
+def test_listen_says_who_plays(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["listen", "song.wav", "--checkpoint", "model.safetensors"]) == 0
+    out = capsys.readouterr().out
+    assert "What seems to play: violin, flute." in out
+    assert not Path("out").exists()
+    listen = ["listen", "gone.wav", "song.wav", "--checkpoint", "model.safetensors", "--json"]
+    assert cli.main(listen) == 1
+    said = capsys.readouterr()
+    (found,) = json.loads(said.out)
+    assert [row["name"] for row in found["instruments"]] == ["violin", "flute"]
+    assert all(row["plays"] for row in found["instruments"])
+    assert "gone.wav" in said.err

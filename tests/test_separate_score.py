@@ -19,6 +19,7 @@ from timbresep.metrics import sdr
 from timbresep.notes import midi
 from timbresep.notes.score import Note, StemNotes
 from timbresep.registry.registry import Registry
+from timbresep.separation.ledger import LEDGER
 from timbresep.separation.scored import ScoreRequest, open_with_score
 from tones import REED, condition, line, played
 
@@ -66,7 +67,8 @@ def stem(name: str) -> np.ndarray:
 
 
 def written() -> list[str]:
-    return sorted(path.name for path in Path().rglob("out/**/*") if path.is_file())
+    files = (path for path in Path().rglob("out/**/*") if path.is_file())
+    return sorted(path.name for path in files if path.name != LEDGER)
 
 
 def error(capsys: pytest.CaptureFixture[str]) -> str:

@@ -14,7 +14,9 @@ from disks import full_disk
 from fakes import PLAIN, RATE, FirBackbone, GainBackbone, loaded, vector
 from timbresep import audio, output_files
 from timbresep.errors import AudioError, CheckpointError, OutputExistsError, UnknownNameError
-from timbresep.separation.batch import Output, separate_batch, separate_file
+from timbresep.separation.batch import separate_batch, separate_file
+from timbresep.separation.output import Output
+from timbresep.separation.parts import Wanted
 from timbresep.separation.separator import Separator
 from timbresep.streaming import resampled
 
@@ -178,7 +180,7 @@ def test_damaged_weights_are_told(separator: Separator) -> None:
 def test_residual_and_stems_make_the_mixture(separator: Separator, tmp_path: Path) -> None:
     wave = noise()
     audio.write(tmp_path / "song.wav", wave, 11_025)
-    output = Output(tmp_path / "out", residual=True)
+    output = Output(tmp_path / "out", wanted=Wanted(residual=True))
     report = separate_file(
         separator, tmp_path / "song.wav", ["low", "half"], tmp_path / "out" / "song", output
     )
@@ -190,7 +192,7 @@ def test_residual_and_stems_make_the_mixture(separator: Separator, tmp_path: Pat
 
 def test_a_residual_too_large_for_numbers_is_told(separator: Separator, tmp_path: Path) -> None:
     audio.write(tmp_path / "song.wav", 1.7e38 * np.ones((1, 4000), np.float32), RATE)
-    output = Output(tmp_path / "out", residual=True)
+    output = Output(tmp_path / "out", wanted=Wanted(residual=True))
     with pytest.raises(AudioError, match="too loud"):  # the residual is 3 times as loud
         separate_file(separator, tmp_path / "song.wav", ["minus"], tmp_path / "out", output)
 
@@ -265,7 +267,7 @@ def test_outputs_that_make_no_sense_are_refused_first(separator: Separator, tmp_
     consistent = separator.with_options(mixture_consistency=True)
     for chosen, output, names in (
         (separator, Output(tmp_path, "flac", "FLOAT"), ["low"]),
-        (consistent, Output(tmp_path, residual=True), ["low", "half"]),
+        (consistent, Output(tmp_path, wanted=Wanted(residual=True)), ["low", "half"]),
         (consistent, Output(tmp_path), ["low"]),
     ):
         with pytest.raises(AudioError):

@@ -17,7 +17,7 @@ import socket
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -42,13 +42,16 @@ def atomic_write(path: Path, *, replace: bool = True) -> Iterator[Path]:
 
 
 @contextmanager
-def atomic_writes(paths: Sequence[Path], *, replace: bool = True) -> Iterator[list[Path]]:
+def atomic_writes(
+    paths: Sequence[Path], *, replace: bool = True, left_out: Collection[Path] = ()
+) -> Iterator[list[Path]]:
     """As `atomic_write`, for several files that appear together: when all are complete.
 
     Args:
         paths: the files.
         replace: whether files that are there, or that appear meanwhile, are replaced. Where not,
             and one is there, none is written.
+        left_out: those of them that are not to appear; read when all are complete.
 
     Raises:
         OutputExistsError: a file is there, and may not be replaced.
@@ -67,6 +70,8 @@ def atomic_writes(paths: Sequence[Path], *, replace: bool = True) -> Iterator[li
             placed: list[Path] = []
             try:
                 for temporary, path in zip(temporaries, paths, strict=True):
+                    if path in left_out:
+                        continue
                     _place(temporary, path, replace=replace)
                     placed.append(path)
             except BaseException:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 
 from timbresep.errors import OutputExistsError
@@ -15,31 +15,46 @@ DEVICES = re.compile(r"con|prn|aux|nul|(com|lpt)[0-9¹²³]", re.IGNORECASE)
 """Names that Windows keeps for itself, whatever their ending."""
 
 
-def folders(files: Sequence[Path], root: Path) -> dict[Path, Path]:
-    """File → folder of its stems, named after it; a second file of the same name gets a number."""
+def folders(
+    files: Sequence[Path], root: Path, inside: Mapping[Path, Path] | None = None
+) -> dict[Path, Path]:
+    """File → folder of its stems, named after it; a second file of the same name gets a number.
+
+    Args:
+        files: a file named twice gets one folder.
+        root: below which all folders are.
+        inside: of some files, the folder below `root` in which their own folders are.
+    """
+    inside = inside or {}
     taken: set[str] = set()
     chosen: dict[Path, Path] = {}
     seen: set[Path] = set()
-    names = {_folder_name(path).casefold() for path in files}
+    names = {str(_place(path, inside)).casefold() for path in files}
     for path in files:
         if real(path) in seen:
             continue
         seen.add(real(path))
-        name, number = _folder_name(path), 2
-        while name.casefold() in taken or (number > 2 and name.casefold() in names):
-            name, number = f"{_folder_name(path)}-{number}", number + 1
-        taken.add(name.casefold())
-        chosen[path] = root / name
+        first, number = _place(path, inside), 2
+        place = first
+        while (name := str(place).casefold()) in taken or (number > 2 and name in names):
+            place, number = first.with_name(f"{first.name}-{number}"), number + 1
+        taken.add(name)
+        chosen[path] = root / place
     return chosen
 
 
-def _folder_name(path: Path) -> str:
-    """The file's name without its ending, as a name that a folder can have on every system.
+def _place(path: Path, inside: Mapping[Path, Path]) -> Path:
+    """Where the folder of a file is, below the root."""
+    above = [folder_name(part) for part in inside.get(path, Path()).parts]
+    return Path(*above, folder_name(path.stem))
+
+
+def folder_name(name: str) -> str:
+    """A name as one that a folder can have on every system.
 
     A name of dots would lead out of the output folder; Windows has no names that end in a dot or
     space, and none that are those of its devices.
     """
-    name = path.stem
     if not name.strip(". "):
         return "_" * max(1, len(name))
     before = "_" if DEVICES.fullmatch(name.partition(".")[0].rstrip()) else ""
@@ -70,17 +85,25 @@ def guard(path: Path, outputs: Sequence[Path], inputs: Set[Path], *, overwrite: 
 
 
 @contextlib.contextmanager
-def new_files(folder: Path, outputs: Sequence[Path], *, overwrite: bool) -> Iterator[list[Path]]:
+def new_files(
+    folder: Path, outputs: Sequence[Path], *, overwrite: bool, left_out: Collection[Path] = ()
+) -> Iterator[list[Path]]:
     """Temporary files for all outputs, renamed when the block ends well and removed when not.
 
-    A folder that was made for nothing goes too.
+    A folder that was made for nothing goes too. Outputs in `left_out` at the end do not appear.
     """
     missing = [part for part in (folder, *folder.parents) if not part.exists()]
     try:
-        with atomic_writes(outputs, replace=overwrite) as temporary:
+        with atomic_writes(outputs, replace=overwrite, left_out=left_out) as temporary:
             yield temporary
+        if all(file in left_out for file in outputs):
+            _remove_empty(missing)
     except BaseException:
-        for part in missing:
-            with contextlib.suppress(OSError):  # not empty: it holds another file's stems
-                part.rmdir()
+        _remove_empty(missing)
         raise
+
+
+def _remove_empty(folders: Sequence[Path]) -> None:
+    for part in folders:
+        with contextlib.suppress(OSError):  # not empty: it holds another file's stems
+            part.rmdir()

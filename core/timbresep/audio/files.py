@@ -179,7 +179,7 @@ def write(
     """Write a waveform whole or not at all (to a temporary file in the same folder, then renamed).
 
     Args:
-        path: ends in .wav, .flac or .ogg, which chooses the format.
+        path: its ending (`timbresep.audio.writer.FORMATS`) chooses the format.
         wave: (channels, samples).
         rate: Hz.
         subtype: FLOAT, PCM_24 or PCM_16 (VORBIS for .ogg); None for the format's best:

@@ -12,6 +12,7 @@ from typing import Self
 import numpy as np
 import numpy.typing as npt
 import soundfile
+import soxr
 
 from timbresep.audio import ogg_serial as ogg
 from timbresep.errors import AudioError
@@ -22,11 +23,26 @@ Wave = npt.NDArray[np.float32]
 BLOCK = 65_536
 """Frames read or written at a time: 1.5 s at 44.1 kHz."""
 
-FORMATS = {".wav": "WAV", ".flac": "FLAC", ".ogg": "OGG"}
+FORMATS = {".wav": "WAV", ".flac": "FLAC", ".ogg": "OGG", ".opus": "OPUS", ".mp3": "MP3"}
 """The formats that are written, by suffix; everything libsndfile knows is read."""
 
-SUBTYPES = {"WAV": ("FLOAT", "PCM_24", "PCM_16"), "FLAC": ("PCM_24", "PCM_16"), "OGG": ("VORBIS",)}
+SUBTYPES = {
+    "WAV": ("FLOAT", "PCM_24", "PCM_16"),
+    "FLAC": ("PCM_24", "PCM_16"),
+    "OGG": ("VORBIS",),
+    "OPUS": ("OPUS",),
+    "MP3": ("MPEG_LAYER_III",),
+}
 """The sample formats that are written; the first of each is the default."""
+
+_CONTAINERS = {"OPUS": "OGG"}
+"""What a format is kept in, where that has another name."""
+
+_RATES = {
+    "OPUS": (8000, 12_000, 16_000, 24_000, 48_000),
+    "MP3": (8000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000),
+}
+"""The sample rates that a format can have, Hz; other recordings are resampled to its highest."""
 
 _BYTES = {"FLOAT": 4, "PCM_24": 3, "PCM_16": 2}
 _WAV_LIMIT = 2**32 - 2**16  # a WAV header counts bytes in 32 bits
@@ -59,13 +75,23 @@ class AudioWriter:
         self.peak = 0.0
         self.frames = 0
         kind = FORMATS[path.suffix.lower()]
+        self._converter = None
+        if rate not in (rates := _RATES.get(kind, (rate,))):
+            self._converter = soxr.ResampleStream(rate, rates[-1], channels, "float32", "HQ")
+            rate = rates[-1]
         size = frames * channels * _BYTES.get(self.subtype, 0)
         if kind == "WAV" and size > _WAV_LIMIT:
             kind = "RF64"
         self._temporary = temporary
         try:
             self._sound = soundfile.SoundFile(
-                file_name(temporary), "w", rate, channels, self.subtype, format=kind
+                file_name(temporary),
+                "w",
+                rate,
+                channels,
+                self.subtype,
+                format=_CONTAINERS.get(kind, kind),
+                compression_level=0.0 if kind == "MP3" else None,
             )
         except soundfile.LibsndfileError as error:
             with write_errors(path):  # the system says more than libsndfile, which only fails
@@ -85,6 +111,8 @@ class AudioWriter:
         with write_errors(self.path):
             for start in range(0, wave.shape[1], BLOCK):
                 part = np.ascontiguousarray(wave[:, start : start + BLOCK].T)  # (frames, channels)
+                if self._converter is not None:
+                    part = self._converter.resample_chunk(part)
                 self._write(_quantised(part, self.subtype))
         self.frames += wave.shape[1]
 
@@ -97,8 +125,13 @@ class AudioWriter:
     def close(self) -> None:
         """Flush and close; an error of the disk is an AudioError."""
         with write_errors(self.path):
+            if self._converter is not None:
+                end = np.zeros((0, self._sound.channels), np.float32)
+                self._write(
+                    _quantised(self._converter.resample_chunk(end, last=True), self.subtype)
+                )
             self._sound.close()
-            if self.subtype == "VORBIS":
+            if self.subtype in ("VORBIS", "OPUS"):
                 ogg.renumber(self._temporary)
 
     def clipped(self) -> str:

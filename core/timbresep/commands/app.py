@@ -24,6 +24,8 @@ SEPARATE = f"""
   {PROGRAM} separate quartet.wav --score quartet.musicxml -o out/
 """
 EXAMPLES = f"""{SEPARATE}
+  {PROGRAM} listen song.wav
+
   {PROGRAM} notes song.wav -i violin,cello -o out/
 
   {PROGRAM} train --plugin violin --max-minutes 10
@@ -36,6 +38,7 @@ EXAMPLES = f"""{SEPARATE}
 COMMANDS = {
     "list": ("listing", "list_plugins"),
     "separate": ("separate", "separate"),
+    "listen": ("listen", "listen"),
     "notes": ("notes", "notes"),
     "evaluate": ("evaluate", "evaluate"),
     "export": ("export", "export"),

@@ -20,7 +20,7 @@ from timbresep.commands.options import (
     split_names,
 )
 from timbresep.commands.progress import clock, progress
-from timbresep.commands.separate import Files
+from timbresep.commands.separate_options import Files
 from timbresep.formats.text import shown
 from timbresep.instrument import Instrument
 from timbresep.registry.registry import Registry

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -187,7 +187,7 @@ def plugin_options(plugins_dir: list[Path] | None, *, trust: bool) -> str:
     return "".join(f" {shlex.quote(word)}" for word in [*words, *["--trust"] * trust])
 
 
-def split_names(given: list[str]) -> list[str]:
+def split_names(given: Sequence[str]) -> list[str]:
     """Names given with commas between, or one by one."""
     return [name.strip() for item in given for name in item.split(",") if name.strip()]
 

@@ -55,6 +55,17 @@ def progress(title: str) -> Iterator[Progress]:
 
 
 @contextmanager
+def working(title: str) -> Iterator[None]:
+    """Show on a terminal that something goes on whose end is not known; elsewhere, nothing."""
+    console = start_logging()
+    if not console.is_interactive:
+        yield
+        return
+    with console.status(f"{shown(title)} …"):
+        yield
+
+
+@contextmanager
 def counting(title: str, things: str = "") -> Iterator[Callable[[int, int], None]]:
     """As `progress`, for an operation that reports how many things are done, and of how many."""
     with progress(title) as update:

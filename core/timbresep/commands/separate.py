@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import typer
 
 from timbresep.commands.console import make_console, say, show_error, show_note, start_logging
+from timbresep.commands.inputs import audio_files
 from timbresep.commands.options import (
     CheckpointFile,
     Device,
@@ -24,11 +26,27 @@ from timbresep.commands.options import (
     Trust,
     Tta,
     reference_conditions,
-    split_names,
 )
-from timbresep.commands.progress import clock, progress
+from timbresep.commands.progress import clock, progress, working
 from timbresep.commands.score_align import say_alignment
 from timbresep.commands.score_options import Anyway, NoRepeats, PartChoice, Partial
+from timbresep.commands.separate_options import (
+    SUBTYPES,
+    Aligned,
+    Files,
+    KeepAbsent,
+    Midi,
+    Minus,
+    MixtureConsistency,
+    Out,
+    Preset,
+    Quality,
+    Residual,
+    ScoreOf,
+    StemBits,
+    StemFormat,
+)
+from timbresep.commands.wishes import of_quality, wished
 from timbresep.errors import ConfigError
 from timbresep.formats.text import shown
 from timbresep.registry.registry import Registry
@@ -36,82 +54,24 @@ from timbresep.separation.options import DEFAULTS, SeparationOptions
 
 if TYPE_CHECKING:
     from timbresep.separation.batch import BatchReport, FileReport
+    from timbresep.separation.output import Output
     from timbresep.separation.scored import ScoreRequest
     from timbresep.separation.streams import StreamSeparator
-
-
-SUBTYPES = {"16": "PCM_16", "24": "PCM_24", "32": "FLOAT"}
-
-Files = Annotated[
-    list[Path],
-    typer.Argument(
-        readable=False,
-        help="Audio files: WAV, FLAC, Ogg, MP3 or AIFF. M4A, WMA, WebM and others need ffmpeg.",
-    ),
-]
-Out = Annotated[
-    Path,
-    typer.Option(
-        "-o",
-        "--out",
-        help="Write the stems of a file to this folder, as OUT/<file>/<instrument>.wav.",
-    ),
-]
-StemFormat = Annotated[Literal["wav", "flac"], typer.Option(help="File format of the stems.")]
-StemBits = Annotated[
-    Literal["16", "24", "32"] | None,
-    typer.Option(
-        help="Bits of a sample: 16, 24 or 32 for WAV (32, the default, is float); 16 or 24 "
-        "for FLAC (24 by default)."
-    ),
-]
-Residual = Annotated[
-    bool, typer.Option("--residual", help="Also write the residual: the mixture less all stems.")
-]
-ScoreOf = Annotated[
-    Path | None,
-    typer.Option(
-        "--score",
-        readable=False,
-        help="The score of the recording: MIDI, MusicXML (.musicxml, .xml, .mxl), Humdrum or MEI. "
-        "Its parts are the stems; -i chooses among them. --separator none goes by the notes "
-        "alone.",
-    ),
-]
-Aligned = Annotated[
-    bool,
-    typer.Option(
-        "--aligned",
-        help="The times of the score are those of the recording. By default they are looked for.",
-    ),
-]
-Midi = Annotated[
-    bool,
-    typer.Option(
-        "--midi",
-        help="Also write the notes of each stem, as MIDI: those of --score, or what the "
-        "transcriber hears.",
-    ),
-]
-MixtureConsistency = Annotated[
-    bool,
-    typer.Option(
-        "--mixture-consistency",
-        help="Divide the whole mixture among the stems, so that they sum to it. Use this "
-        "only if you name every instrument that plays.",
-    ),
-]
 
 
 def separate(
     files: Files,
     instruments: Instruments = None,
     out: Out = Path("out"),
+    preset: Preset = None,
+    quality: Quality = "good",
+    minus: Minus = None,
     separator: SeparatorName = None,
     checkpoint: CheckpointFile = None,
     format: StemFormat = "wav",
     bits: StemBits = None,
     residual: Residual = False,
+    keep_absent: KeepAbsent = False,
     mixture_consistency: MixtureConsistency = DEFAULTS.mixture_consistency,
     independent: Independent = not DEFAULTS.joint,
     tta: Tta = DEFAULTS.tta,
@@ -132,32 +92,53 @@ def separate(
     trust: Trust = False,
 ) -> None:
     """Separate audio files into stems, one for each instrument."""
-    from timbresep.separation.batch import Output, check, separate_batch
+    from timbresep.separation.output import Output, check
 
     start_logging()
-    options = SeparationOptions(
+    told = SeparationOptions(
         device, not independent, mixture_consistency, tta, not keep_tuning, refine, transcriber
     )
-    output = Output(out, format, SUBTYPES[bits] if bits else None, residual, overwrite, midi)
-    check(output, options)
-    told = {"no_repeats": no_repeats, "aligned": aligned, "partial": partial, "anyway": anyway}
-    request = _request(score, part or (), told)
+    options = of_quality(quality, told)
+    use = {"no_repeats": no_repeats, "aligned": aligned, "partial": partial, "anyway": anyway}
+    request = _request(score, part or (), use)
     registry = Registry.load(plugins_dir or (), trust=trust)
-    names = split_names(instruments or ["all"])
+    wish = wished(registry, preset, instruments, minus, separator=separator, checkpoint=checkpoint)
+    wanted = wish.wanted(residual=residual, keep_absent=keep_absent)
+    output = Output(out, format, SUBTYPES[bits] if bits else None, wanted, overwrite, midi)
+    check(output, options)
+    inputs = audio_files(files, out)
     how: dict[str, Any] = {
-        "separator": separator,
+        "separator": wish.separator,
         "checkpoint": checkpoint,
         "options": options,
         "registry": registry,
         "reference": reference_conditions(reference or []),
     }
-    model = _opened(names, how) if request is None else _with_score(request, files, names, how)
+    model = _opened(request, inputs.files, wish.names, how)
     _check_notes(model, midi=midi)
+    stems, groups = wish.found(model, registry)
+    output = replace(output, wanted=replace(wanted, minus=groups), inside=inputs.inside)
+    _separate(model, inputs.files, output, stems, request)
+
+
+def _separate(
+    model: StreamSeparator,
+    files: Sequence[Path],
+    output: Output,
+    stems: Sequence[str],
+    request: ScoreRequest | None,
+) -> None:
+    """Separate files, and say what becomes of each."""
+    from timbresep.separation.batch import separate_batch
+    from timbresep.separation.settings import settings_of
+
+    output = replace(output, settings=settings_of(model, stems, score=request))
     with progress("separating") as update:
         batch = separate_batch(
             model,
             files,
             output,
+            instruments=stems,
             report=lambda path, share: update(share, path.name),
             finished=_print_file,
             failed=lambda _, error: show_error(error),
@@ -188,12 +169,21 @@ def _request(
     return None
 
 
-def _opened(names: Sequence[str], how: Mapping[str, Any]) -> StreamSeparator:
-    """Open a separator, and say which."""
+def _opened(
+    request: ScoreRequest | None,
+    files: Sequence[Path],
+    names: Sequence[str],
+    how: Mapping[str, Any],
+) -> StreamSeparator:
+    """Open a separator, with a score or without, and say which."""
     from timbresep.separation.load import open_separator
 
-    _say_which(how)
-    return open_separator(names, **how)
+    if request is None:
+        _say_which(how)
+    with working("loading"):
+        if request is None:
+            return open_separator(names, **how)
+        return _with_score(request, files, names, how)
 
 
 def _with_score(
@@ -229,14 +219,22 @@ def _say_which(how: Mapping[str, Any]) -> None:
 
 
 def _print_file(report: FileReport) -> None:
-    stems = ", ".join(path.name for path in report.outputs)
-    speed = report.duration / max(report.seconds, 1e-9)
-    say(
-        f"{shown(report.path)} → {shown(report.outputs[0].parent)}: {stems} "
-        f"({clock(report.duration)} of audio in {report.seconds:.1f} s, {speed:.1f}× real time)"
-    )
+    where = f"{shown(report.path)} → {shown(report.folder)}"
+    if report.outputs:
+        stems = ", ".join(path.name for path in report.outputs)
+        speed = report.duration / max(report.seconds, 1e-9)
+        say(
+            f"{where}: {stems} "
+            f"({clock(report.duration)} of audio in {report.seconds:.1f} s, {speed:.1f}× real time)"
+        )
+    if report.kept:
+        kept = ", ".join(path.name for path in report.kept)
+        say(f"{where}: done already: {kept}")
     for note in report.notes:
         show_note(note)
+    if report.absent:
+        levels = ", ".join(f"{name} ({level:.0f} dB)" for name, level in report.absent.items())
+        show_note(f"left out, since they do not seem to play: {levels}; --keep-absent writes them")
 
 
 def _exit_if_failed(batch: BatchReport) -> None:

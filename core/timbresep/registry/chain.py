@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from timbresep.errors import ConfigError, TimbresepError, UnknownNameError, nearest
 from timbresep.hookspecs import SourceModelSpec
 from timbresep.registry.catalogue import NOT_READY, PluginRow
-from timbresep.registry.config import ListedSeparator, RegistryConfig
+from timbresep.registry.config import ListedSeparator, Preset, RegistryConfig
 from timbresep.registry.pretrained import check_kept, missing
 
 NO_TRANSCRIBER = "none"
@@ -93,13 +93,31 @@ class Chains:
             raise UnknownNameError(
                 "no default separator in registry.yaml", "name one with --separator or --checkpoint"
             )
-        *preferred, last = self.config.default_separators
+        return self.first_ready(self.config.default_separators)
+
+    def first_ready(self, names: Sequence[str]) -> Chain:
+        """The first of some listed separators that is ready, and the last if none is.
+
+        Raises:
+            UnknownNameError, CheckpointError: as `get`, of the last one.
+        """
+        *preferred, last = names
         for each in preferred:
             with contextlib.suppress(TimbresepError):  # `list` says what is wrong with it
                 chain = self._listed(each, None)
                 if not chain.missing:
                     return chain
         return self._listed(last, None)
+
+    def preset(self, name: str) -> Preset:
+        """A preset by name.
+
+        Raises:
+            UnknownNameError: there is none of that name.
+        """
+        if name not in self.config.presets:
+            raise UnknownNameError(f"no preset named '{name}'", nearest(name, self.config.presets))
+        return self.config.presets[name]
 
     def plain(self) -> Chain:
         """The first of the default separators that is a network alone.

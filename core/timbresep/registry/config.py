@@ -80,6 +80,24 @@ class ListedTranscriber(Model):
         return _checked(folder / self.file, self.sha256, f"transcriber '{name}'")
 
 
+class Preset(Model):
+    """What people often want of a separator, under one name.
+
+    Attributes:
+        about: it in a sentence, for people.
+        separators: listed separators; the first that is ready is used.
+        instruments: names, or "all".
+        residual: whether what the stems leave of the mixture is written.
+        minus_each: whether each instrument gives the mixture without it, in place of its stem.
+    """
+
+    about: str
+    separators: list[str] = pydantic.Field(min_length=1)
+    instruments: list[str] = pydantic.Field(min_length=1)
+    residual: bool = False
+    minus_each: bool = False
+
+
 def _checked(path: Path, sha256: str | None, what: str) -> Path:
     try:
         found = sha256_of(path)
@@ -133,6 +151,7 @@ class RegistryConfig(Model):
         default_separators: the first of these that is ready is used by default.
         transcribers: the bundled transcribers by name.
         default_transcriber: name of the one that is used by default.
+        presets: by name.
         training: the defaults of `train`.
     """
 
@@ -144,4 +163,5 @@ class RegistryConfig(Model):
     default_separators: list[str] = []
     transcribers: dict[str, ListedTranscriber] = {}
     default_transcriber: str | None = None
+    presets: dict[str, Preset] = {}
     training: TrainingDefaults

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from timbresep.errors import TimbresepError
 
@@ -55,3 +56,10 @@ class SeparationOptions:
 
 
 DEFAULTS = SeparationOptions()
+
+QUALITIES: dict[str, dict[str, Any]] = {
+    "fast": {"joint": False, "transcriber": "none"},
+    "good": {},
+    "best": {"tta": 3},
+}
+"""What some words mean: each stem by itself; the defaults; the mean over three pitches."""

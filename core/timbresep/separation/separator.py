@@ -86,6 +86,11 @@ class Separator(StreamSeparator):
         return tuple(dict.fromkeys((*written, *self.trained, *self._conditions)))
 
     @property
+    def known(self) -> tuple[str, ...]:
+        """Names of those that it has a condition of."""
+        return tuple(self._conditions)
+
+    @property
     def joint(self) -> bool:
         """Whether stems are masked jointly."""
         return self.options.joint and len(self.checkpoint.jointly_masked()) > 1

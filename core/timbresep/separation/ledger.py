@@ -1,0 +1,103 @@
+"""What was separated into a folder already, so that a rerun makes only what is missing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from timbresep.files import write_json
+
+LEDGER = ".separation.json"
+"""Beside the stems, hidden: what they were made from, and how."""
+
+LARGEST = 2**20
+"""Bytes of such a file that are read at most."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A file, and how it is separated.
+
+    Attributes:
+        input: its size in bytes, and when it was changed: hashing a library would take hours.
+        settings: SHA-256 of all that stems depend on besides.
+    """
+
+    input: str
+    settings: str
+
+    @classmethod
+    def of(cls, path: Path, settings: Mapping[str, object]) -> Job:
+        """Of a file and what else stems depend on, as JSON can hold it.
+
+        Raises:
+            OSError: the file cannot be read.
+        """
+        about = path.stat()
+        text = json.dumps(settings, sort_keys=True, default=str)
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        return cls(f"{about.st_size}@{about.st_mtime_ns}", digest)
+
+    def done(self, folder: Path, names: Sequence[str]) -> set[str]:
+        """Those of some files in a folder that this very job has written, and that are whole."""
+        kept = _read(folder)
+        mine = {"input": self.input, "settings": self.settings}
+        return {
+            name
+            for name in names
+            if (row := kept.get(name)) is not None
+            and {key: row.get(key) for key in mine} == mine
+            and _size(folder / name) == row.get("bytes")
+        }
+
+    def absent(self, folder: Path) -> dict[str, float]:
+        """Instruments that this job has left out since they seem absent, and their levels in dB."""
+        row = _read(folder).get(_ABSENT, {})
+        if (row.get("input"), row.get("settings")) != (self.input, self.settings):
+            return {}
+        levels = row.get("levels")
+        if not isinstance(levels, dict):
+            return {}
+        return {str(k): float(v) for k, v in levels.items() if isinstance(v, (int, float))}
+
+    def remember(
+        self, folder: Path, names: Sequence[str], absent: Mapping[str, float] | None = None
+    ) -> None:
+        """Note files that this job has written, and who seems absent.
+
+        Raises:
+            OutputError: the file system refuses it.
+        """
+        rows = _read(folder)
+        mine: dict[str, Any] = {"input": self.input, "settings": self.settings}
+        rows |= {name: {**mine, "bytes": _size(folder / name)} for name in names}
+        if absent:
+            rows[_ABSENT] = {**mine, "levels": dict(absent)}
+        write_json(folder / LEDGER, rows)
+
+
+_ABSENT = "(absent)"
+
+
+def _read(folder: Path) -> dict[str, dict[str, Any]]:
+    """The rows of a folder; none where there is no such file, or a damaged one."""
+    try:
+        if (folder / LEDGER).stat().st_size > LARGEST:
+            return {}
+        rows = json.loads((folder / LEDGER).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return {}
+    if not isinstance(rows, dict):
+        return {}
+    return {str(name): row for name, row in rows.items() if isinstance(row, dict)}
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return None
