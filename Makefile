@@ -7,6 +7,7 @@
 # make test-models   the tests that run it, with small networks and with HTDemucs' real weights
 # make asteroid      also Asteroid, whose networks are backbones
 # make test-asteroid the tests that run it
+# make test-browser  the pages in headless Chromium, where it is installed
 
 # The first Python from 3.11 to 3.14 that is there and can make an environment; or PYTHON=….
 PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3.14 python3 python; do \
@@ -15,7 +16,7 @@ PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3.14 python
 BIN := .venv/bin
 CLI := $(BIN)/python cli.py
 
-.PHONY: demo test test-magenta test-models test-asteroid lint format magenta unblend asteroid clean
+.PHONY: demo test test-magenta test-models test-asteroid test-browser lint format magenta unblend asteroid clean
 
 demo: .venv/core.stamp
 	rm -rf out/demo runs/demo
@@ -27,7 +28,7 @@ demo: .venv/core.stamp
 	    --checkpoint runs/demo/best.safetensors -o out/demo/trained-here
 
 test: lint
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --ignore tests/magenta --ignore tests/models
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder --ignore tests/magenta --ignore tests/models --ignore tests/browser
 
 test-magenta: .venv/dev.stamp magenta
 	$(BIN)/python -m pytest tests/magenta
@@ -38,6 +39,10 @@ test-models: .venv/dev.stamp unblend
 
 test-asteroid: .venv/dev.stamp asteroid
 	$(BIN)/python -m pytest tests/test_asteroid.py tests/test_asteroid_contract.py
+
+test-browser: .venv/dev.stamp
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[browser-test]"
+	$(BIN)/python -m pytest tests/browser
 
 lint: .venv/dev.stamp
 	$(BIN)/ruff check .

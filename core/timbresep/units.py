@@ -63,6 +63,24 @@ def db_to_power(db: Any) -> Any:
     return 10 ** (db / 10)
 
 
+@overload
+def hz_to_mel(hz: float) -> float: ...
+@overload
+def hz_to_mel(hz: NDArray[Floating]) -> NDArray[Floating]: ...
+def hz_to_mel(hz: Any) -> Any:
+    """Mel of frequencies in Hz (O'Shaughnessy 1987), of any shape."""
+    return 2595 * np.log10(1 + hz / 700)
+
+
+@overload
+def mel_to_hz(mel: float) -> float: ...
+@overload
+def mel_to_hz(mel: NDArray[Floating]) -> NDArray[Floating]: ...
+def mel_to_hz(mel: Any) -> Any:
+    """Frequency in Hz of mel, the inverse of `hz_to_mel`."""
+    return 700 * (10 ** (mel / 2595) - 1)
+
+
 def note_name(midi: float) -> str:
     """Name of the nearest note: C4 for 60, C♯4 for 61."""
     return f"{_NAMES[round(midi) % 12]}{round(midi) // 12 - 1}"

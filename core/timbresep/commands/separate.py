@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import typer
 
 from timbresep.commands.console import make_console, say, show_error, show_note, start_logging
-from timbresep.commands.inputs import audio_files
+from timbresep.commands.inputs import Inputs, audio_files
 from timbresep.commands.options import (
     CheckpointFile,
     Device,
@@ -28,6 +28,7 @@ from timbresep.commands.options import (
     reference_conditions,
 )
 from timbresep.commands.progress import clock, progress, working
+from timbresep.commands.reporting import origin_of, write_report
 from timbresep.commands.score_align import say_alignment
 from timbresep.commands.score_options import Anyway, NoRepeats, PartChoice, Partial
 from timbresep.commands.separate_options import (
@@ -41,14 +42,16 @@ from timbresep.commands.separate_options import (
     Out,
     Preset,
     Quality,
+    Report,
     Residual,
     ScoreOf,
     StemBits,
     StemFormat,
 )
-from timbresep.commands.wishes import of_quality, wished
+from timbresep.commands.wishes import Wish, of_quality, wished
 from timbresep.errors import ConfigError
 from timbresep.formats.text import shown
+from timbresep.registry.chain import Chain
 from timbresep.registry.registry import Registry
 from timbresep.separation.options import DEFAULTS, SeparationOptions
 
@@ -86,6 +89,7 @@ def separate(
     partial: Partial = False,
     anyway: Anyway = False,
     midi: Midi = False,
+    report: Report = False,
     overwrite: Overwrite = False,
     device: Device = DEFAULTS.device,
     plugins_dir: PluginsDir = None,
@@ -115,32 +119,44 @@ def separate(
         "reference": reference_conditions(reference or []),
     }
     model = _opened(request, inputs.files, wish.names, how)
-    _check_notes(model, midi=midi)
-    stems, groups = wish.found(model, registry)
-    output = replace(output, wanted=replace(wanted, minus=groups), inside=inputs.inside)
-    _separate(model, inputs.files, output, stems, request)
+    _separate(model, inputs, replace(output, listen=report), wish, (request, how))
 
 
 def _separate(
     model: StreamSeparator,
-    files: Sequence[Path],
+    inputs: Inputs,
     output: Output,
-    stems: Sequence[str],
-    request: ScoreRequest | None,
+    wish: Wish,
+    opened: tuple[ScoreRequest | None, Mapping[str, Any]],
 ) -> None:
     """Separate files, and say what becomes of each."""
     from timbresep.separation.batch import separate_batch
     from timbresep.separation.settings import settings_of
 
-    output = replace(output, settings=settings_of(model, stems, score=request))
+    _check_notes(model, midi=output.midi)
+    request, how = opened
+    stems, groups = wish.found(model, how["registry"])
+    output = replace(
+        output,
+        wanted=replace(output.wanted, minus=groups),
+        settings=settings_of(model, stems, score=request),
+        inside=inputs.inside,
+    )
+    origin = origin_of(_chain(how), model.options, stems, how["registry"], request)
+
+    def finished(done: FileReport) -> None:
+        _print_file(done)
+        if output.listen:
+            write_report(done, origin)
+
     with progress("separating") as update:
         batch = separate_batch(
             model,
-            files,
+            inputs.files,
             output,
             instruments=stems,
             report=lambda path, share: update(share, path.name),
-            finished=_print_file,
+            finished=finished,
             failed=lambda _, error: show_error(error),
         )
     _exit_if_failed(batch)
@@ -205,10 +221,20 @@ def _with_score(
     return scored.separator
 
 
+def _chain(how: Mapping[str, Any]) -> Chain | None:
+    """The estimators of a separator; None for notes alone."""
+    registry, separator, checkpoint = how["registry"], how["separator"], how["checkpoint"]
+    if separator == "none":
+        return None
+    chain: Chain = registry.separators.get(separator, checkpoint)
+    return chain.beside(how["options"].transcriber)
+
+
 def _say_which(how: Mapping[str, Any]) -> None:
     """Say which separator works, whose weights are in it, and which would be better on songs."""
     registry, separator, checkpoint = how["registry"], how["separator"], how["checkpoint"]
-    chain = registry.separators.get(separator, checkpoint).beside(how["options"].transcriber)
+    chain = _chain(how)
+    assert chain is not None  # noqa: S101 (without a score there is a network)
     say(f"separator: {shown(chain.described)}")
     if chain.source_model is not None:
         show_note(f"weights of {chain.source_model.name}: {shown(chain.source_model.licence)}")

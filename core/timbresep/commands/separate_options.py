@@ -109,3 +109,11 @@ KeepAbsent = Annotated[
         "default they are left out, and told.",
     ),
 ]
+Report = Annotated[
+    bool,
+    typer.Option(
+        "--report",
+        help="Also write OUT/<file>/report.html: a page to listen to mixture and stems in sync, "
+        "with waveforms, spectrograms, notes, settings and licences. It needs no network.",
+    ),
+]

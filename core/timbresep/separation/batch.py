@@ -16,6 +16,7 @@ from timbresep.separation.file_plan import plan_of
 from timbresep.separation.file_work import FileWork
 from timbresep.separation.output import Output, check
 from timbresep.separation.parts import asked_of, parts_of
+from timbresep.separation.presence import Presence
 from timbresep.separation.streams import StreamSeparator
 
 
@@ -32,6 +33,7 @@ class FileReport:
         kept: files of an earlier run that are left as they are.
         absent: instruments that were left out, since they do not seem to play, and their levels.
         folder: where all of these are.
+        everyone: who of those that were looked for seems to play.
     """
 
     path: Path
@@ -42,6 +44,7 @@ class FileReport:
     kept: tuple[Path, ...] = ()
     absent: Mapping[str, float] = field(default_factory=dict)
     folder: Path = Path()
+    everyone: tuple[Presence, ...] = ()
 
 
 BatchReport = Batch[FileReport]
@@ -151,4 +154,5 @@ def separate_file(
         kept=tuple(plan.kept),
         absent=absent,
         folder=folder,
+        everyone=tuple(found.everyone),
     )

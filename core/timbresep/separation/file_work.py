@@ -23,9 +23,16 @@ from timbresep.streaming import Stream
 
 @dataclass(frozen=True)
 class Found:
-    """Remarks on a file that was separated, and who does not seem to play."""
+    """What was found in a file.
+
+    Attributes:
+        remarks: for people.
+        everyone: a verdict on everyone who was asked for.
+        absent: those of them who are left out.
+    """
 
     remarks: list[str]
+    everyone: list[Presence]
     absent: list[Presence]
 
 
@@ -61,9 +68,10 @@ class FileWork:
         for name in self.plan.midi:
             file = self.at[self.plan.folder / f"{name}.mid"]
             file.write_bytes(midi.encoded([heard[name]]))  # the whole is atomic
-        absent = self._absent(levels, list(heard.values()))
+        everyone = presences(levels.told(), list(heard.values()), self.about.duration)
+        absent = self._absent(everyone)
         self._give_back(absent)
-        return Found(remarks, absent)
+        return Found(remarks, everyone, absent)
 
     @contextlib.contextmanager
     def _writers(self) -> Iterator[list[AudioWriter]]:
@@ -108,23 +116,20 @@ class FileWork:
     def _notes(self) -> dict[str, StemNotes]:
         """The notes that are to be written, and those that tell who plays."""
         wanted = list(self.plan.midi)
-        if optional := self._optional():
-            wanted = self.separator.noted(list(dict.fromkeys((*wanted, *optional))))
+        more = asked_of(self.plan.parts) if self.output.listen else self._optional()
+        if more:
+            wanted = self.separator.noted(list(dict.fromkeys((*wanted, *more))))
         if not wanted:
             return {}
         about = self.about
         again = Stream(audio.read_blocks(about.path), about.rate, about.channels, str(about.path))
         return {stem.stem: stem for stem in self.separator.notes_in(again, wanted)}
 
-    def _absent(self, levels: Levels, heard: Sequence[StemNotes]) -> list[Presence]:
+    def _absent(self, everyone: Sequence[Presence]) -> list[Presence]:
         """Those who may be left out and do not seem to play; those of a score do."""
-        stems = self._optional()
-        written = {stem.stem for stem in self.separator.notes.stems} if self.separator.notes else ()
-        found = presences(levels.told(), heard, self.about.duration)
+        may, notes = self._optional(), self.separator.notes
         return [
-            each
-            for each in found
-            if not each.plays and each.name in stems and each.name not in written
+            e for e in everyone if not (e.plays or (notes and notes.of(e.name))) and e.name in may
         ]
 
     def _optional(self) -> list[str]:

@@ -26,6 +26,7 @@ class Output:
             ``<instrument>.mid``.
         settings: all that stems depend on. With it, a rerun makes only what is missing: files that
             were written with the same settings from the same input are left as they are.
+        listen: whether the notes of all stems are wanted for the report on a file.
         inside: file → folder below `folder` in which its own folder is made.
     """
 
@@ -37,6 +38,7 @@ class Output:
     midi: bool = False
     settings: Mapping[str, object] | None = None
     inside: Mapping[Path, Path] | None = None
+    listen: bool = False
 
 
 def check(output: Output, options: SeparationOptions) -> None:
