@@ -40,6 +40,7 @@ COMMANDS = {
     "separate": ("separate", "separate"),
     "listen": ("listen", "listen"),
     "notes": ("notes", "notes"),
+    "serve": ("serve", "serve"),
     "evaluate": ("evaluate", "evaluate"),
     "export": ("export", "export"),
     "train": ("training", "train"),

@@ -1,0 +1,116 @@
+"""What comes in is checked before it is read: host, origin and size."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.responses import JSONResponse
+
+from timbresep.server.settings import MB
+
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Message, Receive, Send], Awaitable[None]]
+
+OWN_HEADER = "x-timbresep"
+"""A header that no other site's page can send without asking first, which is never allowed."""
+
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob:; media-src 'self' blob:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+
+class TooLargeError(Exception):
+    """A request went over the limit while it came in."""
+
+
+class Guard:
+    """Refuses requests for other hosts, from other sites, and those that are too large.
+
+    Args:
+        app: what is guarded.
+        hosts: names that this machine may be called by.
+        most: bytes of a request.
+    """
+
+    def __init__(self, app: App, hosts: tuple[str, ...], most: int) -> None:
+        self.app, self.hosts, self.most = app, hosts, most
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Handle a request."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        headers = Headers(scope=scope)
+        refused = self._refused(scope["method"], headers)
+        if refused is not None:
+            await refused(scope, receive, send)
+            return
+        taken = 0
+
+        async def counted() -> Message:
+            nonlocal taken
+            message = await receive()
+            taken += len(message.get("body", b""))
+            if taken > self.most:
+                raise TooLargeError
+            return message
+
+        began = False
+
+        async def noted(message: Message) -> None:
+            nonlocal began
+            began = True
+            if message["type"] == "http.response.start":
+                message["headers"] = [
+                    *message.get("headers", []),
+                    (b"content-security-policy", POLICY.encode()),
+                    (b"x-content-type-options", b"nosniff"),
+                    (b"referrer-policy", b"no-referrer"),
+                    (b"cross-origin-resource-policy", b"same-origin"),
+                ]
+            await send(message)
+
+        try:
+            await self.app(scope, counted, noted)
+        except TooLargeError:
+            if not began:
+                await self._too_large()(scope, receive, send)
+
+    def _refused(self, method: str, headers: Headers) -> JSONResponse | None:
+        """The answer to a request that is not for us; None if it is."""
+        host = headers.get("host", "")
+        if _name(host) not in self.hosts:
+            return _answer(400, "this is not the host that was asked for", "use http://localhost")
+        if method in ("GET", "HEAD"):
+            return None
+        origin = headers.get("origin")
+        if origin is not None and urlsplit(origin).netloc != host:
+            return _answer(403, "requests from other sites are refused", "use the page itself")
+        if OWN_HEADER not in headers:
+            return _answer(403, f"the header {OWN_HEADER} is missing", f"send {OWN_HEADER}: 1")
+        length = headers.get("content-length", "0")
+        if not length.isdigit() or int(length) > self.most:
+            return self._too_large()
+        return None
+
+    def _too_large(self) -> JSONResponse:
+        most = f"{self.most / MB:.0f} MB"
+        return _answer(413, f"the upload is larger than {most}", "use the command line")
+
+
+def _name(host: str) -> str:
+    """A host without its port."""
+    if host.startswith("["):
+        return host.partition("]")[0] + "]"
+    return host.partition(":")[0]
+
+
+def _answer(status: int, error: str, advice: str) -> JSONResponse:
+    return JSONResponse({"error": error, "advice": advice}, status)
