@@ -97,7 +97,7 @@ def _add_offer(app: FastAPI, desk: Desk, settings: ServerSettings) -> None:
 
 def _add_jobs(app: FastAPI, jobs: Jobs, desk: Desk) -> None:
     @app.post("/api/jobs", status_code=202, summary="Separate a recording")
-    async def separate(  # noqa: PLR0913, PLR0917 (a form's fields are parameters)
+    async def separate(  # noqa: PLR0917 (a form's fields are parameters)
         file: Sent,
         score: SentScore = None,
         reference: SentNotes = None,

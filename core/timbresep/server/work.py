@@ -21,6 +21,7 @@ from timbresep.separation.output import Output
 from timbresep.separation.parts import Wanted
 from timbresep.separation.scored import ScoreRequest, open_with_score
 from timbresep.separation.separator import Separator
+from timbresep.separation.streams import StreamSeparator
 from timbresep.server.jobs import Job
 from timbresep.server.settings import ServerSettings
 
@@ -86,6 +87,15 @@ class Result:
         return next((path for path in self.report.outputs if path.stem == name), None)
 
 
+@dataclass(frozen=True)
+class Opened:
+    """A separator, the stems to write, and whether all are asked for."""
+
+    model: StreamSeparator
+    stems: Sequence[str]
+    everyone: bool
+
+
 class Desk:
     """Does jobs; the separator of the last one stays open for the next.
 
@@ -116,18 +126,18 @@ class Desk:
                 "use the command line, which has no limit",
             )
         registry = self.registry()
-        model, stems, everyone = self._opened(upload, wish, registry)
+        opened = self._opened(upload, wish, registry)
         output = Output(
             job.folder / OUT,
             "flac",
-            wanted=Wanted(residual=True, keep_absent=not everyone),
+            wanted=Wanted(residual=True, keep_absent=not opened.everyone),
             listen=True,
         )
         batch = separate_batch(
-            model,
+            opened.model,
             [upload.recording],
             output,
-            instruments=stems,
+            instruments=opened.stems,
             report=lambda _, share: job.report(0.9 * share),
         )
         if batch.failed:
@@ -152,10 +162,7 @@ class Desk:
         )
         return {"instrument": name, "notes": len(made.solo.notes)}
 
-    def _opened(
-        self, upload: Upload, wish: Wish, registry: Registry
-    ) -> tuple[Any, Sequence[str], bool]:
-        """A separator, the stems to write, and whether all are asked for."""
+    def _opened(self, upload: Upload, wish: Wish, registry: Registry) -> Opened:
         separator, names = wish.separator, list(wish.instruments)
         if wish.preset is not None:
             ready = registry.separators.preset(wish.preset)
@@ -176,7 +183,7 @@ class Desk:
         if upload.score is not None:
             request = ScoreRequest(upload.score)
             scored = open_with_score(request, upload.recording, names, **how)
-            return scored.separator, scored.separator.asked, False
+            return Opened(scored.separator, scored.separator.asked, everyone=False)
         key = (
             separator,
             tuple(names),
@@ -186,7 +193,7 @@ class Desk:
         if references or self._open is None or self._open[0] != key:
             self._open = (None if references else key, open_separator(names, **how))
         model = self._open[1]
-        return model, model.asked, names == [ALL]
+        return Opened(model, model.asked, everyone=names == [ALL])
 
     def _result(self, job: Job, report: FileReport, name: str) -> Result:
         """The players' side of what was written."""
