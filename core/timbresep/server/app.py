@@ -109,16 +109,19 @@ def _add_jobs(app: FastAPI, jobs: Jobs, desk: Desk) -> None:
     ) -> dict[str, str]:
         names = tuple(plain(name) for name in instruments.split(",") if name.strip())
         wish = Wish(preset or None, separator or None, names, quality)
+        player = _name(reference_name) if reference else ""
         folder = jobs.new_folder()
+        recording = await _stored(folder, "recording", [file])
+        written = await _stored(folder, "score", [score] if score and score.filename else [])
         notes = await _stored(folder, "reference", reference or [])
-        references = {_name(reference_name): notes} if notes else {}
         upload = Upload(
-            (await _stored(folder, "recording", [file]))[0],
+            next(iter(recording)),
             _shown(file),
-            (await _stored(folder, "score", [score]))[0] if score and score.filename else None,
-            references,
+            next(iter(written), None),
+            {player: list(notes)} if notes else {},
         )
-        job = jobs.add(folder, upload.name, lambda job: desk.separate(job, upload, wish))
+        called = {**recording, **written, **notes}
+        job = jobs.add(folder, upload.name, lambda job: desk.separate(job, upload, wish), called)
         return {"id": job.id}
 
     @app.post("/api/instruments", status_code=202, summary="Make an instrument of a few notes")
@@ -128,8 +131,8 @@ def _add_jobs(app: FastAPI, jobs: Jobs, desk: Desk) -> None:
         own = _name(name)
         folder = jobs.new_folder()
         stored = await _stored(folder, "note", notes)
-        job = jobs.add(folder, own, lambda job: desk.make_instrument(job, own, stored))
-        return {"id": job.id}
+        work = lambda job: desk.make_instrument(job, own, list(stored))  # noqa: E731
+        return {"id": jobs.add(folder, own, work, stored).id}
 
     @app.get("/api/jobs/{name}", summary="How far a job is")
     def state(name: str) -> dict[str, Any]:
@@ -194,18 +197,18 @@ def _pack(packed: Path, stems: Sequence[Path]) -> None:
     part.replace(packed)
 
 
-async def _stored(folder: Path, kind: str, sent: Sequence[UploadFile]) -> list[Path]:
-    """Files that were sent, under names of ours; of theirs, only a known ending is kept."""
+async def _stored(folder: Path, kind: str, sent: Sequence[UploadFile]) -> dict[Path, str]:
+    """Store files under names of ours, with their endings; gives what their owner calls each."""
     if len(sent) > MOST_REFERENCES:
         raise ConfigError(f"{len(sent)} files", f"send at most {MOST_REFERENCES}")
-    stored = []
+    stored: dict[Path, str] = {}
     for number, file in enumerate(sent):
         ending = re.search(r"\.[A-Za-z0-9]{1,8}$", file.filename or "")
         path = folder / f"{kind}-{number}{ending[0].lower() if ending else ''}"
         with path.open("wb") as target:
             while block := await file.read(BLOCK):
                 await run_in_threadpool(target.write, block)
-        stored.append(path)
+        stored[path] = _shown(file)
     return stored
 
 

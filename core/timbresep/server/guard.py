@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import urlsplit
@@ -23,6 +24,13 @@ POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data: blob:; media-src 'self' blob:; connect-src 'self'; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+
+HEADERS = (
+    (b"content-security-policy", POLICY.encode()),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-resource-policy", b"same-origin"),
 )
 
 
@@ -62,26 +70,17 @@ class Guard:
                 raise TooLargeError
             return message
 
-        began = False
-
-        async def noted(message: Message) -> None:
-            nonlocal began
-            began = True
+        async def guarded(message: Message) -> None:
+            if taken > self.most:  # what the app says of half a request does not matter
+                return
             if message["type"] == "http.response.start":
-                message["headers"] = [
-                    *message.get("headers", []),
-                    (b"content-security-policy", POLICY.encode()),
-                    (b"x-content-type-options", b"nosniff"),
-                    (b"referrer-policy", b"no-referrer"),
-                    (b"cross-origin-resource-policy", b"same-origin"),
-                ]
+                message["headers"] = [*message.get("headers", []), *HEADERS]
             await send(message)
 
-        try:
-            await self.app(scope, counted, noted)
-        except TooLargeError:
-            if not began:
-                await self._too_large()(scope, receive, send)
+        with contextlib.suppress(TooLargeError):
+            await self.app(scope, counted, guarded)
+        if taken > self.most:
+            await self._too_large()(scope, receive, send)
 
     def _refused(self, method: str, headers: Headers) -> JSONResponse | None:
         """The answer to a request that is not for us; None if it is."""

@@ -8,7 +8,7 @@ import secrets
 import shutil
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
@@ -39,6 +39,7 @@ class Job:
         folder: its files.
         title: what people call it.
         work: does it, and gives its result.
+        called: path of a file that was sent → what its owner calls it.
         state: how far it is.
         share: of the work that is done, 0 to 1.
         error: why it failed, in a line.
@@ -51,6 +52,7 @@ class Job:
     folder: Path
     title: str
     work: Callable[[Job], Any]
+    called: Mapping[str, str] = field(default_factory=dict)
     state: State = "waiting"
     share: float = 0.0
     error: str = ""
@@ -73,6 +75,13 @@ class Job:
             raise TimbresepError(
                 f"it took longer than {self.limit:.0f} s", "try a shorter recording"
             )
+
+    def told(self, error: Exception) -> str:
+        """An error in a line, with its owner's names of files."""
+        text = " ".join(str(error).split())
+        for path, name in self.called.items():
+            text = text.replace(path, name)
+        return text.replace(str(self.folder), "")
 
     @property
     def left(self) -> float | None:
@@ -103,8 +112,20 @@ class Jobs:
         folder.mkdir(parents=True)
         return folder
 
-    def add(self, folder: Path, title: str, work: Callable[[Job], Any]) -> Job:
-        """Queue a job, whose files are in a folder of `new_folder`.
+    def add(
+        self,
+        folder: Path,
+        title: str,
+        work: Callable[[Job], Any],
+        called: Mapping[Path, str] | None = None,
+    ) -> Job:
+        """Queue a job.
+
+        Args:
+            folder: of `new_folder`, with its files.
+            title: what people call it.
+            work: does it.
+            called: file → what its owner calls it, for errors.
 
         Raises:
             BusyError: too many wait.
@@ -113,8 +134,10 @@ class Jobs:
         with self._lock:
             ahead = sum(job.state == "waiting" for job in self._jobs.values())
             if ahead >= self.settings.waiting:
+                shutil.rmtree(folder, ignore_errors=True)
                 raise BusyError(f"{ahead} jobs wait already", "try again later")
-            job = Job(folder.name, folder, title, work, limit=self.settings.seconds)
+            names = {str(path): name for path, name in (called or {}).items()}
+            job = Job(folder.name, folder, title, work, names, limit=self.settings.seconds)
             self._jobs[job.id] = job
         self._waiting.put(job)
         return job
@@ -190,7 +213,7 @@ class Jobs:
         except CancelledError:
             state = "cancelled"
         except (TimbresepError, OSError) as error:
-            job.error, state = " ".join(str(error).split()), "failed"
+            job.error, state = job.told(error), "failed"
         except Exception as error:  # one bad job never ends the server
             log.exception("job failed")
             job.error, state = f"internal error: {type(error).__name__}", "failed"

@@ -10,7 +10,7 @@ from typing import Any
 from timbresep import audio
 from timbresep.asked import ALL
 from timbresep.condition import reference
-from timbresep.errors import AudioError, ConfigError, TimbresepError
+from timbresep.errors import AudioError, ConfigError
 from timbresep.registry.registry import Registry
 from timbresep.report.page import Track
 from timbresep.report.sound import loudest, sound
@@ -141,7 +141,7 @@ class Desk:
             report=lambda _, share: job.report(0.9 * share),
         )
         if batch.failed:
-            raise self._told(batch.failed[0][1], upload)
+            raise batch.failed[0][1]
         return self._result(job, batch.done[0], upload.name)
 
     def make_instrument(self, job: Job, name: str, notes: Sequence[Path]) -> dict[str, Any]:
@@ -212,14 +212,6 @@ class Desk:
             for stem, each in sounds.items()
         )
         return Result(report, name, tracks, {stem: each.mp3 for stem, each in sounds.items()})
-
-    @staticmethod
-    def _told(error: TimbresepError, upload: Upload) -> TimbresepError:
-        """The error, with the owner's name of the file in place of ours."""
-        if type(error).__name__ == "CancelledError":
-            return error
-        text = str(error).replace(str(upload.recording), upload.name)
-        return TimbresepError(text)
 
 
 def described(result: Result) -> dict[str, Any]:

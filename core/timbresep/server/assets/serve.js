@@ -38,7 +38,7 @@
     label.append(box, text);
     const quality = document.createElement("span");
     quality.className = "score";
-    quality.textContent = score === null ? "new" : `+${score.toFixed(1)} dB on ensembles`;
+    quality.textContent = score === null ? "new" : `+${score.toFixed(1)} dB`;
     label.append(quality);
     if (picture) {
       const image = document.createElement("img");
@@ -111,6 +111,7 @@
     get("progress").hidden = false;
     try {
       for (;;) {
+        if (job !== id) return;
         const found = await ask(`/api/jobs/${id}`);
         if (job !== id) return;
         get("progress-title").textContent = found.title;
