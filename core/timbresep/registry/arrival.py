@@ -20,7 +20,8 @@ from timbresep.registry.plugin_import import PYTHON, InstrumentFolder, import_fo
 
 PLUGINS_VARIABLE = "TIMBRESEP_PLUGINS"
 NOT_RUN = "not run"
-ENTRY_POINT_GROUPS = ("timbresep.instruments", "timbresep.backbones", "timbresep.source_models")
+INSTRUMENTS = "timbresep.instruments"
+ENTRY_POINT_GROUPS = (INSTRUMENTS, "timbresep.backbones", "timbresep.source_models")
 
 
 class Arrivals:
@@ -68,7 +69,11 @@ class Arrivals:
         for path in folders:
             with isolated(self.broken, "plugin", path.name, str(path)):
                 if path.is_dir():
-                    self.take_folder(path, str(path), "plugin", trusted=self._trusted(path))
+                    self.take_own_folder(path)
+
+    def take_own_folder(self, folder: Path) -> None:
+        """Register the plugin in a folder that is not bundled."""
+        self.take_folder(folder, str(folder), "plugin", trusted=self._trusted(folder))
 
     def take_folder(self, folder: Path, owner: str, kind: str, *, trusted: bool) -> None:
         """Register a plugin's data, and its Python where that is trusted."""
@@ -115,6 +120,12 @@ class Arrivals:
                     if folder and (folder / "instrument.yaml").is_file():
                         self.manager.register(InstrumentFolder(folder), owner)
                         owner += " (Python)"
+                    elif group == INSTRUMENTS and not hasattr(plugin, "timbresep_instruments"):
+                        raise PluginError(
+                            f"{distribution} holds no instrument.yaml",
+                            f"its wheel needs the plugin's files in {folder or plugin}: "
+                            "they are package data",
+                        )
                     self._register(plugin, owner)
 
     def _register(self, plugin: object, owner: str) -> None:

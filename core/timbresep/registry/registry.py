@@ -84,6 +84,19 @@ class Registry:
         registry._collect()
         return registry
 
+    @classmethod
+    def of_folder(cls, folder: Path, *, trust: bool = False) -> Registry:
+        """A registry of one plugin's folder and nothing else.
+
+        Args:
+            folder: the plugin's own.
+            trust: run its Python.
+        """
+        registry = cls(load_yaml(REGISTRY_FILE, RegistryConfig), REGISTRY_FILE.parent, trust=trust)
+        registry._arrivals.take_own_folder(folder.resolve())
+        registry._collect()
+        return registry
+
     def _arrive(self, plugins_dirs: Sequence[Path], registry_file: Path) -> None:
         """Register every plugin, wherever it comes from."""
         arrivals = self._arrivals
@@ -152,6 +165,11 @@ class Registry:
                     f"its alias '{min(shared)}' is taken by '{other.name}' ({other.owner})",
                     "choose another in its instrument.yaml",
                 )
+
+    @property
+    def not_run(self) -> list[PluginRow]:
+        """Folders whose Python was not run: a row for each."""
+        return self._arrivals.not_run
 
     @property
     def broken(self) -> list[PluginRow]:
