@@ -98,6 +98,7 @@ class MeasuredCondition(Model):
         ddsp_sha256: hash of the DDSP model; a condition is only valid for the model it came from.
         version: of the vector's definition, see `timbresep.condition.vector.LAYOUTS`.
         notes: the notes that it was measured on, as MIDI numbers; none for an unpitched instrument.
+        measured_on: what played them: with recordings, the vector is the mean of both.
     """
 
     model_config = pydantic.ConfigDict(extra="ignore", frozen=True)
@@ -105,6 +106,7 @@ class MeasuredCondition(Model):
     ddsp_sha256: str = pydantic.Field(pattern=r"^[0-9a-f]{64}$")
     version: int = pydantic.Field(ge=1)
     notes: list[Annotated[float, pydantic.Field(ge=0, le=127)]]
+    measured_on: list[str] = ["DDSP model"]
 
 
 class Licences(Model):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 from typing import ClassVar
+from unittest import SkipTest
 
 import numpy as np
 import torch
@@ -50,20 +51,41 @@ class InstrumentConformance:
         """The plugin, read from its folder."""
         return Instrument.from_folder(self.folder, "a test")
 
-    def test_it_has_a_card_a_recipe_and_licences(self) -> None:
-        """Whoever finds it learns what it is, what it was made of and on which terms."""
+    def test_its_files_are_there(self) -> None:
+        """`instrument.yaml` can be read, and the files that it names are in the folder."""
+        assert self.instrument.config.name
+
+    def test_it_has_a_card(self) -> None:
+        """Whoever finds it learns what it is: README.md begins with its name."""
         card = (self.folder / "README.md").read_text(encoding="utf-8")
-        assert card.startswith(f"# {self.instrument.name}")
-        assert recipes.load(self.instrument.recipe_file).use
+        heading = f"# {self.instrument.name}"
+        assert card.startswith(heading), f"README.md does not begin with '{heading}'"
+
+    def test_its_licences_are_there(self) -> None:
+        """Those of its weights, and of the recordings behind them."""
         assert self.instrument.config.licences.weights
         assert self.instrument.config.licences.data
 
-    def test_its_condition_is_that_of_its_voice(self) -> None:
-        """The stored vector was measured on the DDSP model beside it."""
+    def test_its_recipe_can_be_read(self) -> None:
+        """Whoever trains on it knows where its audio comes from."""
+        assert recipes.load(self.instrument.recipe_file).use, "it uses no source"
+
+    def test_its_voice_loads(self) -> None:
+        """The file of the DDSP model is whole, and the condition was measured on this one."""
         self.instrument.verify_ddsp()
+        DdspModel.load(self.instrument.ddsp_file)
+
+    def test_its_condition_is_that_of_its_voice(self) -> None:
+        """The stored vector is what the DDSP model beside it gives, and the recordings, if any."""
+        measurement = self.instrument.measured()
         table = measured(self.instrument.ddsp_file, self.instrument.f0_range)
-        found, expected = self.instrument.condition(), condition(table)
-        np.testing.assert_allclose(found, expected, atol=1e-3)
+        found, expected = self.instrument.condition(), condition(table, measurement.notes or None)
+        if len(measurement.measured_on) == 1:
+            np.testing.assert_allclose(found, expected, atol=1e-3)
+        else:
+            recorded = 2 * found - expected  # the vector is the mean of both
+            assert recorded.min() > -1e-3, "it is far from what its voice gives"
+            assert recorded.max() < 1.002, "it is far from what its voice gives"
 
     def test_its_condition_keeps_the_contract(self) -> None:
         """A vector of fixed length, finite, of values from 0 to 1."""
@@ -78,7 +100,7 @@ class InstrumentConformance:
     def test_its_harmonics_are_shares_and_end_at_nyquist(self) -> None:
         """Where it has a pitch, each tone's harmonics sum to one, and none lies too high."""
         if not self.instrument.f0_range:
-            return
+            raise SkipTest("it has no pitch")
         table = measured(self.instrument.ddsp_file, self.instrument.f0_range)
         shares = table.distributions  # (levels, pitches, harmonics)
         assert (shares >= 0).all()
@@ -92,7 +114,7 @@ class InstrumentConformance:
     def test_its_note_lasts_and_sounds_at_its_pitch(self) -> None:
         """Where it has a pitch, its voice's energy lies at multiples of the fundamental."""
         if not self.instrument.f0_range:
-            return
+            raise SkipTest("it has no pitch")
         audio, f0 = self.note(1.0), self.middle()
         assert 1e-3 < np.sqrt(np.mean(audio**2)) < 2
         spectrum = np.abs(np.fft.rfft(audio[4000:12_000] * np.hanning(8000)))  # 2 Hz a bin
@@ -104,7 +126,7 @@ class InstrumentConformance:
     def test_a_recording_of_its_voice_ignores_duration_and_gain(self) -> None:
         """Where it has a pitch, the condition of a note is that of a softer or longer one."""
         if not self.instrument.f0_range:
-            return
+            raise SkipTest("it has no pitch")
         once, midi = self.note(1.0), round(hz_to_midi(self.middle()))
         vectors = [
             condition(tones_of([RecordedNote(midi, audio)]))
@@ -117,7 +139,7 @@ class InstrumentConformance:
     def test_its_strokes_are_noise(self) -> None:
         """Where it has no pitch, no partial stands out, and noise fills the condition."""
         if self.instrument.f0_range:
-            return
+            raise SkipTest("it has a pitch")
         audio = self.note(1.0)
         assert 1e-3 < np.sqrt(np.mean(audio**2)) < 2
         power = np.square(np.abs(np.fft.rfft(audio[4000:12_000] * np.hanning(8000))))
