@@ -37,6 +37,7 @@ EXAMPLES = f"""{SEPARATE}
 
 COMMANDS = {
     "list": ("listing", "list_plugins"),
+    "check": ("check", "check"),
     "separate": ("separate", "separate"),
     "listen": ("listen", "listen"),
     "notes": ("notes", "notes"),
@@ -47,7 +48,7 @@ COMMANDS = {
     "adapt": ("training", "adapt"),
     "ablate": ("ablation", "ablate"),
 }
-GROUPS = ("condition", "ddsp", "data", "models", "score")
+GROUPS = ("new", "condition", "ddsp", "data", "models", "score")
 
 
 def assemble(only: str | None = None) -> typer.Typer:

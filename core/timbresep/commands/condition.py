@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from timbresep.commands.console import make_console, say
+from timbresep.commands.console import say
+from timbresep.commands.few_notes import make_from_notes
 from timbresep.commands.numbers import number
 from timbresep.commands.options import (
     Overwrite,
@@ -19,7 +20,6 @@ from timbresep.commands.options import (
     split_numbers,
 )
 from timbresep.commands.program import PROGRAM
-from timbresep.commands.progress import clock, progress
 from timbresep.registry.registry import Registry
 
 if TYPE_CHECKING:
@@ -151,22 +151,11 @@ def condition_from_audio(
 ) -> None:
     """Make a plugin for a new instrument from a few recorded notes."""
     registry = Registry.load(plugins_dir or (), trust=trust)
-    from timbresep.voice.few_notes import NotesSettings, expected_seconds, from_notes
+    from timbresep.voice.few_notes import NotesSettings
 
-    wait = expected_seconds(notes, seconds, len(registry.instruments()))
-    make_console(stderr=True).print(
-        f"this takes about {clock(wait)}, of which fine-tuning {clock(seconds)}"
-    )
     settings = NotesSettings(seconds=seconds, start=plugin, licence=licence, seed=seed)
-    with progress(name) as update:
-        made = from_notes(notes, name, out, registry, settings, overwrite=overwrite, report=update)
-    solo, training = made.solo, made.training
-    say(
-        f"{len(solo.notes)} notes found in {solo.seconds:.0f} s; started from the "
-        f"voice of {made.start} (spectral loss {made.fits[made.start]:.2f}); "
-        f"{training.steps} steps: {training.first_loss:.2f} → {training.last_loss:.2f}"
-    )
-    say(f"wrote {made.folder}")
+    make_from_notes(notes, name, out, registry, settings, overwrite=overwrite)
+    say(f"wrote {out / name}")
     say(f"next: {PROGRAM} separate song.wav -i {name} --plugins-dir {out}")
 
 
