@@ -143,3 +143,16 @@ def test_the_reference_says_what_everything_is() -> None:
     for name, text in reference_pages.pages().items():
         empty = re.findall(r"^\| (\S+) .*\|  \|$", text, re.MULTILINE)
         assert not empty, f"{name}: no sentence for {', '.join(empty)}"
+
+
+def test_the_container_copies_what_is_there_and_installs_as_the_guide_says() -> None:
+    lines = text_of(ROOT / "Dockerfile").replace("\\\n", " ").splitlines()
+    copied = [word for line in lines if line.startswith("COPY") for word in line.split()[1:-1]]
+    assert copied
+    for name in copied:
+        assert (ROOT / name).exists(), name
+    built = [line for line in lines if "pip install" in line]
+    assert any("constraints.txt" in line and "[serve,scores]" in line for line in built)
+    needed = {"core", "plugins", "separators", "data/starter", "registry.yaml", "README.md"}
+    assert needed <= set(copied)
+    assert any(line.startswith("USER ") for line in lines)

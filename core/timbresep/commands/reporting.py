@@ -1,4 +1,4 @@
-"""`--report` of `separate`: what a page says of settings and licences, and when it is written."""
+"""What `separate` makes of finished stems: pages, and STEM files."""
 
 from __future__ import annotations
 
@@ -64,3 +64,18 @@ def write_report(report: FileReport, origin: Origin) -> None:
         say(f"report: {shown(write_page(report, origin))}")
     except (TimbresepError, OSError) as error:
         show_note(f"no report of {report.path}: {error}")
+
+
+def write_stems(report: FileReport, *, overwrite: bool) -> None:
+    """Write mixture and stems as one file, and say where; what goes wrong is a note."""
+    from timbresep.audio.stem_file import ENDING, write_stem_file
+
+    files = [path for path in (*report.kept, *report.outputs) if path.suffix != ".mid"]
+    stems = [path for path in files if not path.stem.startswith("minus-")]
+    path = report.folder / f"{report.folder.name}{ENDING}"
+    try:
+        write_stem_file(path, report.path, stems, overwrite=overwrite)
+    except (TimbresepError, OSError) as error:
+        show_note(f"no STEM file of {report.path}: {error}")
+    else:
+        say(f"STEM file: {shown(path)}")

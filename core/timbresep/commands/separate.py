@@ -28,7 +28,7 @@ from timbresep.commands.options import (
     reference_conditions,
 )
 from timbresep.commands.progress import clock, progress, working
-from timbresep.commands.reporting import origin_of, write_report
+from timbresep.commands.reporting import origin_of, write_report, write_stems
 from timbresep.commands.score_align import say_alignment
 from timbresep.commands.score_options import Anyway, NoRepeats, PartChoice, Partial
 from timbresep.commands.separate_options import (
@@ -46,6 +46,7 @@ from timbresep.commands.separate_options import (
     Residual,
     ScoreOf,
     StemBits,
+    StemFile,
     StemFormat,
 )
 from timbresep.commands.wishes import Wish, of_quality, wished
@@ -90,6 +91,7 @@ def separate(
     anyway: Anyway = False,
     midi: Midi = False,
     report: Report = False,
+    stem_file: StemFile = False,
     overwrite: Overwrite = False,
     device: Device = DEFAULTS.device,
     plugins_dir: PluginsDir = None,
@@ -119,7 +121,7 @@ def separate(
         "reference": reference_conditions(reference or []),
     }
     model = _opened(request, inputs.files, wish.names, how)
-    _separate(model, inputs, replace(output, listen=report), wish, (request, how))
+    _separate(model, inputs, replace(output, listen=report), wish, (request, how, stem_file))
 
 
 def _separate(
@@ -127,14 +129,14 @@ def _separate(
     inputs: Inputs,
     output: Output,
     wish: Wish,
-    opened: tuple[ScoreRequest | None, Mapping[str, Any]],
+    opened: tuple[ScoreRequest | None, Mapping[str, Any], bool],
 ) -> None:
     """Separate files, and say what becomes of each."""
     from timbresep.separation.batch import separate_batch
     from timbresep.separation.settings import settings_of
 
     _check_notes(model, midi=output.midi)
-    request, how = opened
+    request, how, stem_file = opened
     stems, groups = wish.found(model, how["registry"])
     output = replace(
         output,
@@ -148,6 +150,8 @@ def _separate(
         _print_file(done)
         if output.listen:
             write_report(done, origin)
+        if stem_file:
+            write_stems(done, overwrite=output.overwrite)
 
     with progress("separating") as update:
         batch = separate_batch(

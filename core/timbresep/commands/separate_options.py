@@ -117,3 +117,12 @@ Report = Annotated[
         "with waveforms, spectrograms, notes, settings and licences. It needs no network.",
     ),
 ]
+StemFile = Annotated[
+    bool,
+    typer.Option(
+        "--stem-file",
+        help="Also write mixture and stems as one file for DJ programs, "
+        "OUT/<file>/<file>.stem.mp4. "
+        "It holds four stems (--preset 4stems), and needs ffmpeg.",
+    ),
+]
