@@ -17,6 +17,7 @@ import pytest
 import cli
 from fakes import RATE, plugin, saved
 from timbresep import audio
+from timbresep.commands import completion
 from timbresep.separation.ledger import LEDGER
 
 DIM = 164  # length of conditions of version 1
@@ -362,3 +363,15 @@ def test_listen_says_who_plays(capsys: pytest.CaptureFixture[str]) -> None:
     assert [row["name"] for row in found["instruments"]] == ["violin", "flute"]
     assert all(row["plays"] for row in found["instruments"])
     assert "gone.wav" in said.err
+
+
+def test_list_is_json_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["list", "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)
+    assert {"kind", "name", "status", "owner", "detail"} == set(rows[0])
+    assert "violin" in [row["name"] for row in rows if row["kind"] == "instrument"]
+
+
+def test_a_shell_is_offered_names() -> None:
+    assert completion.instruments("violin,cl") == ["violin,clarinet"]
+    assert completion.separators("uni") == ["universal"]

@@ -60,7 +60,6 @@ def assemble(only: str | None = None) -> typer.Typer:
         epilog=EXAMPLES,
         rich_markup_mode="rich",
         no_args_is_help=True,
-        add_completion=False,
         pretty_exceptions_enable=False,
         context_settings={"help_option_names": ["-h", "--help"]},
     )

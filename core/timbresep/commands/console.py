@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import logging
 import os
 import sys
@@ -123,6 +124,11 @@ def say(result: RenderableType) -> None:
         console = _new_console(_stream(False))
         console.width = least
     console.print(result)
+
+
+def say_json(result: object) -> None:
+    """Print a result on stdout as JSON, for programs."""
+    _stream(stderr=False).write(json.dumps(result, indent=2, ensure_ascii=False) + "\n")
 
 
 def show_note(text: str) -> None:

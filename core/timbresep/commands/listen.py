@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.table import Table
 
-from timbresep.commands.console import make_console, say, show_error, show_note, start_logging
+from timbresep.commands.console import (
+    make_console,
+    say,
+    say_json,
+    show_error,
+    show_note,
+    start_logging,
+)
 from timbresep.commands.inputs import audio_files
 from timbresep.commands.options import (
+    AsJson,
     CheckpointFile,
     Device,
     Instruments,
@@ -32,8 +39,6 @@ from timbresep.separation.options import DEFAULTS, SeparationOptions
 if TYPE_CHECKING:
     from timbresep.separation.listening import Listened
     from timbresep.separation.presence import Presence
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs in place of tables.")]
 
 
 def listen(
@@ -75,7 +80,7 @@ def listen(
             ),
         )
     if as_json:
-        typer.echo(json.dumps([_as_json(each) for each in batch.done], indent=2))
+        say_json([_as_json(each) for each in batch.done])
     if batch.failed:
         total = len(batch.failed) + len(batch.done)
         make_console(stderr=True).print(f"{len(batch.failed)} of {total} files could not be heard")

@@ -19,20 +19,21 @@ MANY = 10**9
 Value = float | str | tuple[float, ...] | None
 
 
-def whole(*names: str, help: str, least: int, most: int) -> Any:
+def whole(*names: str, help: str, least: int, most: int, **more: Any) -> Any:
     """An option that is a whole number; arguments as `number`."""
-    return _option(names, help, least, most, int, "<int>")
+    return _option(names, help, least, most, int, "<int>", **more)
 
 
-def number(*names: str, help: str, least: float, most: float) -> Any:
+def number(*names: str, help: str, least: float, most: float, **more: Any) -> Any:
     """An option that is a number within bounds; `nan` never is.
 
     Args:
         names: the option's, if they do not follow from the parameter.
         help: what it is.
         least, most: the bounds, which `--help` shows.
+        more: arguments of `typer.Option`.
     """
-    return _option(names, help, least, most, float, "<number>")
+    return _option(names, help, least, most, float, "<number>", **more)
 
 
 def span(*names: str, help: str, least: float, most: float) -> Any:
@@ -47,6 +48,7 @@ def _option(
     most: float,
     convert: Callable[[str], float] | None,
     shown: str | None,
+    **more: Any,
 ) -> Any:
     kind = "a whole number" if convert is int else "a number"
     expected = f"expected {kind} from {least:.12g} to {most:.12g}"
@@ -73,5 +75,5 @@ def _option(
     parser = str if convert else None
     bounds = f"at least {least:.12g}" if most == MANY else f"{least:.12g} to {most:.12g}"
     return typer.Option(
-        *names, help=f"{help} ({bounds})", callback=check, parser=parser, metavar=shown
+        *names, help=f"{help} ({bounds})", callback=check, parser=parser, metavar=shown, **more
     )

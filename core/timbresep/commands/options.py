@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import shlex
-import sys
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from timbresep.commands.completion import instruments, separators
 from timbresep.commands.numbers import LARGEST_SEED, MANY, number, whole
-from timbresep.errors import ConfigError, InterruptedRunError
+from timbresep.commands.panels import HOW, MACHINE, MIXTURES, RUN, WRITTEN
+from timbresep.errors import ConfigError
 from timbresep.formats.notation import parse_yaml
 from timbresep.instrument import Instrument
 from timbresep.registry.registry import Registry
@@ -29,7 +28,8 @@ PluginsDir = Annotated[
     typer.Option(
         help="Also use the plugins in this folder, which holds one folder for each plugin; "
         "repeatable. $TIMBRESEP_PLUGINS can name such folders too. Python in them runs "
-        "only with --trust."
+        "only with --trust.",
+        rich_help_panel=MACHINE,
     ),
 ]
 Trust = Annotated[
@@ -38,13 +38,17 @@ Trust = Annotated[
         "--trust",
         help="Run the Python code of plugins outside this project. Such code can do anything"
         " that you can do. Off by default.",
+        rich_help_panel=MACHINE,
     ),
 ]
+
+
 Instruments = Annotated[
     list[str] | None,
     typer.Option(
         "-i",
         "--instruments",
+        autocompletion=instruments,
         help="Use these instruments: names or aliases, separated by commas. The default is 'all'.",
     ),
 ]
@@ -52,8 +56,10 @@ SeparatorName = Annotated[
     str | None,
     typer.Option(
         "--separator",
+        autocompletion=separators,
         help="Use this separator, one that registry.yaml lists. The default is the one that "
         "registry.yaml names.",
+        rich_help_panel=HOW,
     ),
 ]
 CheckpointFile = Annotated[
@@ -63,18 +69,22 @@ CheckpointFile = Annotated[
         readable=False,
         help="Use the network in this checkpoint file: as the separator, or with --separator in "
         "place of the network of a listed chain.",
+        rich_help_panel=HOW,
     ),
 ]
 Device = Annotated[
     str,
     typer.Option(
-        help="Compute on cpu, cuda or mps. auto takes cuda if there is one, otherwise cpu."
+        help="Compute on cpu, cuda or mps. auto takes cuda if there is one, otherwise cpu.",
+        rich_help_panel=MACHINE,
     ),
 ]
 Overwrite = Annotated[
     bool,
     typer.Option(
-        "--overwrite", help="Replace existing files. Without it, existing files are an error."
+        "--overwrite",
+        help="Replace existing files. Without it, existing files are an error.",
+        rich_help_panel=WRITTEN,
     ),
 ]
 Independent = Annotated[
@@ -83,6 +93,7 @@ Independent = Annotated[
         "--independent",
         help="Turn joint masking off: estimate each stem by itself. This is faster if you "
         "ask for a few instruments only, but less accurate.",
+        rich_help_panel=HOW,
     ),
 ]
 Tta = Annotated[
@@ -92,6 +103,7 @@ Tta = Annotated[
         "augmentation). Better, and as many times slower; 1 is off.",
         least=1,
         most=MOST_TTA,
+        rich_help_panel=HOW,
     ),
 ]
 KeepTuning = Annotated[
@@ -100,6 +112,7 @@ KeepTuning = Annotated[
         "--keep-tuning",
         help="Turn retuning off. By default, music that is not at A4 = 440 Hz is retuned for"
         " the network, and the stems are tuned back.",
+        rich_help_panel=HOW,
     ),
 ]
 TranscriberName = Annotated[
@@ -109,6 +122,7 @@ TranscriberName = Annotated[
         help="Ask this transcriber, one that registry.yaml lists, which notes each instrument "
         "plays. The default is the one that registry.yaml names for the separator. 'none' leaves "
         "it out: quicker, and worse on ensembles.",
+        rich_help_panel=HOW,
     ),
 ]
 Refine = Annotated[
@@ -117,6 +131,7 @@ Refine = Annotated[
         "--refine",
         help="Refine the stems: notes of the mixture go to one instrument each, with all their "
         "overtones. For ensembles of pitched instruments; slower. Off by default.",
+        rich_help_panel=HOW,
     ),
 ]
 Reference = Annotated[
@@ -124,7 +139,8 @@ Reference = Annotated[
     typer.Option(
         help="NAME=FILE[,FILE…] or NAME=FOLDER: reference recordings, solo notes of the "
         "instrument that plays in the mixture. The separator looks for that sound; "
-        "repeatable. NAME may be an instrument without a plugin."
+        "repeatable. NAME may be an instrument without a plugin.",
+        rich_help_panel=HOW,
     ),
 ]
 Seed = Annotated[
@@ -133,14 +149,17 @@ Seed = Annotated[
         help="Seed of all random numbers: the same seed gives the same result.",
         least=0,
         most=LARGEST_SEED,
+        rich_help_panel=RUN,
     ),
 ]
 
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs in place of tables.")]
 Sources = Annotated[
     list[str] | None,
     typer.Option(
         help="Use tracks of these sources, separated by commas. Recipes (recipe.yaml) define"
-        " the sources; the default is each recipe's own choice."
+        " the sources; the default is each recipe's own choice.",
+        rich_help_panel=MIXTURES,
     ),
 ]
 DataRoots = Annotated[
@@ -148,7 +167,8 @@ DataRoots = Annotated[
     typer.Option(
         help="[NAME=]FOLDER: use the tracks in this folder, <track>/<instrument>.wav or a "
         "published dataset; repeatable. NAME says which source of the recipes it "
-        "replaces; a new NAME adds a source."
+        "replaces; a new NAME adds a source.",
+        rich_help_panel=MIXTURES,
     ),
 ]
 MaxMinutes = Annotated[
@@ -158,6 +178,7 @@ MaxMinutes = Annotated[
         "default.",
         least=0.01,
         most=MANY,
+        rich_help_panel=RUN,
     ),
 ]
 Limit = Annotated[
@@ -177,6 +198,7 @@ Resume = Annotated[
         help="Continue the interrupted run in --out. Give the options that it was started "
         "with; only --max-steps, --max-minutes, --validate-every, --workers and "
         "--device may differ.",
+        rich_help_panel=RUN,
     ),
 ]
 
@@ -273,33 +295,3 @@ def plugin_folder(plugin: str, plugins_dir: list[Path] | None, trust: bool = Fal
 def checkpoint_path(registry: Registry, separator: str | None, checkpoint: Path | None) -> Path:
     """The network's file of the separator that the options name, or of the registry's default."""
     return registry.separators.get(separator, checkpoint).checkpoint
-
-
-@contextmanager
-def resumable(run: Path, state: str) -> Iterator[None]:
-    """On an interrupt, say where the run is and how to resume it.
-
-    Args:
-        run: its folder.
-        state: pattern of the files in it that it can resume from.
-
-    Raises:
-        InterruptedRunError: in place of a `KeyboardInterrupt`, if there is such a file.
-    """
-    try:
-        yield
-    except KeyboardInterrupt as interrupt:
-        if not any(run.glob(state)):
-            raise
-        raise InterruptedRunError(
-            f"interrupted, the run is kept in {run}", f"go on with: {_again(run)}"
-        ) from interrupt
-
-
-def _again(run: Path) -> str:
-    """The command of this process, with the options that resume its run."""
-    program, *given = sys.argv
-    start = ["python", program] if program.endswith(".py") else [Path(program).name]
-    out = [] if any(word.split("=")[0] == "--out" for word in given) else ["--out", str(run)]
-    resume = [] if "--resume" in given else ["--resume"]
-    return shlex.join([*start, *given, *out, *resume])

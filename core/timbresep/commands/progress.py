@@ -54,6 +54,25 @@ def progress(title: str) -> Iterator[Progress]:
         yield update
 
 
+EXPECT_AFTER = 20.0
+"""Seconds of work after which it is said how long it takes: by then the pace is known."""
+
+
+def with_expectation(update: Progress) -> Progress:
+    """As a progress of `progress`, that says once, after its first steps, how long it will take."""
+    began, pace, told = time.monotonic(), _Pace(), False
+
+    def both(share: float, text: str) -> None:
+        nonlocal told
+        left = pace.left(share)
+        if left and not told and time.monotonic() - began > EXPECT_AFTER:
+            told = True
+            log.info("at this pace, it ends in about %s", left.removesuffix(" left"))
+        update(share, text)
+
+    return both
+
+
 @contextmanager
 def working(title: str) -> Iterator[None]:
     """Show on a terminal that something goes on whose end is not known; elsewhere, nothing."""

@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from timbresep.commands.panels import SCORE
+
 ScoreFile = Annotated[
     Path,
     typer.Argument(
@@ -22,6 +24,7 @@ PartChoice = Annotated[
         metavar="INSTRUMENT=NUMBER[,NUMBER…]",
         help="Take these parts of the score for an instrument, such as vocals=1,2; repeatable. "
         "The default goes by their names and General MIDI programs.",
+        rich_help_panel=SCORE,
     ),
 ]
 NoRepeats = Annotated[
@@ -30,6 +33,7 @@ NoRepeats = Annotated[
         "--no-repeats",
         help="Play each passage of a score in notation once, with its last ending. By default, "
         "repeats are played as they are written.",
+        rich_help_panel=SCORE,
     ),
 ]
 Anyway = Annotated[
@@ -38,6 +42,7 @@ Anyway = Annotated[
         "--anyway",
         help="Use a score that seems to be of another piece all the same, such as one part of "
         "many that play.",
+        rich_help_panel=SCORE,
     ),
 ]
 Partial = Annotated[
@@ -45,5 +50,6 @@ Partial = Annotated[
     typer.Option(
         "--partial",
         help="Others play, too, whose parts the score does not have: it may be one part alone.",
+        rich_help_panel=SCORE,
     ),
 ]

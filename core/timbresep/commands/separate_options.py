@@ -7,6 +7,8 @@ from typing import Annotated, Literal
 
 import typer
 
+from timbresep.commands.panels import HOW, SCORE, WRITTEN
+
 SUBTYPES = {"16": "PCM_16", "24": "PCM_24", "32": "FLOAT"}
 
 Files = Annotated[
@@ -30,7 +32,8 @@ StemFormat = Annotated[
     Literal["wav", "flac", "mp3", "ogg", "opus"],
     typer.Option(
         help="File format of the stems. wav and flac lose nothing; mp3, ogg and opus are small. "
-        "Opus files are at 48 kHz."
+        "Opus files are at 48 kHz.",
+        rich_help_panel=WRITTEN,
     ),
 ]
 StemBits = Annotated[
@@ -38,11 +41,17 @@ StemBits = Annotated[
     typer.Option(
         help="Bits of a sample: 16, 24 or 32 for WAV; 16 or 24 for FLAC. The default of WAV is 32, "
         "which is float: a stem may be louder than full scale where others cancel it, and float "
-        "keeps that. 24 is the default of FLAC; what is louder is clipped, and told."
+        "keeps that. 24 is the default of FLAC; what is louder is clipped, and told.",
+        rich_help_panel=WRITTEN,
     ),
 ]
 Residual = Annotated[
-    bool, typer.Option("--residual", help="Also write the residual: the mixture less all stems.")
+    bool,
+    typer.Option(
+        "--residual",
+        help="Also write the residual: the mixture less all stems.",
+        rich_help_panel=WRITTEN,
+    ),
 ]
 ScoreOf = Annotated[
     Path | None,
@@ -52,6 +61,7 @@ ScoreOf = Annotated[
         help="The score of the recording: MIDI, MusicXML (.musicxml, .xml, .mxl), Humdrum or MEI. "
         "Its parts are the stems; -i chooses among them. --separator none goes by the notes "
         "alone.",
+        rich_help_panel=SCORE,
     ),
 ]
 Aligned = Annotated[
@@ -59,6 +69,7 @@ Aligned = Annotated[
     typer.Option(
         "--aligned",
         help="The times of the score are those of the recording. By default they are looked for.",
+        rich_help_panel=SCORE,
     ),
 ]
 Midi = Annotated[
@@ -67,6 +78,7 @@ Midi = Annotated[
         "--midi",
         help="Also write the notes of each stem, as MIDI: those of --score, or what the "
         "transcriber hears.",
+        rich_help_panel=WRITTEN,
     ),
 ]
 MixtureConsistency = Annotated[
@@ -75,6 +87,7 @@ MixtureConsistency = Annotated[
         "--mixture-consistency",
         help="Divide the whole mixture among the stems, so that they sum to it. Use this "
         "only if you name every instrument that plays.",
+        rich_help_panel=HOW,
     ),
 ]
 
@@ -107,6 +120,7 @@ KeepAbsent = Annotated[
         "--keep-absent",
         help="With all instruments, also write the stems of those that do not seem to play. By "
         "default they are left out, and told.",
+        rich_help_panel=WRITTEN,
     ),
 ]
 Report = Annotated[
@@ -115,6 +129,7 @@ Report = Annotated[
         "--report",
         help="Also write OUT/<file>/report.html: a page to listen to mixture and stems in sync, "
         "with waveforms, spectrograms, notes, settings and licences. It needs no network.",
+        rich_help_panel=WRITTEN,
     ),
 ]
 StemFile = Annotated[
@@ -124,5 +139,6 @@ StemFile = Annotated[
         help="Also write mixture and stems as one file for DJ programs, "
         "OUT/<file>/<file>.stem.mp4. "
         "It holds four stems (--preset 4stems), and needs ffmpeg.",
+        rich_help_panel=WRITTEN,
     ),
 ]

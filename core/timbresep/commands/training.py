@@ -6,8 +6,10 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import typer
 from rich.table import Table
 
+from timbresep.commands import run_config
 from timbresep.commands.console import say, show_note
 from timbresep.commands.options import (
     CheckpointFile,
@@ -28,7 +30,8 @@ from timbresep.commands.options import (
     split_values,
 )
 from timbresep.commands.program import PROGRAM
-from timbresep.commands.progress import progress
+from timbresep.commands.progress import progress, with_expectation
+from timbresep.commands.run_config import RunConfig
 from timbresep.commands.training_options import (
     AdaptedPlugin,
     BackboneName,
@@ -54,12 +57,13 @@ from timbresep.registry.registry import Registry
 
 if TYPE_CHECKING:
     from timbresep.training.loop import TrainResult
-    from timbresep.training.request import TrainRequest
+    from timbresep.training.request import RunSettings, TrainRequest
 
 STATE = "resume.safetensors"
 
 
 def train(
+    ctx: typer.Context,
     plugin: Plugins,
     backbone: BackboneName = None,
     set_: BackboneValues = None,
@@ -83,10 +87,12 @@ def train(
     device: Device = "auto",
     precision: PrecisionKind = "auto",
     consistency_weight: ConsistencyWeight = 0.0,
+    config: RunConfig = None,
     plugins_dir: PluginsDir = None,
     trust: Trust = False,
 ) -> None:
     """Train a separator for one or more instruments."""
+    del config  # its options are among these
     from timbresep.training.request import TrainRequest
 
     registry = Registry.load(plugins_dir or (), trust=trust)
@@ -118,10 +124,12 @@ def train(
         precision=precision,
         consistency_weight=consistency_weight,
     )
-    _run(registry, request, f"training {label}", plugin_options(plugins_dir, trust=trust))
+    again = plugin_options(plugins_dir, trust=trust)
+    _run(ctx, registry, request, f"training {label}", again)
 
 
 def adapt(
+    ctx: typer.Context,
     plugin: AdaptedPlugin,
     separator: SeparatorName = None,
     checkpoint: CheckpointFile = None,
@@ -169,7 +177,7 @@ def adapt(
         device=device,
     )
     again = plugin_options(plugins_dir, trust=trust)
-    _run(registry, request, f"adapting {', '.join(names)}", again)
+    _run(ctx, registry, request, f"adapting {', '.join(names)}", again)
 
 
 def _names(registry: Registry, given: list[str]) -> list[str]:
@@ -192,13 +200,37 @@ def _run_folder(out: Path | None, label: str, *, resume: bool) -> Path:
     return out or Path("runs") / f"{time.strftime('%Y%m%d-%H%M%S')}-{label}"
 
 
-def _run(registry: Registry, request: TrainRequest, title: str, again: str) -> None:
+def _run(
+    ctx: typer.Context, registry: Registry, request: TrainRequest, title: str, again: str
+) -> None:
     """Train, and show how it went."""
     from timbresep.training.loop import fit
 
+    settings = request.resolve(registry)
+    say(f"run: {request.out}; watch it: tensorboard --logdir {request.out}")
     with resumable(request.out, STATE), progress(title) as update:
-        result = fit(registry, request, update)
+        expecting, kept = with_expectation(update), False
+
+        def report(share: float, text: str) -> None:
+            nonlocal kept
+            if not kept and request.out.is_dir():  # once the run has begun
+                run_config.write(ctx, request.out, _resolved(settings))
+                kept = True
+            expecting(share, text)
+
+        result = fit(registry, request, report)
     _show(result, again)
+
+
+def _resolved(settings: RunSettings) -> dict[str, object]:
+    """The values in effect of options that have no default of their own."""
+    own = ("batch_size", "workers", "learning_rate", "max_steps", "validate_every")
+    mixtures = {"seconds": settings.mix.seconds, "targets": settings.mix.targets}
+    return {
+        "backbone": settings.spec.name,
+        **mixtures,
+        **{name: getattr(settings, name) for name in own},
+    }
 
 
 def _show(result: TrainResult, again: str) -> None:

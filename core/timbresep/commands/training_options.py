@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 import typer
 
 from timbresep.commands.numbers import MANY, MOST_PROCESSES, number, whole
+from timbresep.commands.panels import MIXTURES, NETWORK, RUN
 
 Plugins = Annotated[
     list[str],
@@ -23,7 +24,10 @@ AdaptedPlugin = Annotated[
 ]
 BackboneName = Annotated[
     str | None,
-    typer.Option(help="Train this backbone. The default is training.backbone in registry.yaml."),
+    typer.Option(
+        help="Train this backbone. The default is training.backbone in registry.yaml.",
+        rich_help_panel=NETWORK,
+    ),
 ]
 BackboneValues = Annotated[
     list[str] | None,
@@ -31,27 +35,31 @@ BackboneValues = Annotated[
         "--set",
         help="NAME=VALUE: build the backbone with this argument instead of its default; "
         "repeatable. docs/reference/backbones.md lists the arguments.",
+        rich_help_panel=NETWORK,
     ),
 ]
 MixValues = Annotated[
     list[str] | None,
     typer.Option(
         help="NAME=VALUE: make training mixtures with this setting instead of its default; "
-        "repeatable. docs/reference/mixing.md lists the settings."
+        "repeatable. docs/reference/mixing.md lists the settings.",
+        rich_help_panel=MIXTURES,
     ),
 ]
 HoldOut = Annotated[
     list[str] | None,
     typer.Option(
         help="Never make these instruments a target; they only accompany. This tests how "
-        "well they are separated without training. None by default."
+        "well they are separated without training. None by default.",
+        rich_help_panel=MIXTURES,
     ),
 ]
 ConditioningKind = Annotated[
     Literal["harmonic", "onehot", "learned", "none"],
     typer.Option(
         help="Steer the network by the plugins' conditions (harmonic). For comparison: by "
-        "one-hot vectors, by vectors that are learned with the network, or by nothing."
+        "one-hot vectors, by vectors that are learned with the network, or by nothing.",
+        rich_help_panel=NETWORK,
     ),
 ]
 Out = Annotated[
@@ -68,6 +76,7 @@ MaxSteps = Annotated[
         "training.max_steps in registry.yaml.",
         least=1,
         most=MANY,
+        rich_help_panel=RUN,
     ),
 ]
 Batch = Annotated[
@@ -78,6 +87,7 @@ Batch = Annotated[
         " in registry.yaml.",
         least=1,
         most=4096,
+        rich_help_panel=MIXTURES,
     ),
 ]
 Targets = Annotated[
@@ -87,6 +97,7 @@ Targets = Annotated[
         " in registry.yaml.",
         least=1,
         most=1000,
+        rich_help_panel=MIXTURES,
     ),
 ]
 Seconds = Annotated[
@@ -96,6 +107,7 @@ Seconds = Annotated[
         "registry.yaml.",
         least=0.1,
         most=600,
+        rich_help_panel=MIXTURES,
     ),
 ]
 LearningRate = Annotated[
@@ -105,6 +117,7 @@ LearningRate = Annotated[
         " of train is training.learning_rate in registry.yaml.",
         least=1e-9,
         most=1,
+        rich_help_panel=RUN,
     ),
 ]
 ValidateEvery = Annotated[
@@ -114,6 +127,7 @@ ValidateEvery = Annotated[
         "training.validate_every in registry.yaml.",
         least=1,
         most=MANY,
+        rich_help_panel=RUN,
     ),
 ]
 Workers = Annotated[
@@ -123,6 +137,7 @@ Workers = Annotated[
         "is training.workers in registry.yaml.",
         least=0,
         most=MOST_PROCESSES,
+        rich_help_panel=MIXTURES,
     ),
 ]
 StartFrom = Annotated[
@@ -131,6 +146,7 @@ StartFrom = Annotated[
         readable=False,
         help="Start from the network and weights of this checkpoint; all other settings may "
         "differ from those it was trained with. The default is random weights.",
+        rich_help_panel=NETWORK,
     ),
 ]
 PrecisionKind = Annotated[
@@ -138,7 +154,8 @@ PrecisionKind = Annotated[
     typer.Option(
         help="Compute in 32-bit floats, or do convolutions and matrix products in 16 bits "
         "(bf16), which is faster on hardware that supports it. auto is bf16 on CUDA and"
-        " 32 elsewhere."
+        " 32 elsewhere.",
+        rich_help_panel=RUN,
     ),
 ]
 ConsistencyWeight = Annotated[
@@ -149,5 +166,6 @@ ConsistencyWeight = Annotated[
         "out.",
         least=0,
         most=1,
+        rich_help_panel=RUN,
     ),
 ]

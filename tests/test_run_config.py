@@ -1,0 +1,71 @@
+"""The options of a training as a file: what a run writes starts the same run again."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+import cli
+
+
+def train(*arguments: str) -> int:
+    return cli.main(["train", *arguments])
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("runs") / "one"
+    options = ["--seconds", "1", "--batch-size", "1", "--targets", "1", "--workers", "0"]
+    small = ["--set", "hidden=8", "--set", "width=8", "--max-steps", "1"]
+    assert train("--plugin", "violin", "--out", str(folder), *options, *small) == 0
+    return folder
+
+
+def test_a_run_repeats_itself_to_the_last_bit(run: Path, tmp_path: Path) -> None:
+    told = yaml.safe_load((run / "run.yaml").read_text())
+    assert told["plugin"] == ["violin"]
+    assert told["set"] == ["hidden=8", "width=8"]
+    assert told["backbone"] == "rnn_mask"  # not given: what was in effect
+    assert told["learning_rate"] == 0.001
+    assert "out" not in told
+    assert "trust" not in told
+    again = tmp_path / "again"
+    assert train("--config", str(run / "run.yaml"), "--out", str(again)) == 0
+    assert (again / "last.safetensors").read_bytes()[-4096:] == (
+        run / "last.safetensors"
+    ).read_bytes()[-4096:]
+
+
+def test_options_beside_the_file_go_first(run: Path, tmp_path: Path) -> None:
+    out = tmp_path / "other"
+    assert train("--config", str(run / "run.yaml"), "--out", str(out), "--seed", "7") == 0
+    assert yaml.safe_load((out / "run.yaml").read_text())["seed"] == 7
+
+
+@pytest.mark.parametrize(
+    ("text", "error"),
+    [
+        ("plugn: violin", "did you mean 'plugin'"),
+        ("- violin", "expected options"),
+        ("plugin: {a: 1}", "expected a text"),
+        ("plugin: violin\nmax_steps: many", "max-steps"),
+        ("plugin: violin\ntrust: true", "no option 'trust'"),
+        ("plugin: [", "yaml"),
+    ],
+)
+def test_what_a_file_cannot_say_is_told(
+    text: str, error: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "run.yaml").write_text(text)
+    assert train("--config", str(tmp_path / "run.yaml"), "--out", str(tmp_path / "run")) != 0
+    said = capsys.readouterr().err
+    assert error in said
+    assert "Traceback" not in said
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_file_that_is_not_there_is_told(capsys: pytest.CaptureFixture[str]) -> None:
+    assert train("--config", "nowhere.yaml") == 1
+    assert "nowhere.yaml" in capsys.readouterr().err
