@@ -16,10 +16,10 @@ from timbresep.commands.options import (
     Seed,
     Trust,
     plugin_folder,
-    resumable,
 )
 from timbresep.commands.program import PROGRAM
 from timbresep.commands.progress import progress
+from timbresep.commands.resuming import resumable
 from timbresep.config import load_yaml
 from timbresep.instrument import InstrumentConfig
 

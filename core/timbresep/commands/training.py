@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -24,13 +25,13 @@ from timbresep.commands.options import (
     Trust,
     checkpoint_path,
     plugin_options,
-    resumable,
     split_names,
     split_roots,
     split_values,
 )
 from timbresep.commands.program import PROGRAM
 from timbresep.commands.progress import progress, with_expectation
+from timbresep.commands.resuming import resumable
 from timbresep.commands.run_config import RunConfig
 from timbresep.commands.training_options import (
     AdaptedPlugin,
@@ -92,18 +93,15 @@ def train(
     trust: Trust = False,
 ) -> None:
     """Train a separator for one or more instruments."""
-    del config  # its options are among these
     from timbresep.training.request import TrainRequest
 
     registry = Registry.load(plugins_dir or (), trust=trust)
-    names = _names(registry, plugin)
-    held_out = [item.name for item in registry.instruments(split_names(hold_out or []))]
-    label = _label([name for name in names if name not in held_out])
+    who = _who(registry, plugin, hold_out)
     request = TrainRequest(
-        instruments=tuple(names),
-        hold_out=tuple(held_out),
+        instruments=who.names,
+        hold_out=who.held_out,
         conditioning=conditioning,
-        out=_run_folder(out, label, resume=resume),
+        out=_run_folder(out, who.label, resume=resume),
         backbone=backbone,
         arguments=split_values(set_ or []),
         mix=split_values(mix or []),
@@ -124,8 +122,7 @@ def train(
         precision=precision,
         consistency_weight=consistency_weight,
     )
-    again = plugin_options(plugins_dir, trust=trust)
-    _run(ctx, registry, request, f"training {label}", again)
+    _run(ctx, registry, request, f"training {who.label}", plugin_options(plugins_dir, trust=trust))
 
 
 def adapt(
@@ -188,9 +185,24 @@ def _names(registry: Registry, given: list[str]) -> list[str]:
     return [item.name for item in registry.instruments(None if names == ["all"] else names)]
 
 
-def _label(targets: list[str]) -> str:
-    """The part of a run's name that says what it trains."""
-    return "-".join(targets) if len(targets) < 4 else f"{len(targets)}-instruments"
+@dataclass(frozen=True)
+class _Who:
+    """Names of the instruments of a run, and of those that are no targets."""
+
+    names: tuple[str, ...]
+    held_out: tuple[str, ...]
+
+    @property
+    def label(self) -> str:
+        """The part of a run's name that says what it trains."""
+        targets = [name for name in self.names if name not in self.held_out]
+        return "-".join(targets) if len(targets) < 4 else f"{len(targets)}-instruments"
+
+
+def _who(registry: Registry, plugin: list[str], hold_out: list[str] | None) -> _Who:
+    """The instruments that options name."""
+    held_out = [item.name for item in registry.instruments(split_names(hold_out or []))]
+    return _Who(tuple(_names(registry, plugin)), tuple(held_out))
 
 
 def _run_folder(out: Path | None, label: str, *, resume: bool) -> Path:
