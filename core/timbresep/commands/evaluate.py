@@ -9,6 +9,16 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from timbresep.commands.console import say, show_error, start_logging
+from timbresep.commands.evaluate_outputs import (
+    AsJson,
+    Csv,
+    EstimatesOf,
+    Latex,
+    Outputs,
+    ReportFile,
+    Significance,
+    beside,
+)
 from timbresep.commands.note_scores import How, Notes, evaluate_notes, scores_notes
 from timbresep.commands.numbers import MOST_PROCESSES, number, whole
 from timbresep.commands.options import (
@@ -40,7 +50,6 @@ if TYPE_CHECKING:
     from timbresep.evaluation.informed import Informed
     from timbresep.evaluation.notes.plan import NotePlan
     from timbresep.evaluation.plan import Plan
-    from timbresep.evaluation.result import Evaluation
     from timbresep.evaluation.tracks import Tracks
 
 
@@ -65,7 +74,8 @@ Against = Annotated[
     str | None,
     typer.Option(
         help="Also score this other separator on the same tracks, and show the difference: a "
-        "listed one, or a checkpoint file.",
+        "listed one, or a checkpoint file. The name of a system of --estimates: differences are "
+        "to it.",
     ),
 ]
 Bss = Annotated[
@@ -123,6 +133,8 @@ def evaluate(
     separator: SeparatorName = None,
     checkpoint: CheckpointFile = None,
     against: Against = None,
+    estimates: EstimatesOf = None,
+    significance: Significance = False,
     bsseval: Bss = None,
     workers: Workers = 1,
     split: Split = None,
@@ -142,6 +154,10 @@ def evaluate(
     missing: Missing = 0.0,
     aligned: Aligned = False,
     partial: Partial = False,
+    as_json: AsJson = False,
+    csv: Csv = None,
+    latex: Latex = None,
+    report: ReportFile = None,
     overwrite: Overwrite = False,
     device: Device = DEFAULTS.device,
     plugins_dir: PluginsDir = None,
@@ -154,31 +170,25 @@ def evaluate(
     start_logging()
     disturbed = bend, shift, wrong, missing
     informed = _informed(disturbed, given=score, aligned=aligned, partial=partial)
+    others = beside(estimates or [], against)
+    outputs = Outputs(swaps, as_json, significance, others.base, csv, latex, report)
+    outputs.check(overwrite=overwrite)
+    joint, consistent, retune = not independent, DEFAULTS.mixture_consistency, not keep_tuning
+    options = SeparationOptions(device, joint, consistent, tta, retune, refine, transcriber)
+    asked, folders = tuple(split_names(instruments or ["all"])), tuple(plugins_dir or ())
+    told, rival = reference_conditions(reference or []), others.earlier
+    plan = Plan(separator, checkpoint, asked, rival, bsseval, options, folders, trust, told)
+    plan = replace(plan, informed=informed, estimates=others.systems)
     source, root = named_folder(tracks)
-    shared = SeparationOptions(device, not independent, tta=tta, transcriber=transcriber)
-    options = replace(shared, retune=not keep_tuning, refine=refine)
-    plan = Plan(
-        separator=separator,
-        checkpoint=checkpoint,
-        instruments=tuple(split_names(instruments or ["all"])),
-        earlier=_name_or_file(against),
-        bsseval=bsseval,
-        options=options,
-        plugins=tuple(plugins_dir or ()),
-        trust=trust,
-        reference=reference_conditions(reference or []),
-        informed=informed,
-    )
     chosen = Tracks(root, source, split, limit, notes=score)
     how = How(out, overwrite=overwrite, workers=workers)
-    transcribed = _of_notes(plan, notes=notes)
-    if transcribed is None:
-        _evaluate(plan, chosen, how, swaps=swaps)
+    if (transcribed := _of_notes(plan, outputs, notes=notes)) is None:
+        _evaluate(plan, chosen, how, outputs)
     else:
         evaluate_notes(transcribed, replace(chosen, notes=True), how, swaps=swaps)
 
 
-def _of_notes(plan: Plan, *, notes: bool) -> NotePlan | None:
+def _of_notes(plan: Plan, outputs: Outputs, *, notes: bool) -> NotePlan | None:
     """The same plan for a transcriber, if it is one that is scored."""
     from timbresep.evaluation.notes.plan import NotePlan
 
@@ -191,6 +201,8 @@ def _of_notes(plan: Plan, *, notes: bool) -> NotePlan | None:
         "--tta": options.tta != DEFAULTS.tta,
         "--keep-tuning": not options.retune,
         "--refine": options.refine,
+        "--estimates": bool(plan.estimates),
+        **outputs.given(),
     }
     registry = Registry.load(plan.plugins, trust=plan.trust)
     if not scores_notes(plan.checkpoint, registry, notes=notes, others=others):
@@ -207,7 +219,7 @@ def _of_notes(plan: Plan, *, notes: bool) -> NotePlan | None:
     )
 
 
-def _evaluate(plan: Plan, chosen: Tracks, how: How, *, swaps: bool) -> None:
+def _evaluate(plan: Plan, chosen: Tracks, how: How, outputs: Outputs) -> None:
     from timbresep.evaluation.run import evaluate_folder
 
     registry = Registry.load(plan.plugins, trust=plan.trust)
@@ -223,8 +235,8 @@ def _evaluate(plan: Plan, chosen: Tracks, how: How, *, swaps: bool) -> None:
             failed=lambda _, error: show_error(error),
         )
     called = plan.chain(registry).described
-    _print(result, f"{called} on {chosen.root}", swaps=swaps)
-    if how.out is not None:
+    outputs.show(result, f"{called} on {chosen.root}")
+    if how.out is not None and not outputs.as_json:
         say(f"wrote {how.out}")
     if result.skipped:
         raise typer.Exit(1)
@@ -246,21 +258,3 @@ def _informed(
             "--bend, --shift, --wrong, --missing, --aligned and --partial need --score"
         )
     return None
-
-
-def _name_or_file(text: str | None) -> str | Path | None:
-    """A listed separator's name has no ending, and a checkpoint has."""
-    return Path(text) if text and (Path(text).suffix or Path(text).exists()) else text
-
-
-def _print(result: Evaluation, title: str, *, swaps: bool) -> None:
-    from timbresep.evaluation import table
-
-    say(table.table(result, title))
-    if swaps:
-        say(table.swap_table(result))
-    if result.leaks:
-        say(table.leak_table(result))
-    if result.bss:
-        say(table.bss_table(result))
-    say(table.summary(result))

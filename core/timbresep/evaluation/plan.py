@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 import timbresep
 from timbresep.evaluation.bsseval import Extent, museval_version
+from timbresep.evaluation.estimates import Estimates
 from timbresep.evaluation.informed import Informed
 from timbresep.evaluation.result import METHODS
 from timbresep.evaluation.score import Scorer
@@ -42,6 +43,7 @@ class Plan:
         reference: conditions of recordings, as for `timbresep.separation.load.open_separator`.
         informed: how the separators are given the notes of each track; None gives none. Of stems
             with notes, those of `instruments` are scored.
+        estimates: other systems' stems of the same tracks, to score beside.
     """
 
     separator: str | None = None
@@ -54,6 +56,7 @@ class Plan:
     trust: bool = False
     reference: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
     informed: Informed | None = None
+    estimates: tuple[Estimates, ...] = ()
 
     def chain(self, registry: Registry) -> Chain:
         """The separator: with notes, the default one is a network alone, as in `separate`."""

@@ -19,6 +19,7 @@ from timbresep.evaluation.summary import (
     mixtures_unlike_their_stems,
     overall,
     swap_losses,
+    systems_in,
     tracks_of,
     without_target,
 )
@@ -44,11 +45,11 @@ def as_data(result: Evaluation) -> dict[str, object]:
             "without_target": without_target(result),
             "mixture_is_not_the_sum": mixtures_unlike_their_stems(result),
         },
-        "mean": {method: overall(result, method) for method in METHODS},
+        "mean": {method: overall(result, method) for method in (*METHODS, *systems_in(result))},
         "instruments": {
             name: {
                 method: scores[name]
-                for method in METHODS
+                for method in methods_in(result)
                 if name in (scores := by_instrument(result, method))
             }
             for name in result.instruments
@@ -75,5 +76,5 @@ def _instruments(result: Evaluation) -> Iterator[list[object]]:
     for method in methods_in(result):
         for statistic, table in (("mean", by_instrument), ("median", medians)):
             for name, scores in table(result, method).items():
-                count = tracks_of(result, name)
+                count = tracks_of(result, name, method)
                 yield [name, method, statistic, count, *(scores[key] for key in KEYS)]

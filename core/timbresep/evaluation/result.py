@@ -28,12 +28,12 @@ class Row:
     SI-SDR of silence does not exist: None. The swapped row is the mean over the conditions of
     all other instruments. Independent: each stem estimated by itself, where the separator masks
     jointly. Consistent: all stems of the track are asked for with mixture consistency; only where
-    each of them is one of the instruments.
+    each of them is one of the instruments. Any other method is another system, by its name.
     """
 
     track: str
     instrument: str
-    method: Method
+    method: str
     sdr: float
     si_sdr: float | None
     sdr_improvement: float

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
+from timbresep.data.sources.discover import stem_names
+from timbresep.data.sources.naming import Naming
 from timbresep.data.track import Track
 from timbresep.errors import DataError, TimbresepError
-from timbresep.evaluation import record
+from timbresep.evaluation import estimates, record
 from timbresep.evaluation.plan import Plan
 from timbresep.evaluation.result import Evaluation, Skipped, TrackScores
 from timbresep.evaluation.score import Scorer
@@ -17,6 +20,8 @@ from timbresep.evaluation.tracks import Skip, Tracks
 from timbresep.evaluation.workers import Report, frames_of, score_all, score_here
 from timbresep.instrument import Instrument
 from timbresep.separation.separator import Separator
+
+log = logging.getLogger(__name__)
 
 
 def evaluate(
@@ -75,7 +80,9 @@ def evaluate_folder(
         failed: called with each bad track.
 
     Raises:
-        DataError: no track has a stem of these instruments, or none could be scored.
+        DataError: no track has a stem of these instruments, none could be scored, or another
+            system's stems do not fit.
+        AudioError: another system's stem cannot be read.
         OutputExistsError: the folder has an evaluation with other settings.
         TimbresepError: anything that makes the plan impossible.
     """
@@ -89,10 +96,18 @@ def evaluate_folder(
     scorer = plan.open()
     tracks = chosen.find(instruments, skip)
     _refuse_unknown(tracks, scorer)
+    naming = Naming(stem_names(instruments))
+    estimates.check(plan.estimates, tracks, naming)
     store = None
     if out is not None:
         store = Store(out, plan.settings(scorer), TrackScores, overwrite=overwrite)
     scored = score_all(plan, scorer, tracks, skip, store=store, workers=workers, report=report)
+    files = {track.name: track for track in tracks}
+    for found in scored if plan.estimates else ():
+        remarks = len(found.notes)
+        estimates.add_scores(found, files[found.track], plan.estimates, naming)
+        for remark in found.notes[remarks:]:
+            log.warning("track '%s': %s", found.track, remark)
     result = Evaluation(_names(scorer, scored), scored, skipped)
     if store is not None:
         store.finish(partial(record.write, result))

@@ -19,14 +19,31 @@ from timbresep.evaluation.result import (
     median_of,
 )
 
+BOUNDS: tuple[Method, ...] = ("oracle", "mixture", "silence")
+"""What scores are read against."""
 MIXTURE_ERROR_DB = -20.0
 """Level of the difference between mixture file and sum of stems that is reported: 1 % of energy."""
 
 
-def methods_in(result: Evaluation) -> list[Method]:
-    """The methods that have scores, in their order."""
+def methods_in(result: Evaluation) -> list[str]:
+    """The methods that have scores: separators, other systems, then what bounds them."""
     found = {row.method for row in result.rows}
-    return [method for method in METHODS if method in found]
+    ways = [method for method in METHODS if method in found]
+    bounds = [method for method in ways if method in BOUNDS]
+    return [*(method for method in ways if method not in bounds), *systems_in(result), *bounds]
+
+
+def systems_in(result: Evaluation) -> list[str]:
+    """The names of the other systems that have scores."""
+    return [
+        name for name in dict.fromkeys(row.method for row in result.rows) if name not in METHODS
+    ]
+
+
+def compared_in(result: Evaluation) -> list[str]:
+    """The methods that a paper compares: the separator, the earlier one, other systems."""
+    own = [method for method in methods_in(result) if method in ("separator", "earlier")]
+    return [*own, *systems_in(result)]
 
 
 class OfInstrument(Protocol):
@@ -50,29 +67,29 @@ def grouped(
     }
 
 
-def by_instrument(result: Evaluation, method: Method) -> dict[str, Scores]:
+def by_instrument(result: Evaluation, method: str) -> dict[str, Scores]:
     """Instrument → mean scores over the tracks it plays in."""
     return grouped(_rows(result, method), result.instruments, KEYS)
 
 
-def medians(result: Evaluation, method: Method) -> dict[str, Scores]:
+def medians(result: Evaluation, method: str) -> dict[str, Scores]:
     """Instrument → median scores over the tracks it plays in."""
     return grouped(_rows(result, method), result.instruments, KEYS, median_of)
 
 
-def _rows(result: Evaluation, method: Method) -> list[Row]:
+def _rows(result: Evaluation, method: str) -> list[Row]:
     return [row for row in result.rows if row.method == method]
 
 
-def overall(result: Evaluation, method: Method) -> Scores:
+def overall(result: Evaluation, method: str) -> Scores:
     """Mean over the instruments' means: each instrument counts once."""
     rows = by_instrument(result, method).values()
     return {key: mean_of([row[key] for row in rows]) for key in KEYS}
 
 
-def tracks_of(result: Evaluation, instrument: str) -> int:
-    """How many tracks an instrument plays in."""
-    return sum(row.instrument == instrument and row.method == "mixture" for row in result.rows)
+def tracks_of(result: Evaluation, instrument: str, method: str = "mixture") -> int:
+    """How many tracks of an instrument a method has scores of; by default, all it plays in."""
+    return sum(row.instrument == instrument for row in _rows(result, method))
 
 
 def swap_losses(result: Evaluation) -> dict[str, float]:

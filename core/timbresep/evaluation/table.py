@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from rich.table import Table
 from rich.text import Text
 
-from timbresep.evaluation.result import BSS_KEYS, KEYS, METHODS, Evaluation, Method, Scores, mean_of
+from timbresep.evaluation.result import (
+    BSS_KEYS,
+    KEYS,
+    METHODS,
+    Evaluation,
+    Method,
+    Scores,
+    mean_of,
+)
+from timbresep.evaluation.significance import LEVEL, SCORES, Estimate, Interval
 from timbresep.evaluation.summary import (
     bss_medians,
     by_instrument,
@@ -18,6 +27,7 @@ from timbresep.evaluation.summary import (
     overall,
     swap_losses,
     swap_means,
+    systems_in,
     tracks_of,
     without_target,
 )
@@ -44,6 +54,11 @@ BSS_CAPTION = (
     "instruments is what their stems leave of the mixture."
 )
 
+INTERVAL_CAPTION = (
+    "dB. Percentile intervals of a paired bootstrap over tracks, 10,000 resamples (Efron and "
+    "Tibshirani 1993). * the interval of the difference is without 0."
+)
+
 
 def table(result: Evaluation, title: str = "") -> Table:
     """A line per instrument, then the means of the separator and of each baseline."""
@@ -56,6 +71,8 @@ def table(result: Evaluation, title: str = "") -> Table:
         heads.append("SI-SDRi, mixture\nconsistency")
     if gains:
         heads += ["earlier SI-SDRi", "difference"]
+    systems = {name: by_instrument(result, name) for name in systems_in(result)}
+    heads += [f"{name}\nSI-SDRi" for name in systems]
     for head in heads:
         view.add_column(head, justify="right")
     oracle, earlier = by_instrument(result, "oracle"), by_instrument(result, "earlier")
@@ -67,6 +84,7 @@ def table(result: Evaluation, title: str = "") -> Table:
             cells.append(_db(whole["si_sdr_improvement"] if whole else None))
         if gains:
             cells += [_db(earlier[name]["si_sdr_improvement"]), _signed(gains.get(name))]
+        cells += [_of_system(result, name, system, found) for system, found in systems.items()]
         view.add_row(name, str(tracks_of(result, name)), *cells)
     view.add_section()
     for method in methods_in(result):
@@ -76,8 +94,75 @@ def table(result: Evaluation, title: str = "") -> Table:
         cells += [""] if consistent else []
         if gains:
             cells += ["", _signed(mean_of(list(gains.values()))) if own else ""]
-        view.add_row(f"mean: {TITLES[method]}", *cells, style="bold" if own else "")
+        cells += [""] * len(systems)
+        title = f"mean: {title_of(method)}{lacking(result, method)}"
+        view.add_row(title, *cells, style="bold" if own else "")
     return view
+
+
+def lacking(result: Evaluation, method: str) -> str:
+    """Of how many stems another system's mean is, where it lacks some: it is of other stems."""
+    has, all_stems = (sum(row.method == of for row in result.rows) for of in (method, "mixture"))
+    return f" ({has} of {all_stems} stems)" if method not in METHODS and has < all_stems else ""
+
+
+def title_of(method: str) -> str:
+    """What people call a method; another system has its name."""
+    return {str(way): title for way, title in TITLES.items()}.get(method, method)
+
+
+def _of_system(result: Evaluation, name: str, system: str, found: Mapping[str, Scores]) -> str:
+    """Another system's score of an instrument, with the number of its tracks where some lack."""
+    tracks = tracks_of(result, name, system)
+    cell = _db(found[name]["si_sdr_improvement"] if name in found else None)
+    return cell if tracks in (0, tracks_of(result, name)) else f"{cell} (n={tracks})"
+
+
+def interval_table(found: Sequence[Estimate], reference: str) -> Table:
+    """Means with their intervals, and differences to the reference."""
+    view = Table(
+        title=f"{100 * LEVEL:.0f} % intervals", caption=INTERVAL_CAPTION, title_justify="left"
+    )
+    view.caption_justify = "left"
+    for head in interval_head(found, reference):
+        view.add_column(head, justify="left" if head in ("instrument", "of") else "right")
+    for row in interval_rows(found):
+        view.add_row(*row, style="bold" if row[0] == "mean" else "")
+    return view
+
+
+def interval_head(found: Sequence[Estimate], reference: str) -> list[str]:
+    """The heads of the columns of `interval_rows`."""
+    heads = ["instrument", "of", "tracks", "SDR", "SI-SDRi"]
+    if any(each.difference for each in found):
+        heads += ["pairs", *(f"{key}, ahead of\n{title_of(reference)}" for key in heads[-2:])]
+    return heads
+
+
+def interval_rows(found: Sequence[Estimate]) -> list[list[str]]:
+    """A row per instrument and system, the means over instruments first."""
+    by = {(each.instrument, each.method, each.score): each for each in found}
+    differs = any(each.difference for each in found)
+    rows = []
+    for name, method in dict.fromkeys((each.instrument, each.method) for each in found):
+        pair = [by[name, method, score] for score in SCORES]
+        row = [name or "mean", title_of(method), str(pair[0].tracks)]
+        row += [_between(each.mean) for each in pair]
+        if differs:
+            apart = [_between(each.difference, sign="+") for each in pair]
+            row += [str(pair[0].pairs) if pair[0].difference else "", *apart]
+        rows.append(row)
+    return sorted(rows, key=lambda row: row[0] != "mean")
+
+
+def _between(interval: Interval | None, sign: str = "") -> str:
+    if interval is None:
+        return ""
+    mean = f"{interval.mean:{sign}.1f}"
+    if interval.low is None:
+        return mean
+    star = "*" if sign and interval.excludes_zero else ""
+    return f"{mean}{star} [{interval.low:{sign}.1f}, {interval.high:{sign}.1f}]"
 
 
 def bss_table(result: Evaluation) -> Table:
