@@ -13,8 +13,10 @@ from typing import Any
 
 import pytest
 import typer
+import yaml
 
 import reference_pages
+import timbresep
 from timbresep.commands.app import assemble
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -156,3 +158,10 @@ def test_the_container_copies_what_is_there_and_installs_as_the_guide_says() -> 
     needed = {"core", "plugins", "separators", "data/starter", "registry.yaml", "README.md"}
     assert needed <= set(copied)
     assert any(line.startswith("USER ") for line in lines)
+
+
+def test_the_citation_is_of_this_version() -> None:
+    found = yaml.safe_load(text_of(ROOT / "CITATION.cff"))
+    assert found["version"] == timbresep.__version__
+    assert set(found) >= {"cff-version", "message", "title", "authors"}  # what the schema asks for
+    assert found["license"] == "MIT"
