@@ -82,3 +82,8 @@ def test_it_trains(environment: Path, tmp_path: Path) -> None:
     steps = ["--max-steps", "5", "--validate-every", "5", "--workers", "0", "--out", "run"]
     program(environment, tmp_path, "train", "--plugin", "violin", *small, *steps)
     assert (tmp_path / "run" / "best.safetensors").is_file()
+
+
+def test_it_makes_a_plugin(environment: Path, tmp_path: Path) -> None:
+    program(environment, tmp_path, "new", "backbone", "mine")
+    assert "failed" not in program(environment, tmp_path, "check", "my-plugins/mine", "--trust")

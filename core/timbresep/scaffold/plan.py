@@ -85,6 +85,7 @@ class Plan:
         return {
             "name": self.name,
             "kind": WORDS[self.kind],
+            "a_kind": f"{'an' if self.kind == 'instrument' else 'a'} {WORDS[self.kind]}",
             "group": GROUPS[self.kind],
             "distribution": self.distribution,
             "module": self.module,
@@ -92,7 +93,7 @@ class Plan:
             "folder": (
                 f"Path({self.module}.__file__).parent" if self.package else "Path(__file__).parent"
             ),
-            "imported": f"\nimport {self.module}" if self.package else "",
+            "imported": f"\nimport {self.module}\n" if self.package else "",
             "licence": self.licence,
             "licence_literal": json.dumps(self.licence, ensure_ascii=False),
             "version": __version__,

@@ -1,0 +1,1 @@
+"""The instrument `oboe`: the files beside this one; the entry point leads here."""
