@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from timbresep.commands.console import say
+from timbresep.commands.panels import WRITTEN
 from timbresep.errors import ConfigError, OutputExistsError
 from timbresep.formats.text import shown
 
@@ -38,16 +39,34 @@ Significance = Annotated[
 ]
 Csv = Annotated[
     Path | None,
-    typer.Option("--csv", help="Write the scores of each track and instrument to this file."),
+    typer.Option(
+        "--csv",
+        help="Write the scores of each track and instrument to this file.",
+        rich_help_panel=WRITTEN,
+    ),
 ]
 Latex = Annotated[
-    Path | None, typer.Option("--latex", help="Write the means to this file as a LaTeX table.")
+    Path | None,
+    typer.Option(
+        "--latex",
+        help="Write the means to this file as a LaTeX table.",
+        rich_help_panel=WRITTEN,
+    ),
 ]
 ReportFile = Annotated[
     Path | None,
-    typer.Option("--report", help="Write all tables and a figure to this file, an HTML page."),
+    typer.Option(
+        "--report",
+        help="Write all tables and a figure to this file, an HTML page.",
+        rich_help_panel=WRITTEN,
+    ),
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs in place of tables.")]
+AsJson = Annotated[
+    bool,
+    typer.Option(
+        "--json", help="Print JSON for programs in place of tables.", rich_help_panel=WRITTEN
+    ),
+]
 
 
 @dataclass(frozen=True)
