@@ -111,7 +111,8 @@ def test_a_plugin_that_cannot_be_tried_is_one_line(
     (oboe / "condition.npy").unlink()
     for arguments, expected in (
         ([str(oboe)], "condition.npy is missing"),
-        (["flut"], "did you mean 'flute'"),
+        (["flut"], "did you mean 'flute'?; or give its folder"),
+        (["rnn_maks"], "did you mean 'rnn_mask'"),
         ([str(tmp_path)], "neither instrument.yaml nor __init__.py"),
     ):
         assert cli.main(["check", *arguments]) == 1

@@ -8,9 +8,11 @@ import sys
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import cli
+from timbresep import audio
 from timbresep.config import ROOT
 from timbresep.errors import ConfigError
 from timbresep.scaffold.making import make
@@ -74,6 +76,21 @@ def test_a_new_package_is_complete_and_passes_its_own_tests(
     assert (package / project["readme"]).is_file()
     assert "my_own" in (package / project["license-files"][0]).read_text() + project["description"]
     assert "passed" in pytest_in(package / "tests", package / "src")
+
+
+def test_a_new_instrument_passes_check(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    notes = [audio.read(path) for path in sorted((ROOT / "examples/oboe/notes").glob("*.ogg"))]
+    rate = notes[0][1]
+    joined = np.concatenate([np.pad(wave, ((0, 0), (0, rate // 2))) for wave, _ in notes], axis=1)
+    audio.write(tmp_path / "notes.wav", joined, rate)
+    solos = ["--solos", str(tmp_path / "notes.wav"), "--seconds", "2", "--plugin", "saxophone"]
+    assert new(["instrument"], "oboe", tmp_path, *solos) == 0
+    made = sorted(path.name for path in (tmp_path / "oboe").iterdir())
+    files = ["README.md", "condition.json", "condition.npy", "ddsp.safetensors", "instrument.yaml"]
+    assert made == [*files, "recipe.yaml", "test_oboe.py"]
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+    assert cli.main(["check", str(tmp_path / "oboe")]) == 0
+    assert "10 passed" in capsys.readouterr().out
 
 
 def test_a_new_backbone_trains(tmp_path: Path) -> None:

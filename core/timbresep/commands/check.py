@@ -15,7 +15,7 @@ from rich.text import Text
 from timbresep.commands.console import say, show_note
 from timbresep.commands.options import PluginsDir, Trust
 from timbresep.commands.progress import progress
-from timbresep.errors import PluginError, UnknownNameError
+from timbresep.errors import PluginError, UnknownNameError, nearest
 from timbresep.hookspecs import BackboneSpec, SourceModelSpec
 from timbresep.instrument import Instrument
 from timbresep.instrument_name import plain
@@ -96,9 +96,13 @@ def _plugins(plugin: str, plugins_dir: list[Path] | None, *, trust: bool) -> lis
     found = [item for item in specs if item.name == wanted]
     try:
         found += registry.instruments([plugin])
-    except UnknownNameError:
+    except UnknownNameError as error:
         if not found:
-            raise
+            known = [item.name for item in (*registry.instruments(), *specs)]
+            raise UnknownNameError(
+                f"no plugin named '{plugin}'",
+                f"{nearest(wanted, known)}; or give its folder, or --plugins-dir",
+            ) from error
     return found
 
 

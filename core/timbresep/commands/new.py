@@ -44,8 +44,8 @@ Package = Annotated[
 Solos = Annotated[
     Path,
     typer.Option(
-        help="Folder of recordings of the instrument alone, one note at a time. At least three "
-        "different notes are needed; eight or more, from low to high, are better."
+        help="Recordings of the instrument alone, one note at a time: a folder, or one file. At "
+        "least three different notes are needed; eight or more, from low to high, are better."
     ),
 ]
 Terms = Annotated[
@@ -75,7 +75,7 @@ def new_instrument(
     from timbresep.voice.few_notes import NotesSettings
     from timbresep.voice.solos import recordings
 
-    notes = recordings(solos)
+    notes = [solos] if solos.is_file() else recordings(solos)
     settings = NotesSettings(seconds=seconds, start=plugin, licence=licence, seed=seed)
 
     def fill(folder: Path) -> None:

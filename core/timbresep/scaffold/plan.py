@@ -75,6 +75,11 @@ class Plan:
         return "instrument_package" if self.package and not self.has_code else self.kind
 
     @property
+    def a_kind(self) -> str:
+        """What people call its kind, with the article."""
+        return f"{'a' if self.has_code else 'an'} {WORDS[self.kind]}"
+
+    @property
     def has_code(self) -> bool:
         """Whether it is Python."""
         return self.kind != "instrument"
@@ -85,7 +90,7 @@ class Plan:
         return {
             "name": self.name,
             "kind": WORDS[self.kind],
-            "a_kind": f"{'an' if self.kind == 'instrument' else 'a'} {WORDS[self.kind]}",
+            "a_kind": self.a_kind,
             "group": GROUPS[self.kind],
             "distribution": self.distribution,
             "module": self.module,
@@ -107,8 +112,8 @@ class Plan:
         """
         if not NAME.fullmatch(self.name) or keyword.iskeyword(self.name):
             raise ConfigError(
-                f"'{self.name}' is no name of a {WORDS[self.kind]}",
-                "use lower-case letters, digits and underscores, such as my_net",
+                f"'{self.name}' is no name of {self.a_kind}",
+                "use lower-case letters, digits and underscores, such as my_own",
             )
         if not self.licence.isprintable():
             raise ConfigError("--licence has characters that cannot be printed", "give one line")

@@ -215,7 +215,7 @@ def _check_free(name: str, registry: Registry, folder: Path, *, overwrite: bool)
     for item in registry.instruments():
         if plain(name) in (item.name, *item.aliases) and item.folder.resolve() != folder.resolve():
             raise PluginError(
-                f"'{name}' is what '{item.name}' ({item.owner}) is called", "choose another --name"
+                f"'{name}' is what '{item.name}' ({item.owner}) is called", "choose another name"
             )
     if folder.exists() and not overwrite:
         raise OutputExistsError(f"{folder} exists", "choose another name, or use --overwrite")
