@@ -356,6 +356,11 @@ def test_listen_says_who_plays(capsys: pytest.CaptureFixture[str]) -> None:
     out = capsys.readouterr().out
     assert "What seems to play: violin, flute." in out
     assert not Path("out").exists()
+    Path("more").mkdir()
+    Path("song.wav").rename("more/song.wav")
+    assert cli.main(["listen", "more", "--checkpoint", "model.safetensors"]) == 0
+    Path("more/song.wav").rename("song.wav")
+    capsys.readouterr()
     listen = ["listen", "gone.wav", "song.wav", "--checkpoint", "model.safetensors", "--json"]
     assert cli.main(listen) == 1
     said = capsys.readouterr()

@@ -35,12 +35,12 @@ class Inputs:
     inside: dict[Path, Path]
 
 
-def audio_files(named: Sequence[Path], out: Path) -> Inputs:
+def audio_files(named: Sequence[Path], out: Path | None = None) -> Inputs:
     """Find audio files: of a folder, all below it; of a pattern that no shell has read, what fits.
 
     Args:
         named: files, folders and patterns.
-        out: where results go; nothing in it is an input.
+        out: where results go, if anywhere; nothing in it is an input.
 
     Raises:
         AudioError: a folder without audio files, or a pattern that nothing fits.
@@ -77,12 +77,12 @@ def _fitting(pattern: Path) -> Iterator[Path]:
     return root.glob(str(pattern.relative_to(root)))
 
 
-def _below(folder: Path, out: Path) -> Iterator[Path]:
+def _below(folder: Path, out: Path | None) -> Iterator[Path]:
     """Audio files below a folder, without those that are hidden or results."""
-    results = real(out)
+    results = None if out is None else real(out)
     for file in folder.rglob("*"):
         hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
         if hidden or file.suffix.lower() not in AUDIO or not file.is_file():
             continue
-        if results not in real(file).parents:
+        if results is None or results not in real(file).parents:
             yield file

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
@@ -59,7 +58,7 @@ def listen(
 
     start_logging()
     registry = Registry.load(plugins_dir or (), trust=trust)
-    inputs = audio_files(files, Path())
+    inputs = audio_files(files)
     with working("loading"):
         model = open_separator(
             split_names(instruments or ["all"]),

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from timbresep.commands.console import make_console, say, show_error, show_note, start_logging
+from timbresep.commands.inputs import audio_files
 from timbresep.commands.options import (
     Device,
     Instruments,
@@ -93,10 +94,11 @@ def notes(
         if name not in names:
             show_note(f"{name} has no pitch, and is left out")
     output = Output(out, overwrite, _programs(names, plugins))
+    inputs = audio_files(files, out)
     with progress("transcribing") as update:
         batch = transcribe_batch(
             hearing,
-            files,
+            inputs.files,
             output,
             names,
             told=Told(
