@@ -147,7 +147,8 @@ def resample(wave: Wave, from_rate: int, to_rate: int) -> Wave:
 
     Args:
         wave: (channels, samples).
-        from_rate, to_rate: Hz.
+        from_rate: its rate in Hz.
+        to_rate: the rate wanted, in Hz.
 
     Returns:
         (channels, ceil(samples · to_rate / from_rate)) float32, aligned in time with the input.

@@ -144,7 +144,9 @@ def interval_rows(found: Sequence[Estimate]) -> list[list[str]]:
     by = {(each.instrument, each.method, each.score): each for each in found}
     differs = any(each.difference for each in found)
     rows = []
-    for name, method in dict.fromkeys((each.instrument, each.method) for each in found):
+    order = list(dict.fromkeys(each.instrument for each in found))
+    pairs = dict.fromkeys((each.instrument, each.method) for each in found)
+    for name, method in sorted(pairs, key=lambda of: order.index(of[0])):
         pair = [by[name, method, score] for score in SCORES]
         row = [name or "mean", title_of(method), str(pair[0].tracks)]
         row += [_between(each.mean) for each in pair]
@@ -152,7 +154,7 @@ def interval_rows(found: Sequence[Estimate]) -> list[list[str]]:
             apart = [_between(each.difference, sign="+") for each in pair]
             row += [str(pair[0].pairs) if pair[0].difference else "", *apart]
         rows.append(row)
-    return sorted(rows, key=lambda row: row[0] != "mean")
+    return rows
 
 
 def _between(interval: Interval | None, sign: str = "") -> str:

@@ -28,6 +28,7 @@ from timbresep.evaluation.table import (
 from timbresep.report.page import Grid, Page, Picture, Section
 
 HEADS = ("SDR", "SDRi", "SI-SDR", "SI-SDRi")
+NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
 def evaluated_page(
@@ -47,7 +48,8 @@ def evaluated_page(
     ]
     if found:
         heads = [head.replace("\n", " ") for head in interval_head(found, reference)]
-        grid = Grid(interval_rows(found), heads, "", frozenset(range(2, len(heads))))
+        whole = [[cell.replace(" ", NO_BREAK) for cell in row] for row in interval_rows(found)]
+        grid = Grid(whole, heads, "", frozenset(range(2, len(heads))))
         sections.append(Section("Intervals", [INTERVAL_CAPTION], tables=[grid]))
     if levels := leak_means(result):
         rows = [(name, f"{level:.1f}") for name, level in levels.items()]
