@@ -380,3 +380,19 @@ def test_list_is_json_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_shell_is_offered_names() -> None:
     assert completion.instruments("violin,cl") == ["violin,clarinet"]
     assert completion.separators("uni") == ["universal"]
+
+
+@pytest.mark.usefixtures("given")
+def test_quiet_prints_errors_and_what_is_asked_for_as_json(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert separate("song.wav", "--quiet") == 0
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err == ""
+    assert separate("song.wav", "gone.wav", "--quiet", "-o", "b") == 1
+    assert "gone.wav" in capsys.readouterr().err
+    assert cli.main(["--quiet", "list", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)
+    assert cli.main(["list"]) == 0
+    assert "violin" in capsys.readouterr().out

@@ -6,6 +6,7 @@ import io
 import time
 import zipfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -240,6 +241,26 @@ def test_too_many_jobs_are_refused_and_old_ones_go(tmp_path: Path) -> None:
     with pytest.raises(UnknownNameError):
         jobs.get(second.id)
     jobs.close()
+
+
+def test_old_jobs_go_while_nobody_asks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("timbresep.server.jobs.SWEEP_S", 0.05)
+    jobs = Jobs(ServerSettings(tmp_path / "jobs", tmp_path, keep=0.0))
+    job = jobs.add(jobs.new_folder(), "one", lambda job: None)
+    until(job, "done")
+    end = time.monotonic() + 5
+    while job.folder.exists():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    jobs.close()
+
+
+@pytest.mark.parametrize("host", ["studio.lan", "STUDIO.lan:8765", "[fd00::5]:8765"])
+def test_names_that_were_allowed_are_answered(host: str, settings: ServerSettings) -> None:
+    hosts = ("studio.lan", "fd00::5")
+    with TestClient(create_app(replace(settings, hosts=hosts)), headers={"Host": host}) as client:
+        assert client.get("/").status_code == 200
+        assert client.get("/", headers={"Host": "localhost"}).status_code == 400
 
 
 def test_a_job_may_not_work_for_ever_and_a_bug_ends_only_itself(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from timbresep import __version__
-from timbresep.commands.console import run
+from timbresep.commands.console import be_quiet, run
 from timbresep.commands.program import PROGRAM
 
 SEPARATE = f"""
@@ -91,6 +91,14 @@ def _program(
             "--debug", help="Show the traceback of an error. It may stand anywhere in the command."
         ),
     ] = False,
+    quiet: Annotated[
+        bool,
+        typer.Option(
+            "--quiet",
+            help="Print only errors, and JSON where it is asked for. It may stand anywhere in the "
+            "command.",
+        ),
+    ] = False,
     version: Annotated[
         bool,
         typer.Option(
@@ -99,12 +107,13 @@ def _program(
     ] = False,
 ) -> None:
     """Separate a recording into its instruments. Each instrument is a plugin."""
-    del debug, version  # `main` and the callback have taken them
+    del debug, quiet, version  # `main` and the callback have taken them
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command line; returns the exit code."""
     given = sys.argv[1:] if arguments is None else arguments
-    rest = [item for item in given if item != "--debug"]
+    rest = [item for item in given if item not in ("--debug", "--quiet")]
+    be_quiet("--quiet" in given)
     only = rest[0] if rest and rest[0] in {*COMMANDS, *GROUPS} else None
     return run(lambda: assemble(only)(rest, prog_name=PROGRAM), debug="--debug" in given)

@@ -29,8 +29,21 @@ PLAIN_WIDTH = 150
 WIDEST = 1000
 """Columns that a table may have at most."""
 
+_quiet = False
+
 INTERNAL = 70
 """Exit code of an unexpected failure (EX_SOFTWARE of sysexits)."""
+
+
+def be_quiet(quiet: bool) -> None:
+    """Print only errors, and JSON where it is asked for; or print all again."""
+    global _quiet
+    _quiet = quiet
+
+
+def is_quiet() -> bool:
+    """Whether only errors are printed."""
+    return _quiet
 
 
 def make_console(stderr: bool = False) -> Console:
@@ -91,6 +104,8 @@ class _Notes(logging.Handler):
     """Log records as single lines: bare on a terminal, with the time elsewhere."""
 
     def emit(self, record: logging.LogRecord) -> None:
+        if _quiet and record.levelno < logging.ERROR:
+            return
         console = make_console(stderr=True)
         message = record.getMessage()
         text = _note(message) if record.levelno >= logging.WARNING else Text(shown(message))
@@ -115,6 +130,8 @@ def say(result: RenderableType) -> None:
 
     A table may be wider than the terminal, which then breaks its lines: no number is cut.
     """
+    if _quiet:
+        return
     console = make_console()
     if isinstance(result, str):
         console.print(result, soft_wrap=True)
@@ -133,6 +150,8 @@ def say_json(result: object) -> None:
 
 def show_note(text: str) -> None:
     """One line that is worth reading and no error."""
+    if _quiet:
+        return
     make_console(stderr=True).print(_note(text), soft_wrap=True)
 
 

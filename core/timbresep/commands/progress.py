@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from timbresep.commands.console import one_terminal, start_logging
+from timbresep.commands.console import is_quiet, one_terminal, start_logging
 from timbresep.formats.text import shown
 from timbresep.running.progress import Progress
 
@@ -24,7 +24,7 @@ def progress(title: str) -> Iterator[Progress]:
     What is printed meanwhile on a console of `commands.console` appears above the bar.
     """
     console = start_logging()
-    if not console.is_interactive:
+    if not console.is_interactive or is_quiet():
         yield _lines(title)
         return
     from rich.progress import (
@@ -77,7 +77,7 @@ def with_expectation(update: Progress) -> Progress:
 def working(title: str) -> Iterator[None]:
     """Show on a terminal that something goes on whose end is not known; elsewhere, nothing."""
     console = start_logging()
-    if not console.is_interactive:
+    if not console.is_interactive or is_quiet():
         yield
         return
     with console.status(f"{shown(title)} …"):

@@ -198,12 +198,12 @@ def _opened(
     """Open a separator, with a score or without, and say which."""
     from timbresep.separation.load import open_separator
 
-    if request is None:
-        _say_which(how)
     with working("loading"):
-        if request is None:
-            return open_separator(names, **how)
-        return _with_score(request, files, names, how)
+        if request is not None:
+            return _with_score(request, files, names, how)
+        opened = open_separator(names, **how)
+    _say_which(how)
+    return opened
 
 
 def _with_score(

@@ -16,6 +16,7 @@ from timbresep.errors import MissingToolError
 from timbresep.separation.options import DEFAULTS
 
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
+ANY = ("0.0.0.0", "::")  # noqa: S104 (nothing listens there unless it is asked for)
 DAY_H = 24.0
 
 Host = Annotated[
@@ -41,8 +42,18 @@ Made = Annotated[
 ]
 
 
+AllowHost = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Answer browsers that call this machine by this name, too; repeatable. --host 0.0.0.0 "
+        "needs it: without it, only this machine itself can use the page."
+    ),
+]
+
+
 def serve(
     host: Host = "127.0.0.1",
+    allow_host: AllowHost = None,
     port: Port = 8765,
     max_upload: Upload = 500,
     max_minutes: Minutes = 60.0,
@@ -64,10 +75,9 @@ def serve(
         ) from error
     from timbresep.server.settings import MB, ServerSettings
 
-    hosts = ServerSettings.hosts
+    hosts = (*ServerSettings.hosts, host, *(allow_host or ()))
     if host not in LOOPBACK:
         show_note(f"others on the network can use this page: it listens on {host}")
-        hosts = (*hosts, host)
     with tempfile.TemporaryDirectory(prefix="timbresep-") as folder:
         settings = ServerSettings(
             folder=Path(folder),
@@ -82,5 +92,6 @@ def serve(
         )
         config = uvicorn.Config(create_app(settings), host=host, port=port, log_level="warning")
         socket = config.bind_socket()
-        say(f"open http://localhost:{socket.getsockname()[1]}/ in a browser; Ctrl-C ends {PROGRAM}")
+        called = "localhost" if host in (*LOOPBACK, *ANY) else host
+        say(f"open http://{called}:{socket.getsockname()[1]}/ in a browser; Ctrl-C ends {PROGRAM}")
         uvicorn.Server(config).run([socket])

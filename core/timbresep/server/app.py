@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import contextlib
 import re
+import shutil
 import zipfile
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any
@@ -15,7 +16,9 @@ from fastapi.responses import FileResponse, JSONResponse
 from starlette.concurrency import run_in_threadpool
 
 from timbresep import __version__
+from timbresep.audio.stem_file import ENDING, write_stem_file
 from timbresep.errors import ConfigError, TimbresepError, UnknownNameError
+from timbresep.files import atomic_write
 from timbresep.instrument_name import check_name, plain
 from timbresep.report.page import ASSETS
 from timbresep.server.guard import Guard
@@ -71,6 +74,11 @@ def _add_errors(app: FastAPI) -> None:
         text, _sign, advice = " ".join(str(error).split()).partition(" — ")
         return JSONResponse({"error": text, "advice": advice}, status)
 
+    @app.exception_handler(OSError)
+    async def refused(_: Request, error: OSError) -> JSONResponse:
+        text = error.strerror or "the file system refuses it"
+        return JSONResponse({"error": text, "advice": "check the free space of this machine"}, 507)
+
 
 def _add_page(app: FastAPI) -> None:
     @app.get("/", include_in_schema=False)
@@ -111,9 +119,10 @@ def _add_jobs(app: FastAPI, jobs: Jobs, desk: Desk) -> None:
         wish = Wish(preset or None, separator or None, names, quality)
         player = _name(reference_name) if reference else ""
         folder = jobs.new_folder()
-        recording = await _stored(folder, "recording", [file])
-        written = await _stored(folder, "score", [score] if score and score.filename else [])
-        notes = await _stored(folder, "reference", reference or [])
+        with _removed_on_error(folder):
+            recording = await _stored(folder, "recording", [file])
+            written = await _stored(folder, "score", [score] if score and score.filename else [])
+            notes = await _stored(folder, "reference", reference or [])
         upload = Upload(
             next(iter(recording)),
             _shown(file),
@@ -130,7 +139,8 @@ def _add_jobs(app: FastAPI, jobs: Jobs, desk: Desk) -> None:
     ) -> dict[str, str]:
         own = _name(name)
         folder = jobs.new_folder()
-        stored = await _stored(folder, "note", notes)
+        with _removed_on_error(folder):
+            stored = await _stored(folder, "note", notes)
         work = lambda job: desk.make_instrument(job, own, list(stored))  # noqa: E731
         return {"id": jobs.add(folder, own, work, stored).id}
 
@@ -167,7 +177,7 @@ def _add_results(app: FastAPI, jobs: Jobs) -> None:
         _, result = result_of(name)
         if track not in result.sounds:
             raise UnknownNameError(f"no track '{track}'", "")
-        return Response(result.sounds[track], media_type="audio/mpeg")
+        return FileResponse(result.sounds[track], media_type="audio/mpeg")
 
     @app.get("/api/jobs/{name}/stems/{stem}", summary="A stem as FLAC")
     def stem(name: str, stem: str) -> FileResponse:
@@ -177,6 +187,15 @@ def _add_results(app: FastAPI, jobs: Jobs) -> None:
             raise UnknownNameError(f"no stem '{stem}'", "")
         called = f"{Path(result.name).stem} {stem}{path.suffix}"
         return FileResponse(path, media_type="audio/flac", filename=_safe(called))
+
+    @app.get("/api/jobs/{name}/stem-file", summary="Mixture and four stems as one .stem.mp4")
+    def stem_file(name: str) -> FileResponse:
+        job, result = result_of(name)
+        packed = job.folder / f"stems{ENDING}"
+        if not packed.exists():
+            write_stem_file(packed, result.report.path, result.report.outputs, overwrite=True)
+        called = f"{Path(result.name).stem}{ENDING}"
+        return FileResponse(packed, media_type="video/mp4", filename=_safe(called))
 
     @app.get("/api/jobs/{name}/zip", summary="All stems in one archive")
     def archive(name: str) -> FileResponse:
@@ -188,13 +207,24 @@ def _add_results(app: FastAPI, jobs: Jobs) -> None:
         return FileResponse(packed, media_type="application/zip", filename=_safe(called))
 
 
+@contextlib.contextmanager
+def _removed_on_error(folder: Path) -> Iterator[None]:
+    """Remove a folder if its files cannot be stored."""
+    try:
+        yield
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+
+
 def _pack(packed: Path, stems: Sequence[Path]) -> None:
     """Write an archive whole or not at all."""
-    part = packed.with_suffix(".part")
-    with zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive:
+    with (
+        atomic_write(packed) as part,
+        zipfile.ZipFile(part, "w", zipfile.ZIP_STORED) as archive,
+    ):
         for path in stems:
             archive.write(path, path.name)
-    part.replace(packed)
 
 
 async def _stored(folder: Path, kind: str, sent: Sequence[UploadFile]) -> dict[Path, str]:

@@ -48,7 +48,8 @@ class Guard:
     """
 
     def __init__(self, app: App, hosts: tuple[str, ...], most: int) -> None:
-        self.app, self.hosts, self.most = app, hosts, most
+        self.app, self.most = app, most
+        self.hosts = {_bracketed(host) for host in hosts}
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Handle a request."""
@@ -105,10 +106,16 @@ class Guard:
 
 
 def _name(host: str) -> str:
-    """A host without its port."""
+    """A host without its port, in lower case."""
+    host = host.lower()
     if host.startswith("["):
         return host.partition("]")[0] + "]"
     return host.partition(":")[0]
+
+
+def _bracketed(host: str) -> str:
+    """A name or address as it stands in an address of the web."""
+    return f"[{host.lower()}]" if ":" in host and not host.startswith("[") else host.lower()
 
 
 def _answer(status: int, error: str, advice: str) -> JSONResponse:

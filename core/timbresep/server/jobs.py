@@ -19,6 +19,9 @@ from timbresep.server.settings import ServerSettings
 log = logging.getLogger(__name__)
 
 State = Literal["waiting", "working", "done", "failed", "cancelled"]
+SWEEP_S = 60.0
+"""Seconds between two looks for jobs that are too old, while nobody asks for anything."""
+
 ENDED: tuple[State, ...] = ("done", "failed", "cancelled")
 
 
@@ -107,7 +110,13 @@ class Jobs:
         self._thread.start()
 
     def new_folder(self) -> Path:
-        """A folder for a job's files, whose name is the job's."""
+        """A folder for a job's files, whose name is the job's.
+
+        Raises:
+            BusyError: too many wait.
+        """
+        self.sweep()
+        self._check_waiting()
         folder = self.settings.folder / secrets.token_urlsafe(24)
         folder.mkdir(parents=True)
         return folder
@@ -130,17 +139,22 @@ class Jobs:
         Raises:
             BusyError: too many wait.
         """
-        self.sweep()
         with self._lock:
-            ahead = sum(job.state == "waiting" for job in self._jobs.values())
-            if ahead >= self.settings.waiting:
+            try:
+                self._check_waiting()
+            except BusyError:
                 shutil.rmtree(folder, ignore_errors=True)
-                raise BusyError(f"{ahead} jobs wait already", "try again later")
+                raise
             names = {str(path): name for path, name in (called or {}).items()}
             job = Job(folder.name, folder, title, work, names, limit=self.settings.seconds)
             self._jobs[job.id] = job
         self._waiting.put(job)
         return job
+
+    def _check_waiting(self) -> None:
+        ahead = sum(job.state == "waiting" for job in list(self._jobs.values()))
+        if ahead >= self.settings.waiting:
+            raise BusyError(f"{ahead} jobs wait already", "try again later")
 
     def get(self, name: str) -> Job:
         """A job by name.
@@ -157,8 +171,12 @@ class Jobs:
         """How many jobs work or wait before one that waits."""
         if job.state != "waiting":
             return 0
-        before = list(self._jobs.values())
-        return sum(each.state not in ENDED for each in before[: before.index(job)])
+        ahead = 0
+        for each in list(self._jobs.values()):
+            if each is job:
+                break
+            ahead += each.state not in ENDED
+        return ahead
 
     def cancel(self, name: str) -> None:
         """Stop a job, and remove it and its files.
@@ -199,7 +217,14 @@ class Jobs:
         shutil.rmtree(self.settings.folder, ignore_errors=True)
 
     def _work(self) -> None:
-        while (job := self._waiting.get()) is not None:
+        while True:
+            try:
+                job = self._waiting.get(timeout=SWEEP_S)
+            except queue.Empty:
+                self.sweep()
+                continue
+            if job is None:
+                return
             if not job.stop.is_set():
                 self._do(job)
             if job.stop.is_set():

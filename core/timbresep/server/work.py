@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 
 from timbresep import audio
 from timbresep.asked import ALL
+from timbresep.audio.stem_file import STEMS
 from timbresep.condition import reference
 from timbresep.errors import AudioError, ConfigError
 from timbresep.registry.registry import Registry
@@ -27,6 +29,7 @@ from timbresep.server.settings import ServerSettings
 
 MIXTURE = "mixture"
 OUT = "stems"
+PLAYERS = "players"
 
 INSTRUMENT_SECONDS = 30.0
 """Of fine-tuning a voice; the page is not the place to wait for more."""
@@ -74,13 +77,13 @@ class Result:
         report: the files.
         name: what its owner calls the recording.
         tracks: of the players; `src` is the name of the file.
-        sounds: name → MP3 for the players.
+        sounds: name → MP3 file for the players.
     """
 
     report: FileReport
     name: str
     tracks: tuple[Track, ...]
-    sounds: Mapping[str, bytes]
+    sounds: Mapping[str, Path]
 
     def file(self, name: str) -> Path | None:
         """A stem's file by name; None if there is none of that name."""
@@ -199,19 +202,20 @@ class Desk:
         """The players' side of what was written."""
         notes = {each.name: each.notes for each in report.everyone}
         files = {MIXTURE: report.path, **{path.stem: path for path in report.outputs}}
-        sounds = {}
-        for place, (stem, path) in enumerate(files.items()):
-            sounds[stem] = sound(stem, path)
-            job.report(0.9 + 0.1 * (place + 1) / len(files))
-        reference_power = loudest([sounds[MIXTURE]])
-        tracks = tuple(
-            replace(
-                each.track(reference_power, notes.get(stem), muted=stem == MIXTURE),
-                src=f"{stem}.mp3",
-            )
-            for stem, each in sounds.items()
-        )
-        return Result(report, name, tracks, {stem: each.mp3 for stem, each in sounds.items()})
+        players = job.folder / PLAYERS
+        players.mkdir()
+        tracks: list[Track] = []
+        sounds: dict[str, Path] = {}
+        loudest_of_all = 0.0
+        for stem, path in files.items():
+            heard = sound(stem, path)
+            loudest_of_all = loudest_of_all or loudest([heard])  # of the mixture, which comes first
+            sounds[stem] = players / f"{stem}.mp3"
+            sounds[stem].write_bytes(heard.mp3)
+            track = heard.track(loudest_of_all, notes.get(stem), muted=stem == MIXTURE)
+            tracks.append(replace(track, src=f"{stem}.mp3"))
+            job.report(0.9 + 0.1 * len(tracks) / len(files))
+        return Result(report, name, tuple(tracks), sounds)
 
 
 def described(result: Result) -> dict[str, Any]:
@@ -221,6 +225,7 @@ def described(result: Result) -> dict[str, Any]:
         "file": result.name,
         "seconds": report.duration,
         "stems": [path.stem for path in report.outputs],
+        "stem_file": len(report.outputs) == STEMS and shutil.which("ffmpeg") is not None,
         "everyone": [
             {
                 "name": each.name,

@@ -151,6 +151,7 @@
     );
     get("downloads").replaceChildren(
       link(`${base}/zip`, "all (zip)"),
+      ...(result.stem_file ? [link(`${base}/stem-file`, "STEM file")] : []),
       ...result.stems.map((name) => link(`${base}/stems/${name}`, name)),
     );
     const rows = [...result.everyone].sort((one, other) => other.plays - one.plays || other.level - one.level);
