@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[1]
 SECONDS = 6
 ELSEWHERE = {
     "serve": "it does not end; tests/browser runs it",
-    "condition": "it takes minutes; tests/test_tutorial.py runs it",
+    "new": "it takes minutes; tests/test_tutorial.py runs it",
     "train": "it takes hours; make demo runs it for a minute",
     "evaluate": "make demo runs it",
 }
