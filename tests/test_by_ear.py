@@ -193,3 +193,12 @@ def test_what_the_score_says_is_believed_before_what_is_heard() -> None:
     wrong = listening({"fiddle": TWO, "horn": ONE}).with_notes([ONE, TWO])
     assert sdr(FIRST, right["fiddle"]) > 8
     assert sdr(right["fiddle"], wrong.separate(MIXTURE, RATE)["fiddle"]) > 20
+
+
+def test_a_new_instrument_claims_more_than_the_network_gives_it() -> None:
+    """The network was trained on others, and gives it too little."""
+    separator = listening({"fiddle": ONE, "horn": TWO}, JOINT)
+    more = separator.with_conditions({"viol": VOICES["fiddle"].copy()}, {})
+    known = more.separate(MIXTURE, RATE, ["fiddle"])["fiddle"]
+    new = more.separate(MIXTURE, RATE, ["viol"])["viol"]
+    assert np.square(new).sum() > 1.5 * np.square(known).sum()

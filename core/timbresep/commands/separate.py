@@ -27,6 +27,7 @@ from timbresep.commands.options import (
     Tta,
     reference_conditions,
 )
+from timbresep.commands.program import PROGRAM
 from timbresep.commands.progress import clock, progress, working
 from timbresep.commands.reporting import origin_of, write_report, write_stems
 from timbresep.commands.score_align import say_alignment
@@ -244,7 +245,8 @@ def _say_which(how: Mapping[str, Any]) -> None:
         show_note(f"weights of {chain.source_model.name}: {shown(chain.source_model.licence)}")
     if separator is None and checkpoint is None:
         for better in registry.separators.better(chain.name):
-            lacks = f"; it {better.missing}" if better.missing else ""
+            missing = better.missing.replace("`models get", f"`{PROGRAM} models get")
+            lacks = f"; it {missing}" if missing else ""
             show_note(f"on songs, --separator {better.name} is better{lacks}")
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from timbresep.joint_mask import presence
+from timbresep.joint_mask import NEW_CLAIM, presence
 from timbresep.separation.note_model import NoteModel
 
 NETWORK_FLOOR = 0.1
@@ -64,12 +64,15 @@ class Noted:
         asked: names of the stems, and of other instruments, that are wanted.
         beside: names of other instruments that may play, too.
         unsure: whether instruments need not play: each counts by how likely it does.
+        new: names of instruments that the network was not trained on: it claims too little for
+            them, as in `timbresep.joint_mask`.
     """
 
     model: NoteModel
     asked: Sequence[str]
     beside: Sequence[str] = ()
     unsure: bool = False
+    new: Sequence[str] = ()
 
     @property
     def names(self) -> list[str]:
@@ -156,6 +159,8 @@ class Noted:
         claims |= {each.stem: claim for each, claim in zip(played, found, strict=True)}
         told = [heard.get(self.instrument(name), claims[name]) for name in names]
         own = torch.stack([claims[name] for name in names])
+        more = own.new_tensor([NEW_CLAIM if name in self.new else 1.0 for name in names])
+        own = own * more[:, None, None, None]
         masks = shares(own, torch.stack(told), mixture, [rest], notes.trust.powers)
         waves = stft.inverse(masks * spectrum, signal.shape[-1])
         return dict(zip(names, waves, strict=True))

@@ -228,7 +228,8 @@ class Separator(StreamSeparator):
         for names, asked in sharing.items():
             source = Transcribed.of_voices(hearing, self._conditions, names)
             if asked:
-                groups.append(Noted(self._model(source), asked, names, unsure=not sure))
+                new = () if sure else [name for name in names if name not in known]
+                groups.append(Noted(self._model(source), asked, names, not sure, new))
         heard = list(dict.fromkeys((*known, *instruments)))
         network = self._by_network(heard, masked=False)
         return ByNotes(groups, instruments, self.network.device, network, heard)
