@@ -184,15 +184,20 @@
       this.status.textContent = "Loading …";
       try {
         await Promise.all(this.tracks.map(async (track) => {
+          if (track.buffer) return; // of an earlier try
           track.buffer = await this.context.decodeAudioData(await bytes(track.src));
           track.src = null; // decoded: the text is not needed any more
+        }));
+        for (const track of this.tracks) {
           track.gain = this.context.createGain();
           track.gain.connect(this.context.destination);
-        }));
+        }
         this.status.textContent = "";
         this.apply();
       } catch (problem) {
         this.status.textContent = `The audio cannot be played: ${problem.message}`;
+        this.context.close();
+        this.context = null; // so that Play tries again
         throw problem;
       }
     }
@@ -292,6 +297,7 @@
     }
 
     key(event) {
+      if (!this.container.isConnected) return; // another recording's players took its place
       const own = event.target.closest("input, textarea, select, button, a, summary");
       if (event.ctrlKey || event.metaKey || event.altKey || (own && event.key === " ")) return;
       if (own && own.matches("input:not(.seek), textarea, select")) return;
