@@ -17,7 +17,15 @@ import pytest
 
 from timbresep import files
 from timbresep.errors import OutputError, OutputExistsError
-from timbresep.files import atomic_write, atomic_writes, claim, sha256_of, sweep, write_json
+from timbresep.files import (
+    atomic_write,
+    atomic_writes,
+    claim,
+    sha256_of,
+    sweep,
+    write_bytes,
+    write_json,
+)
 
 
 @contextmanager
@@ -290,3 +298,20 @@ def test_json_and_hashes(tmp_path: Path) -> None:
     assert sha256_of(tmp_path / "three", tmp_path / "two") == digest
     with pytest.raises(FileNotFoundError):
         sha256_of(tmp_path / "four")
+
+
+def test_a_disk_that_cannot_keep_what_it_took_leaves_the_old_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "weights.bin"
+    path.write_bytes(b"old")
+
+    def unplugged(_: int) -> None:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    monkeypatch.setattr(os, "fsync", unplugged)
+    with pytest.raises(OutputError, match=r"cannot write .*weights\.bin: Input/output error"):
+        write_bytes(path, b"new")
+    monkeypatch.undo()
+    assert path.read_bytes() == b"old"
+    assert [file.name for file in tmp_path.iterdir()] == ["weights.bin"]

@@ -14,9 +14,10 @@ from fakes import PLAIN, RATE, GainBackbone, loaded
 from timbresep import audio
 from timbresep.commands.inputs import audio_files
 from timbresep.errors import AudioError, OutputExistsError
+from timbresep.files import claim
 from timbresep.notes.score import Note, StemNotes
 from timbresep.separation.batch import separate_batch, separate_file
-from timbresep.separation.ledger import LEDGER
+from timbresep.separation.ledger import LEDGER, Job
 from timbresep.separation.output import Output
 from timbresep.separation.parts import Wanted, parts_of
 from timbresep.separation.presence import presences
@@ -193,3 +194,74 @@ def test_a_damaged_ledger_is_no_ledger(separator: Separator, song: Path, tmp_pat
         (folder / LEDGER).write_text(text)
         output = Output(tmp_path, wanted=Wanted(keep_absent=False), settings=SETTINGS)
         separate_file(separator, song, ["loud"], folder, replace(output, overwrite=True))
+
+
+def test_a_folder_at_work_in_another_run_is_left_alone(
+    separator: Separator, song: Path, tmp_path: Path
+) -> None:
+    audio.write(tmp_path / "other.wav", *audio.read(song))
+    with claim(tmp_path / "song"):
+        batch = separate_batch(separator, [song, tmp_path / "other.wav"], Output(tmp_path))
+    assert [path for path, _ in batch.failed] == [song]
+    assert "is at work in another run" in str(batch.failed[0][1])
+    assert [row.path.name for row in batch.done] == ["other.wav"]
+
+
+def test_a_file_that_changes_while_it_is_read_is_not_written(
+    separator: Separator, song: Path, tmp_path: Path
+) -> None:
+    def replaced(_: float) -> None:
+        audio.write(tmp_path / "new.wav", np.zeros((2, RATE), np.float32), RATE)
+        (tmp_path / "new.wav").replace(song)
+
+    with pytest.raises(AudioError, match=r"song\.wav changed while it was read"):
+        separate_file(separator, song, ALL, tmp_path / "song", Output(tmp_path), report=replaced)
+    assert not (tmp_path / "song").exists()
+
+
+def test_a_file_that_is_removed_while_it_is_read_is_separated(
+    separator: Separator, song: Path, tmp_path: Path
+) -> None:
+    def removed(_: float) -> None:
+        song.unlink(missing_ok=True)
+
+    report = separate_file(
+        separator, song, ALL, tmp_path / "song", Output(tmp_path), report=removed
+    )
+    assert {path.name for path in report.outputs} == {f"{name}.wav" for name in ALL}
+
+
+def test_a_run_killed_when_its_stems_were_there_is_known_by_the_next(
+    separator: Separator, song: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    output, folder = Output(tmp_path, settings=SETTINGS), tmp_path / "song"
+    remember = Job.remember
+
+    def killed(job: Job, folder: Path, files: dict[str, Path], *rest: object) -> None:
+        if (folder / "loud.wav").exists():
+            raise KeyboardInterrupt
+        remember(job, folder, files, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Job, "remember", killed)
+    with pytest.raises(KeyboardInterrupt):
+        separate_file(separator, song, ALL, folder, output)
+    monkeypatch.undo()
+    assert len(separate_file(separator, song, ALL, folder, output).kept) == 3
+
+
+def test_stems_that_are_being_replaced_do_not_count_as_done(
+    separator: Separator, song: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = tmp_path / "song"
+    separate_file(separator, song, ALL, folder, Output(tmp_path))
+    newer = Output(tmp_path, settings=SETTINGS, overwrite=True)
+
+    def killed(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("timbresep.files._place", killed)
+    with pytest.raises(KeyboardInterrupt):
+        separate_file(separator, song, ALL, folder, newer)
+    monkeypatch.undo()
+    with pytest.raises(OutputExistsError):
+        separate_file(separator, song, ALL, folder, Output(tmp_path, settings=SETTINGS))

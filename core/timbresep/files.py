@@ -1,9 +1,10 @@
 """Files that appear whole or not at all; temporary files of dead processes are removed.
 
-A file is written under a temporary name and renamed when it is complete. While that lasts, its
-writer holds a lock on it: the system's own (`flock`), which ends with the process however it ends.
-So a temporary file without a lock is what a killed writer has left, and the next one to write into
-the folder removes it.
+A file is written under a temporary name, flushed to the disk, and renamed when it is complete: a
+loss of power, too, leaves the old file or the new one. While that lasts, its writer holds a lock on
+it: the system's own (`flock`), which ends with the process however it ends. So a temporary file
+without a lock is what a killed writer has left, and the next one to write into the folder removes
+it.
 """
 
 from __future__ import annotations
@@ -67,17 +68,20 @@ def atomic_writes(
             inside = True
             yield temporaries
             inside = False
+            whole = [(t, p) for t, p in zip(temporaries, paths, strict=True) if p not in left_out]
+            for temporary, path in whole:
+                _flush(temporary, path)
             placed: list[Path] = []
             try:
-                for temporary, path in zip(temporaries, paths, strict=True):
-                    if path in left_out:
-                        continue
+                for temporary, path in whole:
                     _place(temporary, path, replace=replace)
                     placed.append(path)
             except BaseException:
                 for path in () if replace else placed:  # those that were not there before
                     path.unlink(missing_ok=True)
                 raise
+            for folder in {path.parent for _, path in whole}:
+                _flush_names(folder)
         except OSError as error:
             if inside and not _of_writing(error, path.parent):
                 raise
@@ -254,6 +258,29 @@ def _temporary(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
         if sys.platform != "win32":
             close_file(handle)
+
+
+def _flush(temporary: Path, path: Path) -> None:
+    """Have a file's bytes on the disk; a disk that took them and cannot keep them says so here."""
+    handle = os.open(temporary, os.O_RDWR)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        raise refusal(path, error) from error
+    finally:
+        os.close(handle)
+
+
+def _flush_names(folder: Path) -> None:
+    """Have the names of a folder's files on the disk, where the system can do that."""
+    if sys.platform == "win32":
+        return
+    with contextlib.suppress(OSError):  # a file system that cannot; the files are there
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def _place(temporary: Path, path: Path, *, replace: bool) -> None:

@@ -10,10 +10,11 @@ from pathlib import Path
 from timbresep import audio
 from timbresep.errors import AudioError, TimbresepError
 from timbresep.file_batch import Batch, Report, Told, work_through
-from timbresep.files import sweep
+from timbresep.files import claim, sweep
 from timbresep.output_files import folders, new_files, real
-from timbresep.separation.file_plan import plan_of
-from timbresep.separation.file_work import FileWork
+from timbresep.separation.file_plan import FilePlan, plan_of
+from timbresep.separation.file_work import FileWork, Found
+from timbresep.separation.input_file import unchanged
 from timbresep.separation.output import Output, check
 from timbresep.separation.parts import asked_of, parts_of
 from timbresep.separation.presence import Presence
@@ -122,7 +123,9 @@ def separate_file(
 
     Raises:
         OutputExistsError: a stem is there already and may not be replaced.
-        AudioError: the file cannot be read to its end, or a stem cannot be written.
+        OutputError: another run writes into the folder.
+        AudioError: the file cannot be read to its end or changes meanwhile, or a stem cannot be
+            written.
     """
     began = time.monotonic()
     plan = plan_of(separator, path, instruments, folder, output)
@@ -134,25 +137,46 @@ def separate_file(
             absent=plan.absent,
             folder=folder,
         )
-    left_out: set[Path] = set()
-    with new_files(
-        folder, plan.missing, overwrite=output.overwrite, left_out=left_out
-    ) as temporary:
-        at = dict(zip(plan.missing, temporary, strict=True))
-        found = FileWork(separator, about, plan, at, output).separate(report)
-        left_out |= plan.files_of({each.name for each in found.absent})
-    written = tuple(file for file in plan.missing if file not in left_out)
-    absent = {**plan.absent, **{each.name: each.level for each in found.absent}}
-    if plan.job is not None and written:
-        plan.job.remember(folder, [file.name for file in written], absent)
+    with claim(folder):
+        found, written = _write(separator, about, plan, output, report)
     notes = list(found.remarks)
     if not written:
         notes.append(f"{path}: none of the instruments seems to play; nothing is written")
-    seconds = time.monotonic() - began
     return FileReport(
-        *(path, written, about.duration, seconds, tuple(notes)),
+        *(path, tuple(written), about.duration, time.monotonic() - began, tuple(notes)),
         kept=tuple(plan.kept),
-        absent=absent,
+        absent=_absent(plan, found),
         folder=folder,
         everyone=tuple(found.everyone),
     )
+
+
+def _write(
+    separator: StreamSeparator,
+    about: audio.AudioInfo,
+    plan: FilePlan,
+    output: Output,
+    report: Callable[[float], None] | None,
+) -> tuple[Found, list[Path]]:
+    """Make the files of a plan that are missing, and note them: what was found, and written."""
+    left_out: set[Path] = set()
+    missing, folder = plan.missing, plan.folder
+    with new_files(folder, missing, overwrite=output.overwrite, left_out=left_out) as temporary:
+        at = dict(zip(missing, temporary, strict=True))
+        with unchanged(plan.path):
+            found = FileWork(separator, about, plan, at, output).separate(report)
+        left_out |= plan.files_of({each.name for each in found.absent})
+        written = [file for file in missing if file not in left_out]
+        _note(plan, found, {file: at[file] for file in written})  # killed from here on: it is known
+    _note(plan, found, {file: file for file in written})
+    return found, written
+
+
+def _note(plan: FilePlan, found: Found, at: Mapping[Path, Path]) -> None:
+    if plan.job is not None and at:
+        files = {file.name: bytes_at for file, bytes_at in at.items()}
+        plan.job.remember(plan.folder, files, _absent(plan, found))
+
+
+def _absent(plan: FilePlan, found: Found) -> dict[str, float]:
+    return {**plan.absent, **{each.name: each.level for each in found.absent}}

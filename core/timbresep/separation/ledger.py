@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from timbresep.files import write_json
+from timbresep.separation.input_file import state_of
 
 LEDGER = ".separation.json"
 """Beside the stems, hidden: what they were made from, and how."""
@@ -23,7 +24,7 @@ class Job:
     """A file, and how it is separated.
 
     Attributes:
-        input: its size in bytes, and when it was changed: hashing a library would take hours.
+        input: its state, see `state_of`.
         settings: SHA-256 of all that stems depend on besides.
     """
 
@@ -37,10 +38,9 @@ class Job:
         Raises:
             OSError: the file cannot be read.
         """
-        about = path.stat()
         text = json.dumps(settings, sort_keys=True, default=str)
         digest = hashlib.sha256(text.encode()).hexdigest()
-        return cls(f"{about.st_size}@{about.st_mtime_ns}", digest)
+        return cls(state_of(path), digest)
 
     def done(self, folder: Path, names: Sequence[str]) -> set[str]:
         """Those of some files in a folder that this very job has written, and that are whole."""
@@ -51,7 +51,8 @@ class Job:
             for name in names
             if (row := kept.get(name)) is not None
             and {key: row.get(key) for key in mine} == mine
-            and _size(folder / name) == row.get("bytes")
+            and (size := _size(folder / name)) is not None
+            and size == row.get("bytes")
         }
 
     def absent(self, folder: Path) -> dict[str, float]:
@@ -65,16 +66,24 @@ class Job:
         return {str(k): float(v) for k, v in levels.items() if isinstance(v, (int, float))}
 
     def remember(
-        self, folder: Path, names: Sequence[str], absent: Mapping[str, float] | None = None
+        self, folder: Path, files: Mapping[str, Path], absent: Mapping[str, float] | None = None
     ) -> None:
-        """Note files that this job has written, and who seems absent.
+        """Note what this job writes, and who seems absent.
+
+        Args:
+            folder: of the files.
+            files: their names, and where the bytes of each are now. While they are on their way
+                to a place where an older file is, they do not count as done.
+            absent: instruments that are left out, and their levels in dB.
 
         Raises:
             OutputError: the file system refuses it.
         """
         rows = _read(folder)
         mine: dict[str, Any] = {"input": self.input, "settings": self.settings}
-        rows |= {name: {**mine, "bytes": _size(folder / name)} for name in names}
+        for name, at in files.items():
+            replaces = at != folder / name and (folder / name).exists()
+            rows[name] = {**mine, "bytes": None if replaces else _size(at)}
         if absent:
             rows[_ABSENT] = {**mine, "levels": dict(absent)}
         write_json(folder / LEDGER, rows)
