@@ -255,7 +255,8 @@ def _temporary(path: Path) -> Iterator[Path]:
     try:
         yield temporary
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # a disk that is gone: the next run sweeps
+            temporary.unlink(missing_ok=True)
         if sys.platform != "win32":
             close_file(handle)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -43,6 +44,9 @@ _RATES = {
     "MP3": (8000, 11_025, 12_000, 16_000, 22_050, 24_000, 32_000, 44_100, 48_000),
 }
 """The sample rates that a format can have, Hz; other recordings are resampled to its highest."""
+
+UNTOLD = ("the system refused it", "the disk took only a part of it")
+"""What is known of a failure of which libsndfile tells nothing."""
 
 _BYTES = {"FLOAT": 4, "PCM_24": 3, "PCM_16": 2}
 _WAV_LIMIT = 2**32 - 2**16  # a WAV header counts bytes in 32 bits
@@ -94,10 +98,9 @@ class AudioWriter:
                 compression_level=0.0 if kind == "MP3" else None,
             )
         except soundfile.LibsndfileError as error:
-            with write_errors(path):  # the system says more than libsndfile, which only fails
-                temporary.write_bytes(bytes(BLOCK))
+            reason = _told_by(path.parent) or reason_of(error)
             raise AudioError(
-                f"cannot write {path}: {reason_of(error)}",
+                f"cannot write {path}: {reason}",
                 hint="check the folder's permissions, the sample rate and the channels",
             ) from error
         if (kind, self.subtype) == ("WAV", "FLOAT"):
@@ -120,7 +123,7 @@ class AudioWriter:
         try:
             self._sound.write(part)
         except AssertionError as error:  # how soundfile says that not all was taken
-            raise OSError("the disk took only a part of it") from error
+            raise OSError(UNTOLD[1]) from error
 
     def close(self) -> None:
         """Flush and close; an error of the disk is an AudioError."""
@@ -210,17 +213,32 @@ def write_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except (OSError, soundfile.LibsndfileError) as error:
+        reason = reason_of(error)
+        if reason in UNTOLD:
+            reason = _told_by(path.parent) or reason
         raise AudioError(
-            f"cannot write {path}: {reason_of(error)}",
+            f"cannot write {path}: {reason}",
             hint="check the folder's permissions and the free space",
         ) from error
+
+
+def _told_by(folder: Path) -> str:
+    """Why a folder takes no more bytes, in the system's words; libsndfile only fails."""
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(bytes(BLOCK))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        return reason_of(error)
+    return ""
 
 
 def reason_of(error: BaseException) -> str:
     """The short reason inside an exception, without its type, path or number."""
     if isinstance(error, soundfile.LibsndfileError):
         reason = str(error.error_string).rstrip(".")
-        return "the system refused it" if reason == "System error" else reason
+        return UNTOLD[0] if reason == "System error" else reason
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     return str(error).rstrip(".") or type(error).__name__
