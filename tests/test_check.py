@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 import cli
+from timbresep.errors import ConfigError
 from timbresep.testing import (
     BackboneConformance,
     InstrumentConformance,
@@ -146,7 +147,42 @@ def test_after_the_first_check_failed_nothing_is_tried() -> None:
             raise AssertionError
 
     first, second = try_kit(Kit, lambda share, text: None)
-    assert (first.status, second.status) == ("failed", "not tried")
+    assert (first.status, second.status) == ("failed", "not run")
+    assert second.found == "for the cause of: it stands"
     assert "ValueError: two lines" in first.found
     assert in_words("test_it_stands") == first.check == "it stands"
     assert first.promise == "The ground."
+
+
+def test_a_cause_is_told_once() -> None:
+    class Kit:
+        def test_it_stands(self) -> None:
+            """The ground."""
+
+        def test_one(self) -> None:
+            """Needs a file."""
+            raise ConfigError("the file is gone")
+
+        def test_two(self) -> None:
+            """Needs it, too."""
+            raise ConfigError("the file is gone")
+
+        def test_three(self) -> None:
+            """Needs another."""
+            raise ConfigError("another file is gone")
+
+        def test_four(self) -> None:
+            """Holds or not by itself."""
+            raise AssertionError("too loud")
+
+        def test_five(self) -> None:
+            """Also by itself."""
+            raise AssertionError("too loud")
+
+    outcomes = list(try_kit(Kit, lambda share, text: None))
+    assert [each.status for each in outcomes] == [
+        *("passed", "failed", "not run", "failed"),
+        *("failed", "failed"),
+    ]
+    assert outcomes[2].found == "for the cause of: one"
+    assert outcomes[2].promise == "Needs it, too."

@@ -130,6 +130,17 @@ def test_a_name_that_is_taken_is_refused(
     assert new(["backbone"], "note_net", tmp_path, "--answers", "notes") == 1
 
 
+def test_a_taken_name_is_refused_before_anything_is_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    notes = ROOT / "examples" / "oboe" / "notes"
+    assert new(["instrument"], "violin", tmp_path, "--solos", str(notes)) == 1
+    said = capsys.readouterr()
+    assert said.err.startswith("error: 'violin' is what 'violin' (")
+    assert said.err.count("\n") == 1
+    assert said.out == ""
+
+
 def test_a_licence_is_written_as_text(tmp_path: Path) -> None:
     licence = 'MIT" + open("/etc/passwd").read() + "'
     folder = make(Plan("source_model", "mine", licence=licence), tmp_path)

@@ -22,6 +22,7 @@ from typing import Any
 
 import typer
 
+import reference_json
 from reference_models import about_of, attributes, default_of, one_line, page, table
 from timbresep import audio
 from timbresep.backbone import Backbone
@@ -85,7 +86,8 @@ Environment: `TIMBRESEP_PLUGINS` names folders of plugins, as `--plugins-dir` do
 
 def commands() -> str:
     """The page of commands."""
-    parts = [f"# Commands\n\n{COMMANDS.strip()}"]
+    printed = reference_json.ABOUT + table(("command", "prints"), reference_json.rows())
+    parts = [f"# Commands\n\n{COMMANDS.strip()}", printed]
     for path, command in _leaves(typer.main.get_command(assemble()), ()):
         arguments = [item for item in command.params if item.param_type_name == "argument"]
         usage = " ".join(["timbresep", *path, *map(_usage, arguments), "[OPTIONS]"])
@@ -101,7 +103,7 @@ def commands() -> str:
 def _leaves(command: Any, path: tuple[str, ...]) -> Iterator[tuple[tuple[str, ...], Any]]:
     """Every command with the words that lead to it, in the order of the program's own help."""
     children = getattr(command, "commands", None)
-    if children is None or (path and command.invoke_without_command):
+    if (children is None or (path and command.invoke_without_command)) and not command.hidden:
         yield path, command
     for name, child in (children or {}).items():
         yield from _leaves(child, (*path, name))

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from timbresep.commands.console import say, show_error, start_logging
+from timbresep.commands.console import say, say_json, show_error, start_logging
 from timbresep.commands.note_scores import Notes, scores_notes
 from timbresep.commands.options import (
+    AsJson,
     Device,
     Instruments,
     Limit,
@@ -76,6 +77,7 @@ def ablate(
     transcriber: Transcriber = None,
     split: Split = None,
     limit: Limit = None,
+    as_json: AsJson = False,
     overwrite: Overwrite = False,
     device: Device = DEFAULTS.device,
     plugins_dir: PluginsDir = None,
@@ -107,7 +109,7 @@ def ablate(
         chosen = replace(chosen, notes=True)
     else:
         tried = _of_stems(asked, separator, checkpoint, registry, device)
-    _ablate(tried, chosen, registry, out, overwrite=overwrite)
+    _ablate(tried, chosen, registry, out, as_json=as_json, overwrite=overwrite)
 
 
 @dataclass(frozen=True)
@@ -154,7 +156,13 @@ def _of_notes(plan: NotePlan) -> _Tried:
 
 
 def _ablate(
-    tried: _Tried, chosen: Tracks, registry: Registry, out: Path | None, *, overwrite: bool
+    tried: _Tried,
+    chosen: Tracks,
+    registry: Registry,
+    out: Path | None,
+    *,
+    as_json: bool,
+    overwrite: bool,
 ) -> None:
     """Ablate, print and write what comes out."""
     from timbresep.evaluation.ablation import store, table
@@ -170,8 +178,11 @@ def _ablate(
         result = tried.run(
             tracks, lambda name, done, total: update(done / max(total, 1), name), skip
         )
-    say(table.table(result, f"{tried.called} on {chosen.root}"))
-    say(table.summary(result))
+    if as_json:
+        say_json({**store.as_data(result, tried.model, chosen.root), "skipped": skipped})
+    else:
+        say(table.table(result, f"{tried.called} on {chosen.root}"))
+        say(table.summary(result))
     if out is not None:
         for written in store.write(result, tried.model, chosen.root, out, overwrite=overwrite):
             say(f"wrote {written}")

@@ -11,8 +11,10 @@ from typing import Annotated
 import typer
 
 from timbresep import __version__
-from timbresep.commands.console import be_quiet, run
+from timbresep.commands import usage
+from timbresep.commands.console import be_quiet, json_alone, run, show_error
 from timbresep.commands.program import PROGRAM
+from timbresep.errors import ConfigError
 
 SEPARATE = f"""
 [bold]Examples[/]
@@ -115,5 +117,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = sys.argv[1:] if arguments is None else arguments
     rest = [item for item in given if item not in ("--debug", "--quiet")]
     be_quiet("--quiet" in given)
+    json_alone(False)
     only = rest[0] if rest and rest[0] in {*COMMANDS, *GROUPS} else None
-    return run(lambda: assemble(only)(rest, prog_name=PROGRAM), debug="--debug" in given)
+    return run(lambda: _run(only, rest), debug="--debug" in given)
+
+
+def _run(only: str | None, words: Sequence[str]) -> None:
+    """Parse a command and run it; wrong usage is told in one line."""
+    try:
+        code = assemble(only)(words, prog_name=PROGRAM, standalone_mode=False)
+    except typer.TyperException as error:
+        if text := usage.told(error):
+            show_error(ConfigError(text))
+        raise SystemExit(usage.CODE) from error
+    if code:
+        raise SystemExit(code)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.text import Text
 
-from timbresep.commands.console import say, show_note
-from timbresep.commands.options import PluginsDir, Trust
+from timbresep.commands.console import say, say_json, show_note
+from timbresep.commands.options import AsJson, PluginsDir, Trust
 from timbresep.commands.progress import progress
 from timbresep.errors import PluginError, UnknownNameError, nearest
 from timbresep.hookspecs import BackboneSpec, SourceModelSpec
@@ -27,7 +26,7 @@ if TYPE_CHECKING:
 
 Plugin = Instrument | BackboneSpec | SourceModelSpec
 NOT_STATED = "not stated"
-COLOURS = {"passed": "green", "failed": "bold red", "left out": "dim", "not tried": "yellow"}
+COLOURS = {"passed": "green", "failed": "bold red", "left out": "dim", "not run": "yellow"}
 
 
 @dataclass(frozen=True)
@@ -52,9 +51,7 @@ def check(
             "folder, or the folder of a package that `new --package` made."
         ),
     ],
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the result as JSON, on stdout.")
-    ] = False,
+    as_json: AsJson = False,
     plugins_dir: PluginsDir = None,
     trust: Trust = False,
 ) -> None:
@@ -72,7 +69,7 @@ def check(
             outcomes = list(try_kit(kit_of(each), update))
         tried.append(Tried(_kind(each), each, outcomes))
     if as_json:
-        typer.echo(json.dumps([_told(each) for each in tried], indent=2, ensure_ascii=False))
+        say_json([_told(each) for each in tried])
     else:
         for each_tried in tried:
             _show(each_tried)
@@ -174,7 +171,7 @@ def _told(tried: Tried) -> dict[str, object]:
         "kind": tried.kind,
         "name": tried.plugin.name,
         "passed": tried.passed,
-        "checks": [asdict(outcome) for outcome in tried.outcomes],
+        "checks": tried.outcomes,
         "advice": list(_advice(tried.plugin)),
     }
 
@@ -185,7 +182,7 @@ def _show(tried: Tried) -> None:
     say(f"{tried.kind} {tried.plugin.name}{where}")
     for outcome in tried.outcomes:
         mark = Text(f"{outcome.status:>11}", COLOURS[outcome.status])
-        why = f" ({outcome.found})" if outcome.status == "left out" else ""
+        why = f" ({outcome.found})" if outcome.status in ("left out", "not run") else ""
         say(Text.assemble(mark, "  ", outcome.check, why))
         if outcome.status == "failed":
             say(f"{'':11}  must hold: {outcome.promise}")

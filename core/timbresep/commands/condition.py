@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from timbresep.commands.console import say
+from timbresep.commands.console import say, say_json
 from timbresep.commands.few_notes import make_from_notes
 from timbresep.commands.numbers import number
 from timbresep.commands.options import (
+    AsJson,
     Overwrite,
     PluginsDir,
     Seed,
@@ -40,6 +41,7 @@ Picture = Annotated[
 def show_conditions(
     names: Names,
     png: Picture = None,
+    as_json: AsJson = False,
     overwrite: Overwrite = False,
     plugins_dir: PluginsDir = None,
     trust: Trust = False,
@@ -48,9 +50,12 @@ def show_conditions(
     from timbresep.condition import view
 
     vectors = _vectors(names, plugins_dir, trust=trust)
-    say(view.harmonics_table(vectors))
-    if len(vectors) > 1:
-        say(view.similarity_table(vectors))
+    if as_json:
+        say_json({**view.parts_of(vectors), **view.similarities_of(vectors)})
+    else:
+        say(view.harmonics_table(vectors))
+        if len(vectors) > 1:
+            say(view.similarity_table(vectors))
     if png:
         from timbresep.condition.picture import draw_harmonics
 
@@ -65,6 +70,7 @@ def compare_conditions(
         typer.Argument(help="Names or aliases of instruments. The default is all."),
     ] = None,
     png: Picture = None,
+    as_json: AsJson = False,
     overwrite: Overwrite = False,
     plugins_dir: PluginsDir = None,
     trust: Trust = False,
@@ -73,7 +79,10 @@ def compare_conditions(
     from timbresep.condition import view
 
     vectors = _vectors(names or ["all"], plugins_dir, trust=trust)
-    say(view.similarity_table(vectors))
+    if as_json:
+        say_json(view.similarities_of(vectors))
+    else:
+        say(view.similarity_table(vectors))
     if png:
         from timbresep.condition.picture import draw_similarities
 

@@ -14,22 +14,22 @@ from contextlib import suppress
 from typing import TextIO
 
 from rich.console import Console, ConsoleOptions, RenderableType
-from rich.measure import Measurement
 from rich.segment import Segment
+from rich.table import Table
 from rich.text import Text
 
+from timbresep.commands.as_json import as_json
+from timbresep.commands.tables import fitted
 from timbresep.errors import InterruptedRunError, TimbresepError, not_installed
 from timbresep.formats.encoding import make_printable
 from timbresep.formats.text import shown
 from timbresep.running.interrupts import as_interrupts
 
-PLAIN_WIDTH = 150
-"""Columns of a table that goes to a file or a pipe."""
-
-WIDEST = 1000
-"""Columns that a table may have at most."""
+UNLIMITED = 1_000_000
+"""Columns of what is no terminal: a row of a table is one line of a file or a pipe."""
 
 _quiet = False
+_json = False
 
 INTERNAL = 70
 """Exit code of an unexpected failure (EX_SOFTWARE of sysexits)."""
@@ -39,6 +39,13 @@ def be_quiet(quiet: bool) -> None:
     """Print only errors, and JSON where it is asked for; or print all again."""
     global _quiet
     _quiet = quiet
+
+
+def json_alone(wanted: bool) -> bool:
+    """Keep stdout for JSON, so that what else is said goes to stderr; or no longer."""
+    global _json
+    _json = wanted
+    return wanted
 
 
 def is_quiet() -> bool:
@@ -80,8 +87,8 @@ def _console(stream: TextIO) -> Console:
 
 def _new_console(stream: TextIO) -> Console:
     console = _Screen(file=stream, highlight=False, markup=False, emoji=False)
-    if not console.is_terminal:
-        console.width = PLAIN_WIDTH  # keeps the lines of tables whole in files and pipes
+    if not stream.isatty():
+        console.width = UNLIMITED
     return console
 
 
@@ -126,26 +133,28 @@ def start_logging() -> Console:
 
 
 def say(result: RenderableType) -> None:
-    """Print a result on stdout: a table, or a line, which is not wrapped.
+    """Print a result on stdout, or on stderr where stdout is for JSON.
 
-    A table may be wider than the terminal, which then breaks its lines: no number is cut.
+    Args:
+        result: a line, which is not wrapped, or a table, which turns where it is too wide.
     """
     if _quiet:
         return
-    console = make_console()
-    if isinstance(result, str):
+    console = make_console(stderr=_json)
+    if isinstance(result, Table):
+        console.print(fitted(result, console))
+    else:
         console.print(result, soft_wrap=True)
-        return
-    least = Measurement.get(console, console.options.update(max_width=WIDEST), result).minimum
-    if least > console.width:
-        console = _new_console(_stream(False))
-        console.width = least
-    console.print(result)
 
 
 def say_json(result: object) -> None:
-    """Print a result on stdout as JSON, for programs."""
-    _stream(stderr=False).write(json.dumps(result, indent=2, ensure_ascii=False) + "\n")
+    """Print a result on stdout as JSON, for programs.
+
+    Args:
+        result: as of `timbresep.commands.as_json.as_json`.
+    """
+    text = json.dumps(as_json(result), indent=2, ensure_ascii=False, allow_nan=False)
+    _stream(stderr=False).write(text + "\n")
 
 
 def show_note(text: str) -> None:

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from timbresep.commands import render
-from timbresep.commands.console import make_console, say, start_logging
+from timbresep.commands.console import make_console, say, say_json, start_logging
 from timbresep.commands.numbers import MANY, whole
 from timbresep.commands.options import (
+    AsJson,
     Overwrite,
     PluginsDir,
     Seed,
@@ -86,6 +87,7 @@ def check_data(
             "off by default.",
         ),
     ] = False,
+    as_json: AsJson = False,
     plugins_dir: PluginsDir = None,
     trust: Trust = False,
 ) -> None:
@@ -108,10 +110,14 @@ def check_data(
             for listing in listings:
                 faults, lines = decode_all(listing, workers(), count)
                 damaged, decoded = damaged + faults, [*decoded, *lines]
-    say(check.source_table(listings))
-    say(check.instrument_table(listings, asked.names))
-    for line in [*decoded, *filter(None, sums), *check.notes(listings, asked.names)]:
-        say(line)
+    remarks = [*decoded, *filter(None, sums), *check.notes(listings, asked.names)]
+    if as_json:
+        say_json({**check.as_data(listings, asked.names), "damaged": damaged, "remarks": remarks})
+    else:
+        say(check.source_table(listings))
+        say(check.instrument_table(listings, asked.names))
+        for line in remarks:
+            say(line)
     for listing in listings:
         for line in check.problem_lines(listing, *[ALL] * decode):
             said.print(line, soft_wrap=True)

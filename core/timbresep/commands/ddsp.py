@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
-from timbresep.commands.console import say
+from timbresep.commands.console import say, say_json
 from timbresep.commands.numbers import MANY, number, whole
 from timbresep.commands.options import (
+    AsJson,
     MaxMinutes,
     Overwrite,
     PluginsDir,
@@ -104,6 +105,7 @@ def train_ddsp(
     resume: ResumeRun = False,
     seed: Seed = 0,
     device: TrainingDevice = "cpu",
+    as_json: AsJson = False,
     overwrite: Overwrite = False,
     plugins_dir: PluginsDir = None,
     trust: Trust = False,
@@ -133,8 +135,11 @@ def train_ddsp(
         result = train(
             folder, solos, settings, run=run, overwrite=overwrite, resume=resume, report=update
         )
-    for line in _told(result):
-        say(line)
+    if as_json:
+        say_json(result)
+    else:
+        for line in _told(result):
+            say(line)
     say(f"next: {PROGRAM} condition build {plugin}")
 
 

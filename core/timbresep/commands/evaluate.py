@@ -10,7 +10,6 @@ import typer
 
 from timbresep.commands.console import say, show_error, start_logging
 from timbresep.commands.evaluate_outputs import (
-    AsJson,
     Csv,
     EstimatesOf,
     Latex,
@@ -22,6 +21,7 @@ from timbresep.commands.evaluate_outputs import (
 from timbresep.commands.note_scores import How, Notes, evaluate_notes, scores_notes
 from timbresep.commands.numbers import MOST_PROCESSES, number, whole
 from timbresep.commands.options import (
+    AsJson,
     CheckpointFile,
     Device,
     Independent,
@@ -185,7 +185,7 @@ def evaluate(
     if (transcribed := _of_notes(plan, outputs, notes=notes)) is None:
         _evaluate(plan, chosen, how, outputs)
     else:
-        evaluate_notes(transcribed, replace(chosen, notes=True), how, swaps=swaps)
+        evaluate_notes(transcribed, replace(chosen, notes=True), how, outputs)
 
 
 def _of_notes(plan: Plan, outputs: Outputs, *, notes: bool) -> NotePlan | None:
@@ -236,7 +236,7 @@ def _evaluate(plan: Plan, chosen: Tracks, how: How, outputs: Outputs) -> None:
         )
     called = plan.chain(registry).described
     outputs.show(result, f"{called} on {chosen.root}")
-    if how.out is not None and not outputs.as_json:
+    if how.out is not None:
         say(f"wrote {how.out}")
     if result.skipped:
         raise typer.Exit(1)

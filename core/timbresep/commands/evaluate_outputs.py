@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from timbresep.commands.console import say
+from timbresep.commands.console import say, say_json
 from timbresep.commands.panels import WRITTEN
 from timbresep.errors import ConfigError, OutputExistsError
 from timbresep.formats.text import shown
@@ -61,12 +60,6 @@ ReportFile = Annotated[
         rich_help_panel=WRITTEN,
     ),
 ]
-AsJson = Annotated[
-    bool,
-    typer.Option(
-        "--json", help="Print JSON for programs in place of tables.", rich_help_panel=WRITTEN
-    ),
-]
 
 
 @dataclass(frozen=True)
@@ -93,7 +86,6 @@ class Outputs:
         """The options that only separators have, and whether each is given."""
         return {
             "--significance": self.significance,
-            "--json": self.as_json,
             "--csv": self.csv is not None,
             "--latex": self.latex is not None,
             "--report": self.report is not None,
@@ -123,7 +115,7 @@ class Outputs:
 
             found = intervals(result, self.reference)
         if self.as_json:
-            typer.echo(json.dumps(_data(result, found, self.reference), indent=2))
+            say_json(_data(result, found, self.reference))
         else:
             self._print(result, title, found)
         if self.csv is not None or self.latex is not None:
@@ -138,7 +130,7 @@ class Outputs:
 
             evaluated_page(result, title, found, self.reference).write(self.report, overwrite=True)
         for path in (self.csv, self.latex, self.report):
-            if path is not None and not self.as_json:
+            if path is not None:
                 say(f"wrote {shown(path)}")
 
     def _print(self, result: Evaluation, title: str, found: Sequence[Estimate]) -> None:

@@ -27,8 +27,9 @@ def make_from_notes(
 
     Args and errors are those of `timbresep.voice.few_notes.from_notes`.
     """
-    from timbresep.voice.few_notes import expected_seconds, from_notes
+    from timbresep.voice.few_notes import check_free, expected_seconds, from_notes
 
+    check_free(name, registry, out / name, overwrite=overwrite)
     wait = expected_seconds(notes, settings.seconds, len(registry.instruments()))
     make_console(stderr=True).print(
         f"this takes about {clock(wait)}, of which fine-tuning {clock(settings.seconds)}"

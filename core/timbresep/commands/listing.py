@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
-
 from rich.table import Table
 from rich.text import Text
 
@@ -24,7 +22,7 @@ def list_plugins(
     registry = Registry.load(plugins_dir or (), trust=trust)
     rows = [*registry.rows(), *registry.separators.rows(), *registry.transcribers.rows()]
     if as_json:
-        say_json([asdict(row) for row in rows])
+        say_json(rows)
         return
     view = Table("kind", "name", "status", "from", "about")
     for row in rows:

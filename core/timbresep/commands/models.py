@@ -8,8 +8,8 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from timbresep.commands.console import make_console, say
-from timbresep.commands.options import Overwrite, PluginsDir, Trust
+from timbresep.commands.console import make_console, say, say_json
+from timbresep.commands.options import AsJson, Overwrite, PluginsDir, Trust
 from timbresep.commands.progress import progress
 from timbresep.errors import ConfigError, PluginError
 from timbresep.formats.text import shown
@@ -31,14 +31,22 @@ WeightsFile = Annotated[
 
 @app.callback(invoke_without_command=True)
 def show_models(
-    context: typer.Context, plugins_dir: PluginsDir = None, trust: Trust = False
+    context: typer.Context,
+    as_json: AsJson = False,
+    plugins_dir: PluginsDir = None,
+    trust: Trust = False,
 ) -> None:
     """Show every source model: its sources, the size and licence of its weights, what it lacks."""
     if context.invoked_subcommand:
-        if plugins_dir or trust:
-            raise ConfigError("--plugins-dir and --trust stand after the name of the model")
+        if plugins_dir or trust or as_json:
+            raise ConfigError(
+                "--json is for the listing; --plugins-dir and --trust stand after the model's name"
+            )
         return
     registry = Registry.load(plugins_dir or (), trust=trust)
+    if as_json:
+        say_json([_described(spec) for spec in registry.source_models()])
+        return
     view = Table("name", "sources", "rate", "size", "licence of the weights", "state")
     for spec in registry.source_models():
         view.add_row(
@@ -82,6 +90,21 @@ def get_model(
 def megabytes(size: int) -> str:
     """Bytes as MB."""
     return f"{size / 1e6:.0f} MB"
+
+
+def _described(spec: SourceModelSpec) -> dict[str, object]:
+    """What the table says, for programs: Hz, bytes, and whether it can be used as it is."""
+    state = _state(spec)
+    return {
+        "name": spec.name,
+        "summary": spec.summary,
+        "sources": spec.sources,
+        "sample_rate": spec.sample_rate,
+        "bytes": spec.size,
+        "licence": spec.licence,
+        "ready": state.startswith("ready"),
+        "state": state,
+    }
 
 
 def _state(spec: SourceModelSpec) -> str:

@@ -13,7 +13,8 @@ from timbresep.commands.console import say
 from timbresep.commands.few_notes import make_from_notes
 from timbresep.commands.options import PluginsDir, Seed, Trust
 from timbresep.commands.program import PROGRAM
-from timbresep.errors import PluginError
+from timbresep.errors import ConfigError, PluginError
+from timbresep.formats.text import shown
 from timbresep.registry.registry import Registry
 from timbresep.scaffold.making import make, refuse_existing
 from timbresep.scaffold.plan import WORDS, Kind, Plan
@@ -117,6 +118,20 @@ def new_source_model(
     """Make a source model: a filter that stands where a pretrained network will."""
     plan = Plan("source_model", name, package=package, licence=licence)
     _new(plan, out, plugins_dir, trust=trust)
+
+
+@app.command(
+    "transcriber",
+    hidden=True,
+    context_settings={"ignore_unknown_options": True, "allow_extra_args": True},
+)
+def new_transcriber(context: typer.Context) -> None:
+    """Say where it is: a transcriber is no kind of its own."""
+    name = next((word for word in context.args if not word.startswith("-")), "NAME")
+    raise ConfigError(
+        "a transcriber is a backbone that answers with notes",
+        f"{PROGRAM} new backbone {shown(name)} --answers notes",
+    )
 
 
 def _new(plan: Plan, out: Path, plugins_dir: list[Path] | None, *, trust: bool) -> None:

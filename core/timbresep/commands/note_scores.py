@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from timbresep.commands.console import say, show_error
+from timbresep.commands.console import say, say_json, show_error
 from timbresep.commands.progress import progress
 from timbresep.errors import ConfigError
 from timbresep.registry.registry import Registry
 
 if TYPE_CHECKING:
+    from timbresep.commands.evaluate_outputs import Outputs
     from timbresep.evaluation.notes.plan import NotePlan
     from timbresep.evaluation.notes.result import NoteEvaluation
     from timbresep.evaluation.tracks import Tracks
@@ -72,8 +73,9 @@ class How:
     workers: int
 
 
-def evaluate_notes(plan: NotePlan, chosen: Tracks, how: How, *, swaps: bool) -> None:
-    """Score a transcriber on a folder of tracks, and print the tables."""
+def evaluate_notes(plan: NotePlan, chosen: Tracks, how: How, outputs: Outputs) -> None:
+    """Score a transcriber on a folder of tracks, and print the tables, or JSON."""
+    from timbresep.evaluation.notes.record import as_data
     from timbresep.evaluation.notes.run import evaluate_notes_of_folder
 
     registry = Registry.load(plan.plugins, trust=plan.trust)
@@ -89,7 +91,10 @@ def evaluate_notes(plan: NotePlan, chosen: Tracks, how: How, *, swaps: bool) -> 
             report=lambda name, done, total: update(done / max(total, 1), name),
             failed=lambda _, error: show_error(error),
         )
-    _print(result, f"notes by {file.name} on {chosen.root}", swaps=swaps)
+    if outputs.as_json:
+        say_json(as_data(result))
+    else:
+        _print(result, f"notes by {file.name} on {chosen.root}", swaps=outputs.swaps)
     if how.out is not None:
         say(f"wrote {how.out}")
     if result.skipped:

@@ -8,9 +8,17 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from timbresep.commands.console import make_console, say, show_error, show_note, start_logging
+from timbresep.commands.console import (
+    make_console,
+    say,
+    say_json,
+    show_error,
+    show_note,
+    start_logging,
+)
 from timbresep.commands.inputs import audio_files
 from timbresep.commands.options import (
+    AsJson,
     Device,
     Instruments,
     Overwrite,
@@ -66,6 +74,7 @@ def notes(
     transcriber: TranscriberName = None,
     checkpoint: CheckpointFile = None,
     reference: Reference = None,
+    as_json: AsJson = False,
     overwrite: Overwrite = False,
     device: Device = DEFAULTS.device,
     plugins_dir: PluginsDir = None,
@@ -103,10 +112,12 @@ def notes(
             names,
             told=Told(
                 report=lambda path, share: update(share, path.name),
-                finished=_print_file,
+                finished=None if as_json else _print_file,
                 failed=lambda _, error: show_error(error),
             ),
         )
+    if as_json:
+        say_json([_as_json(report) for report in batch.done])
     if batch.failed:
         total = len(batch.failed) + len(batch.done)
         said = make_console(stderr=True)
@@ -130,6 +141,27 @@ def _print_file(report: FileNotes) -> None:
         say(f"  {stem.stem}: {_described(stem)}")
     for remark in report.remarks:
         show_note(remark)
+
+
+def _as_json(report: FileNotes) -> dict[str, object]:
+    """What is printed of a file, for programs: seconds, MIDI numbers."""
+    stems = [
+        {
+            "name": stem.stem,
+            "notes": len(stem.notes),
+            "lowest": min((note.pitch for note in stem.notes), default=None),
+            "highest": max((note.pitch for note in stem.notes), default=None),
+        }
+        for stem in report.stems
+    ]
+    return {
+        "file": report.path,
+        "output": report.output,
+        "seconds": report.duration,
+        "computing_s": report.seconds,
+        "instruments": stems,
+        "remarks": report.remarks,
+    }
 
 
 def _described(stem: StemNotes) -> str:

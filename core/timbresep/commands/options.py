@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from timbresep.commands.completion import instruments, separators
+from timbresep.commands.console import json_alone
 from timbresep.commands.numbers import LARGEST_SEED, MANY, number, whole
 from timbresep.commands.panels import HOW, MACHINE, MIXTURES, RUN, WRITTEN
 from timbresep.errors import ConfigError
@@ -154,7 +155,15 @@ Seed = Annotated[
     ),
 ]
 
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for programs in place of tables.")]
+AsJson = Annotated[
+    bool,
+    typer.Option(
+        "--json",
+        callback=json_alone,
+        help="Print JSON for programs in place of tables. What else is said goes to stderr.",
+        rich_help_panel=WRITTEN,
+    ),
+]
 Sources = Annotated[
     list[str] | None,
     typer.Option(

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import json
-from typing import Annotated
-
 import typer
 from rich.table import Table
 
-from timbresep.commands.console import say, show_note
-from timbresep.commands.options import PluginsDir, Trust
+from timbresep.commands.console import say, say_json, show_note
+from timbresep.commands.options import AsJson, PluginsDir, Trust
 from timbresep.commands.progress import clock
 from timbresep.commands.score_align import align_score
 from timbresep.commands.score_options import NoRepeats, PartChoice, ScoreFile
@@ -42,9 +39,7 @@ def show_score(
     score: ScoreFile,
     part: PartChoice = None,
     no_repeats: NoRepeats = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print it as JSON instead of a table.")
-    ] = False,
+    as_json: AsJson = False,
     plugins_dir: PluginsDir = None,
     trust: Trust = False,
 ) -> None:
@@ -54,7 +49,7 @@ def show_score(
     found = read(score, repeats=not no_repeats)
     roles = assign(found, [each.config for each in registry.instruments()], chosen)
     if as_json:
-        typer.echo(json.dumps(_described(found, roles), indent=2))
+        say_json(_described(found, roles))
         return
     say(_table(roles))
     for line in [*found.assumed, *_outside(roles)]:

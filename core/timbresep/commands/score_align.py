@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from timbresep.commands.console import say, show_note
-from timbresep.commands.options import Overwrite, PluginsDir, Trust
+from timbresep.commands.console import say, say_json, show_note
+from timbresep.commands.options import AsJson, Overwrite, PluginsDir, Trust
 from timbresep.commands.progress import clock
 from timbresep.commands.score_options import Anyway, NoRepeats, PartChoice, ScoreFile
 from timbresep.errors import OutputExistsError
@@ -37,7 +36,7 @@ def align_score(
     part: PartChoice = None,
     no_repeats: NoRepeats = False,
     anyway: Anyway = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print it as JSON.")] = False,
+    as_json: AsJson = False,
     overwrite: Overwrite = False,
     plugins_dir: PluginsDir = None,
     trust: Trust = False,
@@ -62,10 +61,10 @@ def align_score(
     midi.write(notes_file, alignment.applied(stems), replace=overwrite)
     left_out = alignment.left_out(stems)
     if as_json:
-        typer.echo(json.dumps(_described(alignment, left_out), indent=2))
+        say_json(_described(alignment, left_out))
     else:
         say_alignment(alignment)
-        say(f"wrote {shown(notes_file)} and {shown(picture)}")
+    say(f"wrote {shown(notes_file)} and {shown(picture)}")
     for line in [
         *found.assumed,
         *([f"{left_out} notes are not in the recording"] * (left_out > 0)),

@@ -104,6 +104,27 @@ def similarities(vectors: Vectors) -> NDArray[np.float64]:
     return np.array([[similarity(a, b) for b in vectors.values()] for a in vectors.values()])
 
 
+def parts_of(vectors: Vectors) -> dict[str, object]:
+    """What `harmonics_table` draws, as numbers: ``{"conditions": {name: {part: values}}}``.
+
+    The parts are those of `timbresep.condition.parts`; a vector of no known version is one part,
+    ``values``.
+    """
+    found: dict[str, object] = {}
+    for name, vector in vectors.items():
+        try:
+            found[name] = split(vector)
+        except DataError:
+            found[name] = {"values": vector}
+    return {"conditions": found}
+
+
+def similarities_of(vectors: Vectors) -> dict[str, object]:
+    """`similarities` by name, for programs: ``{"similarities": {name: {name: cosine}}}``."""
+    rows = (dict(zip(vectors, row, strict=True)) for row in similarities(vectors))
+    return {"similarities": dict(zip(vectors, rows, strict=True))}
+
+
 def similarity_table(vectors: Vectors) -> Table:
     """Cosine similarity of every pair, and which other one is nearest to each."""
     view = Table(title="Cosine similarity", title_justify="left")

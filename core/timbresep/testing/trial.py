@@ -20,7 +20,7 @@ from timbresep.testing.mending import MENDING
 from timbresep.testing.source_model import SourceModelConformance
 from timbresep.testing.transcriber import TranscriberConformance
 
-Status = Literal["passed", "failed", "left out", "not tried"]
+Status = Literal["passed", "failed", "left out", "not run"]
 PREFIX = "test_"
 LONGEST = 300  # letters of a reason
 
@@ -32,9 +32,9 @@ class Outcome:
     Attributes:
         check: its name, in words.
         promise: what has to hold.
-        status: how it ended; "left out" is not for this plugin, and nothing is tried after the
-            kit's first check failed.
-        found: why it failed or was left out; empty if it passed.
+        status: how it ended; "left out" is not for this plugin; "not run" was kept from running
+            by what an earlier check failed on.
+        found: why it failed, was left out or was not run; empty if it passed.
         mend: what the plugin's author can do; empty if there is nothing to do.
     """
 
@@ -64,7 +64,8 @@ def checks(kit: type) -> list[str]:
 def try_kit(kit: type, report: Progress) -> Iterator[Outcome]:
     """Run all checks of a kit, one after the other.
 
-    The first one is what the others stand on: if it fails, they are not tried.
+    The first one is what the others stand on: if it fails, they are not run. A cause is told once:
+    a check that the same error ends as an earlier one was not run either.
 
     Args:
         kit: a conformance kit that names what it tries.
@@ -72,12 +73,13 @@ def try_kit(kit: type, report: Progress) -> Iterator[Outcome]:
     """
     names = checks(kit)
     stands = True
+    causes = dict[str, str]()
     for number, name in enumerate(names):
         report(number / len(names), in_words(name))
         if not stands:
-            yield Outcome(in_words(name), promise(kit, name), "not tried")
+            yield _not_run(kit, name, in_words(names[0]))
             continue
-        outcome = _try(kit, name)
+        outcome = _try(kit, name, causes)
         stands = number > 0 or outcome.status == "passed"
         yield outcome
 
@@ -93,8 +95,19 @@ def promise(kit: type, name: str) -> str:
     return " ".join(text.split("\n\n")[0].split())
 
 
-def _try(kit: type, name: str) -> Outcome:
-    """Run one check; whatever it raises is its reason to fail."""
+def _not_run(kit: type, name: str, cause: str) -> Outcome:
+    """The outcome of a check that the cause of another one kept from running."""
+    return Outcome(in_words(name), promise(kit, name), "not run", f"for the cause of: {cause}")
+
+
+def _try(kit: type, name: str, causes: dict[str, str]) -> Outcome:
+    """Run one check; whatever it raises is its reason to fail.
+
+    Args:
+        kit: it is of.
+        name: its function's.
+        causes: errors → the check that each has ended; a new one is added.
+    """
     torch.manual_seed(0)
     try:
         instance: Any = kit()
@@ -102,8 +115,12 @@ def _try(kit: type, name: str) -> Outcome:
     except SkipTest as error:
         return Outcome(in_words(name), promise(kit, name), "left out", str(error))
     except (Exception, SystemExit) as error:  # noqa: BLE001 — a plugin's code may raise anything
+        reason = _reason(error)
+        first = causes.setdefault(reason, name)
+        if first != name and not isinstance(error, AssertionError):
+            return _not_run(kit, name, in_words(first))
         mend = MENDING.get(name, "")
-        return Outcome(in_words(name), promise(kit, name), "failed", _reason(error), mend)
+        return Outcome(in_words(name), promise(kit, name), "failed", reason, mend)
     return Outcome(in_words(name), promise(kit, name), "passed")
 
 

@@ -103,7 +103,7 @@ def from_notes(
         AudioError: a recording that cannot be read.
     """
     folder = out / name
-    _check_free(name, registry, folder, overwrite=overwrite)
+    check_free(name, registry, folder, overwrite=overwrite)
     voices = _start_voices(registry, settings.start, name)
     solo = detect_notes(
         files,
@@ -118,7 +118,7 @@ def from_notes(
         Instrument.from_folder(made, "new").condition()  # complete, or an error now
         report(1.0, "done")
         if folder.exists():  # it may have appeared meanwhile
-            _check_free(name, registry, folder, overwrite=overwrite)
+            check_free(name, registry, folder, overwrite=overwrite)
             folder.rename(scratch / "before")
         _move(made, folder, scratch / "before")
     return replace(result, folder=folder)
@@ -209,7 +209,7 @@ def expected_seconds(files: Sequence[Path], seconds: float, voices: int) -> floa
     return seconds + DETECTING * long + COMPARING * voices + 2.0
 
 
-def _check_free(name: str, registry: Registry, folder: Path, *, overwrite: bool) -> None:
+def check_free(name: str, registry: Registry, folder: Path, *, overwrite: bool) -> None:
     """Refuse a name that cannot be, is taken, or whose folder is there; errors as `from_notes`."""
     check_name(name, "--name")
     for item in registry.instruments():

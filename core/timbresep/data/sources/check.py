@@ -130,6 +130,31 @@ def instrument_table(listings: Sequence[Listing], names: Sequence[str]) -> Table
     return view
 
 
+def as_data(listings: Sequence[Listing], names: Sequence[str]) -> dict[str, object]:
+    """What both tables and `problem_lines` say, for programs: tracks and minutes by side."""
+    side, found = _sides(listings), count(listings)
+    sources = []
+    for listing in listings:
+        on = [side[track.raw.piece] for track in listing.tracks]
+        sources.append(
+            {
+                "source": listing.source,
+                "dataset": listing.kind.title,
+                "folder": listing.location.root,
+                "tracks": {name: on.count(name) for name in SIDES},
+                "minutes": sum(track.minutes for track in listing.tracks),
+                "skipped": listing.skipped,
+                "licences": {track.raw.licence for track in listing.tracks},
+                "pending": listing.pending or None,
+                "problems": listing.problems,
+            }
+        )
+    return {
+        "sources": sources,
+        "instruments": {name: found.get(name, Minutes()) for name in names},
+    }
+
+
 def notes(listings: Sequence[Listing], names: Sequence[str]) -> list[str]:
     """Remarks: other stems, what is missing and how to get it, and what licences demand."""
     found = count(listings)

@@ -59,9 +59,16 @@ def write(
         OutputExistsError: as `check_output`.
     """
     check_output(out, overwrite=overwrite)
+    write_json(out / SCORES, as_data(result, model, data), replace=overwrite)
+    _draw(result, out / PICTURE, overwrite=overwrite)
+    return [out / SCORES, out / PICTURE]
+
+
+def as_data(result: Ablation, model: Separator | Hearing, data: Path) -> dict[str, object]:
+    """Every number, ready for JSON, and what it is of; arguments as of `write`."""
     checkpoint = model.checkpoint
     first = model.first if isinstance(model, Separator) else None
-    record = {
+    return {
         "checkpoint": checkpoint.path.name,
         "source_model": first.stage.name if first else None,
         "conditioning": checkpoint.metadata.conditioning,
@@ -71,9 +78,6 @@ def write(
         "mean": result.mean(),
         "instruments": [asdict(row) for row in result.rows],
     }
-    write_json(out / SCORES, record, replace=overwrite)
-    _draw(result, out / PICTURE, overwrite=overwrite)
-    return [out / SCORES, out / PICTURE]
 
 
 def matrix(result: Ablation) -> NDArray[np.float64]:
