@@ -25,11 +25,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from faulty_disk import FaultyDisk
 from rich.console import Console
 from rich.table import Table
 from safetensors.torch import load_file
 
+from faulty_disk import FaultyDisk
 from timbresep import audio
 from timbresep.config import ROOT
 from timbresep.files import write_json

@@ -22,10 +22,10 @@ class Passing(mfusepy.Operations):
     """Hands everything on to a folder, until its budget of bytes is used up."""
 
     def __init__(self, folder: Path, left: object, refusal: object, reads: object) -> None:
-        self.folder, self.left, self.refusal, self.reads = str(folder), left, refusal, reads
+        self.folder, self.left, self.refusal, self.reads = folder, left, refusal, reads
 
-    def _at(self, path: str) -> str:
-        return self.folder + path
+    def _at(self, path: str) -> Path:
+        return self.folder / path.lstrip("/")
 
     def _spend(self, count: int, *, reading: bool) -> None:
         """Take bytes from the budget; an error when it is used up."""
@@ -45,10 +45,10 @@ class Passing(mfusepy.Operations):
             raise mfusepy.FuseOSError(self.refusal.value)
 
     def getattr(self, path: str, fh: int | None = None) -> dict[str, object]:
-        about = os.lstat(self._at(path))
-        names = "st_mode st_nlink st_size st_uid st_gid st_atime_ns st_mtime_ns st_ctime_ns".split()
-        found = {name.removesuffix("_ns"): getattr(about, name) for name in names}
-        return {k: v / 1e9 if k.endswith("time") else v for k, v in found.items()}
+        about = self._at(path).lstat()
+        names = ("st_mode", "st_nlink", "st_size", "st_uid", "st_gid")
+        times = ("st_atime", "st_mtime", "st_ctime")
+        return {name: getattr(about, name) for name in (*names, *times)}
 
     def readdir(self, path: str, fh: int) -> list[str]:
         return [".", "..", *os.listdir(self._at(path))]  # noqa: PTH208
@@ -89,31 +89,31 @@ class Passing(mfusepy.Operations):
 
     def mkdir(self, path: str, mode: int) -> int:
         self._may_change()
-        os.mkdir(self._at(path), mode)
+        self._at(path).mkdir(mode)
         return 0
 
     def rmdir(self, path: str) -> int:
         self._may_change(removes=True)
-        os.rmdir(self._at(path))
+        self._at(path).rmdir()
         return 0
 
     def unlink(self, path: str) -> int:
         self._may_change(removes=True)
-        os.unlink(self._at(path))
+        self._at(path).unlink()
         return 0
 
     def rename(self, old: str, new: str) -> int:
         self._may_change(removes=True)
-        os.rename(self._at(old), self._at(new))
+        self._at(old).rename(self._at(new))
         return 0
 
     def link(self, target: str, source: str) -> int:
         self._may_change()
-        os.link(self._at(source), self._at(target))
+        self._at(target).hardlink_to(self._at(source))
         return 0
 
     def chmod(self, path: str, mode: int) -> int:
-        os.chmod(self._at(path), mode)
+        self._at(path).chmod(mode)
         return 0
 
     def utimens(self, path: str, times: tuple[float, float] | None = None) -> int:
