@@ -34,6 +34,10 @@ Minutes = Annotated[
     float, number(help="Refuse recordings longer than this, in minutes.", least=0.1, most=1e5)
 ]
 Waiting = Annotated[int, whole(help="Refuse jobs while this many wait.", least=1, most=1000)]
+Workers = Annotated[
+    int,
+    whole(help="Separate this many recordings at a time, each in a process.", least=1, most=256),
+]
 Keep = Annotated[
     float, number(help="Remove finished jobs after this many hours.", least=0.01, most=1e5)
 ]
@@ -58,6 +62,7 @@ def serve(
     max_upload: Upload = 500,
     max_minutes: Minutes = 60.0,
     max_waiting: Waiting = 10,
+    workers: Workers = 1,
     keep: Keep = DAY_H,
     made: Made = Path("my-plugins"),
     device: Device = DEFAULTS.device,
@@ -86,6 +91,7 @@ def serve(
             upload=max_upload * MB,
             length=60 * max_minutes,
             waiting=max_waiting,
+            workers=workers,
             keep=3600 * keep,
             hosts=hosts,
             device=device,

@@ -6,7 +6,9 @@ import contextlib
 import re
 import shutil
 import zipfile
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from functools import partial
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Any
@@ -25,7 +27,8 @@ from timbresep.server.guard import Guard
 from timbresep.server.jobs import ENDED, BusyError, Job, Jobs
 from timbresep.server.offer import offer, picture_of
 from timbresep.server.settings import ServerSettings
-from timbresep.server.work import Desk, Result, Upload, Wish, described
+from timbresep.server.work import Desk, Result, Upload, Wish
+from timbresep.server.worker import Workers
 
 OWN = files("timbresep.server") / "assets"
 PAGE_FILES = {
@@ -45,22 +48,23 @@ SentNotes = Annotated[list[UploadFile] | None, File(description="Notes of one in
 
 def create_app(settings: ServerSettings) -> FastAPI:
     """The application of a server."""
-    jobs, desk = Jobs(settings), Desk(settings)
+    jobs, desk, workers = Jobs(settings), Desk(settings), Workers(settings)
 
     @contextlib.asynccontextmanager
     async def life(_: FastAPI) -> AsyncIterator[None]:
         yield
         await run_in_threadpool(jobs.close)
+        workers.stop()
 
     app = FastAPI(
         title="timbresep", version=__version__, lifespan=life, docs_url=None, redoc_url=None
     )
-    app.state.jobs, app.state.desk = jobs, desk
+    app.state.jobs, app.state.workers = jobs, workers
     app.add_middleware(Guard, hosts=settings.hosts, most=settings.upload)
     _add_errors(app)
     _add_page(app)
     _add_offer(app, desk, settings)
-    _add_jobs(app, jobs, desk)
+    _add_jobs(app, jobs, workers)
     _add_results(app, jobs)
     return app
 
@@ -69,10 +73,11 @@ def _add_errors(app: FastAPI) -> None:
     @app.exception_handler(TimbresepError)
     async def told(_: Request, error: TimbresepError) -> JSONResponse:
         status = 404 if isinstance(error, UnknownNameError) else 400
+        later = {}
         if isinstance(error, BusyError):
-            status = 503
+            status, later = 503, {"Retry-After": "5"}
         text, _sign, advice = " ".join(str(error).split()).partition(" — ")
-        return JSONResponse({"error": text, "advice": advice}, status)
+        return JSONResponse({"error": text, "advice": advice}, status, later)
 
     @app.exception_handler(OSError)
     async def refused(_: Request, error: OSError) -> JSONResponse:
@@ -103,7 +108,7 @@ def _add_offer(app: FastAPI, desk: Desk, settings: ServerSettings) -> None:
         return FileResponse(picture_of(desk.registry(), name), media_type="image/png")
 
 
-def _add_jobs(app: FastAPI, jobs: Jobs, desk: Desk) -> None:
+def _add_jobs(app: FastAPI, jobs: Jobs, workers: Workers) -> None:
     @app.post("/api/jobs", status_code=202, summary="Separate a recording")
     async def separate(  # noqa: PLR0917 (a form's fields are parameters)
         file: Sent,
@@ -124,13 +129,15 @@ def _add_jobs(app: FastAPI, jobs: Jobs, desk: Desk) -> None:
             written = await _stored(folder, "score", [score] if score and score.filename else [])
             notes = await _stored(folder, "reference", reference or [])
         upload = Upload(
-            next(iter(recording)),
+            next(iter(recording)).name,
             _shown(file),
-            next(iter(written), None),
-            {player: list(notes)} if notes else {},
+            next((path.name for path in written), None),
+            player,
+            tuple(path.name for path in notes),
         )
+        order = {"kind": "recording", "upload": asdict(upload), "wish": asdict(wish)}
         called = {**recording, **written, **notes}
-        job = jobs.add(folder, upload.name, lambda job: desk.separate(job, upload, wish), called)
+        job = jobs.add(folder, upload.name, partial(_ordered, workers, order), called)
         return {"id": job.id}
 
     @app.post("/api/instruments", status_code=202, summary="Make an instrument of a few notes")
@@ -141,8 +148,8 @@ def _add_jobs(app: FastAPI, jobs: Jobs, desk: Desk) -> None:
         folder = jobs.new_folder()
         with _removed_on_error(folder):
             stored = await _stored(folder, "note", notes)
-        work = lambda job: desk.make_instrument(job, own, list(stored))  # noqa: E731
-        return {"id": jobs.add(folder, own, work, stored).id}
+        order = {"kind": "instrument", "name": own, "notes": [path.name for path in stored]}
+        return {"id": jobs.add(folder, own, partial(_ordered, workers, order), stored).id}
 
     @app.get("/api/jobs/{name}", summary="How far a job is")
     def state(name: str) -> dict[str, Any]:
@@ -157,12 +164,18 @@ def _add_jobs(app: FastAPI, jobs: Jobs, desk: Desk) -> None:
         }
         if job.state == "done":
             result = job.result
-            told["result"] = described(result) if isinstance(result, Result) else result
+            told["result"] = result.told if isinstance(result, Result) else result
         return told
 
     @app.delete("/api/jobs/{name}", status_code=204, summary="Cancel a job, and remove its files")
     def cancel(name: str) -> None:
         jobs.cancel(name)
+
+
+def _ordered(workers: Workers, order: Mapping[str, Any], job: Job) -> Any:
+    """Have a job done, and read the answer."""
+    answer = workers.do(job, {**order, "folder": str(job.folder)})
+    return Result(**answer) if order["kind"] == "recording" else answer
 
 
 def _add_results(app: FastAPI, jobs: Jobs) -> None:
@@ -174,17 +187,17 @@ def _add_results(app: FastAPI, jobs: Jobs) -> None:
 
     @app.get("/api/jobs/{name}/audio/{track}.mp3", summary="A track for players")
     def track(name: str, track: str) -> Response:
-        _, result = result_of(name)
+        job, result = result_of(name)
         if track not in result.sounds:
             raise UnknownNameError(f"no track '{track}'", "")
-        return FileResponse(result.sounds[track], media_type="audio/mpeg")
+        return FileResponse(job.file(result.sounds[track]), media_type="audio/mpeg")
 
     @app.get("/api/jobs/{name}/stems/{stem}", summary="A stem as FLAC")
     def stem(name: str, stem: str) -> FileResponse:
-        _, result = result_of(name)
-        path = result.file(stem)
-        if path is None:
+        job, result = result_of(name)
+        if stem not in result.stems:
             raise UnknownNameError(f"no stem '{stem}'", "")
+        path = job.file(result.stems[stem])
         called = f"{Path(result.name).stem} {stem}{path.suffix}"
         return FileResponse(path, media_type="audio/flac", filename=_safe(called))
 
@@ -193,7 +206,8 @@ def _add_results(app: FastAPI, jobs: Jobs) -> None:
         job, result = result_of(name)
         packed = job.folder / f"stems{ENDING}"
         if not packed.exists():
-            write_stem_file(packed, result.report.path, result.report.outputs, overwrite=True)
+            stems = [job.file(file) for file in result.stems.values()]
+            write_stem_file(packed, job.file(result.recording), stems, overwrite=True)
         called = f"{Path(result.name).stem}{ENDING}"
         return FileResponse(packed, media_type="video/mp4", filename=_safe(called))
 
@@ -202,7 +216,7 @@ def _add_results(app: FastAPI, jobs: Jobs) -> None:
         job, result = result_of(name)
         packed = job.folder / "stems.zip"
         if not packed.exists():
-            _pack(packed, result.report.outputs)
+            _pack(packed, [job.file(file) for file in result.stems.values()])
         called = f"{Path(result.name).stem} stems.zip"
         return FileResponse(packed, media_type="application/zip", filename=_safe(called))
 

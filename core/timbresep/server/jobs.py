@@ -1,4 +1,4 @@
-"""Jobs: one works, others wait; each has a name that nobody can guess, and a folder of its own."""
+"""Jobs: some work, others wait; each has a name that nobody can guess, and a folder of its own."""
 
 from __future__ import annotations
 
@@ -79,6 +79,17 @@ class Job:
                 f"it took longer than {self.limit:.0f} s", "try a shorter recording"
             )
 
+    def file(self, name: str) -> Path:
+        """A file of the job, by its name from the folder; it is never elsewhere.
+
+        Raises:
+            UnknownNameError: it would be.
+        """
+        path = self.folder / name
+        if not path.resolve().is_relative_to(self.folder.resolve()):
+            raise UnknownNameError("no such file", "")
+        return path
+
     def told(self, error: Exception) -> str:
         """An error in a line, with its owner's names of files."""
         text = " ".join(str(error).split())
@@ -95,7 +106,7 @@ class Job:
 
 
 class Jobs:
-    """All jobs of a server, of which one works at a time.
+    """All jobs of a server, of which as many work at a time as there are workers.
 
     Args:
         settings: limits.
@@ -106,8 +117,12 @@ class Jobs:
         self._jobs: dict[str, Job] = {}
         self._lock = threading.Lock()
         self._waiting: queue.Queue[Job | None] = queue.Queue()
-        self._thread = threading.Thread(target=self._work, name="jobs", daemon=True)
-        self._thread.start()
+        self._threads = [
+            threading.Thread(target=self._work, name=f"jobs-{number}", daemon=True)
+            for number in range(settings.workers)
+        ]
+        for thread in self._threads:
+            thread.start()
 
     def new_folder(self) -> Path:
         """A folder for a job's files, whose name is the job's.
@@ -212,8 +227,10 @@ class Jobs:
         """Stop all work, and remove all files."""
         for job in list(self._jobs.values()):
             job.stop.set()
-        self._waiting.put(None)
-        self._thread.join(timeout=30)
+        for _ in self._threads:
+            self._waiting.put(None)
+        for thread in self._threads:
+            thread.join(timeout=30)
         shutil.rmtree(self.settings.folder, ignore_errors=True)
 
     def _work(self) -> None:

@@ -19,6 +19,7 @@ class ServerSettings:
         upload: bytes of a request at most.
         length: seconds of a recording at most.
         waiting: jobs that may wait at most.
+        workers: jobs that work at a time at most, each in a process of its own.
         seconds: a job may work this long.
         keep: seconds after which a finished job is removed.
         hosts: names that a browser may call this machine by.
@@ -31,6 +32,7 @@ class ServerSettings:
     upload: int = 500 * MB
     length: float = 3600.0
     waiting: int = 10
+    workers: int = 1
     seconds: float = 4 * 3600.0
     keep: float = 24 * 3600.0
     hosts: tuple[str, ...] = field(default=("localhost", "127.0.0.1", "[::1]"))

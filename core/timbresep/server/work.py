@@ -1,10 +1,15 @@
-"""What a job does: separate a recording, or make an instrument of a few notes."""
+"""What a job does: separate a recording, or make an instrument of a few notes.
+
+A worker process does it (`server.worker`). What it is asked and what it answers goes between the
+processes as JSON.
+"""
 
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections import OrderedDict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +29,14 @@ from timbresep.separation.parts import Wanted
 from timbresep.separation.scored import ScoreRequest, open_with_score
 from timbresep.separation.separator import Separator
 from timbresep.separation.streams import StreamSeparator
-from timbresep.server.jobs import Job
 from timbresep.server.settings import ServerSettings
 
 MIXTURE = "mixture"
 OUT = "stems"
 PLAYERS = "players"
+
+KEPT_OPEN = 3
+"""Separators of the last jobs that stay in memory."""
 
 INSTRUMENT_SECONDS = 30.0
 """Of fine-tuning a voice; the page is not the place to wait for more."""
@@ -54,40 +61,40 @@ class Wish:
 
 @dataclass(frozen=True)
 class Upload:
-    """Files that a browser has sent, under names of ours.
+    """Files that a browser has sent, under names of ours, in the job's folder.
 
     Attributes:
-        recording: the file.
+        recording: the file's name.
         name: what its owner calls it.
         score: of it, or None.
-        references: instrument → files with notes of it.
+        player: the instrument of `references`, if there are any.
+        references: files with notes of that instrument.
     """
 
-    recording: Path
+    recording: str
     name: str
-    score: Path | None = None
-    references: Mapping[str, Sequence[Path]] = field(default_factory=dict)
+    score: str | None = None
+    player: str = ""
+    references: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class Result:
-    """What became of a recording.
+    """What became of a recording; all files are named from the job's folder.
 
     Attributes:
-        report: the files.
-        name: what its owner calls the recording.
-        tracks: of the players; `src` is the name of the file.
-        sounds: name → MP3 file for the players.
+        recording: the file.
+        name: what its owner calls it.
+        stems: name of a stem → its file.
+        sounds: name of a track → MP3 file for the players.
+        told: what a program is told of it.
     """
 
-    report: FileReport
+    recording: str
     name: str
-    tracks: tuple[Track, ...]
-    sounds: Mapping[str, Path]
-
-    def file(self, name: str) -> Path | None:
-        """A stem's file by name; None if there is none of that name."""
-        return next((path for path in self.report.outputs if path.stem == name), None)
+    stems: Mapping[str, str]
+    sounds: Mapping[str, str]
+    told: Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -99,8 +106,12 @@ class Opened:
     everyone: bool
 
 
+Report = Callable[[float], None]
+"""Called with the share of a job that is done, 0 to 1."""
+
+
 class Desk:
-    """Does jobs; the separator of the last one stays open for the next.
+    """Does jobs; separators stay open for the next ones.
 
     Args:
         settings: limits and folders.
@@ -108,20 +119,33 @@ class Desk:
 
     def __init__(self, settings: ServerSettings) -> None:
         self.settings = settings
-        self._open: tuple[object, Separator] | None = None
+        self._open: OrderedDict[object, Separator] = OrderedDict()
+
+    def do(self, order: Mapping[str, Any], report: Report) -> dict[str, Any]:
+        """Do what is asked for in JSON, and answer in it; errors as of the methods below."""
+        folder = Path(order["folder"])
+        if order["kind"] == "instrument":
+            return self.make_instrument(
+                order["name"], [folder / name for name in order["notes"]], report
+            )
+        lists = {key: tuple(order["upload"][key]) for key in ("references",)}
+        upload = Upload(**{**order["upload"], **lists})
+        wish = Wish(**{**order["wish"], "instruments": tuple(order["wish"]["instruments"])})
+        return asdict(self.separate(folder, upload, wish, report))
 
     def registry(self) -> Registry:
         """All plugins, with those that were made here; none of these runs code."""
         made = (self.settings.plugins,) if self.settings.plugins.is_dir() else ()
         return Registry.load((*self.settings.plugins_dirs, *made))
 
-    def separate(self, job: Job, upload: Upload, wish: Wish) -> Result:
+    def separate(self, folder: Path, upload: Upload, wish: Wish, report: Report) -> Result:
         """Separate a recording, and make what players need of its stems.
 
         Raises:
             TimbresepError: the recording is too long or unreadable, or a name is not known.
         """
-        about = audio.info(upload.recording)
+        recording = folder / upload.recording
+        about = audio.info(recording)
         if about.duration > self.settings.length:
             raise AudioError(
                 f"the recording has {about.duration / 60:.0f} minutes, and "
@@ -129,25 +153,25 @@ class Desk:
                 "use the command line, which has no limit",
             )
         registry = self.registry()
-        opened = self._opened(upload, wish, registry)
+        opened = self._opened(folder, upload, wish, registry)
         output = Output(
-            job.folder / OUT,
+            folder / OUT,
             "flac",
             wanted=Wanted(residual=True, keep_absent=not opened.everyone),
             listen=True,
         )
         batch = separate_batch(
             opened.model,
-            [upload.recording],
+            [recording],
             output,
             instruments=opened.stems,
-            report=lambda _, share: job.report(0.9 * share),
+            report=lambda _, share: report(0.9 * share),
         )
         if batch.failed:
             raise batch.failed[0][1]
-        return self._result(job, batch.done[0], upload.name)
+        return _result(folder, batch.done[0], upload.name, report)
 
-    def make_instrument(self, job: Job, name: str, notes: Sequence[Path]) -> dict[str, Any]:
+    def make_instrument(self, name: str, notes: Sequence[Path], report: Report) -> dict[str, Any]:
         """Make a plugin of a few notes; it is in the list at once.
 
         Raises:
@@ -161,11 +185,11 @@ class Desk:
             self.settings.plugins,
             self.registry(),
             NotesSettings(seconds=INSTRUMENT_SECONDS),
-            report=lambda share, _: job.report(share),
+            report=lambda share, _: report(share),
         )
         return {"instrument": name, "notes": len(made.solo.notes)}
 
-    def _opened(self, upload: Upload, wish: Wish, registry: Registry) -> Opened:
+    def _opened(self, folder: Path, upload: Upload, wish: Wish, registry: Registry) -> Opened:
         separator, names = wish.separator, list(wish.instruments)
         if wish.preset is not None:
             ready = registry.separators.preset(wish.preset)
@@ -176,7 +200,8 @@ class Desk:
         if wish.quality not in QUALITIES:
             raise ConfigError(f"no quality '{wish.quality}'", f"one of {', '.join(QUALITIES)}")
         options = replace(DEFAULTS, device=self.settings.device, **QUALITIES[wish.quality])
-        references = {n: reference.from_files(f) for n, f in upload.references.items()}
+        notes = [folder / name for name in upload.references]
+        references = {upload.player: reference.from_files(notes)} if notes else {}
         how: dict[str, Any] = {
             "separator": separator,
             "options": options,
@@ -184,8 +209,8 @@ class Desk:
             "reference": references,
         }
         if upload.score is not None:
-            request = ScoreRequest(upload.score)
-            scored = open_with_score(request, upload.recording, names, **how)
+            request = ScoreRequest(folder / upload.score)
+            scored = open_with_score(request, folder / upload.recording, names, **how)
             return Opened(scored.separator, scored.separator.asked, everyone=False)
         key = (
             separator,
@@ -193,36 +218,37 @@ class Desk:
             options,
             tuple(item.name for item in registry.instruments()),
         )
-        if references or self._open is None or self._open[0] != key:
-            self._open = (None if references else key, open_separator(names, **how))
-        model = self._open[1]
+        model = self._open.pop(key, None) or open_separator(names, **how)
+        if not references:  # those are this recording's own
+            self._open[key] = model
+        while len(self._open) > KEPT_OPEN:
+            self._open.popitem(last=False)
         return Opened(model, model.asked, everyone=names == [ALL])
 
-    def _result(self, job: Job, report: FileReport, name: str) -> Result:
-        """The players' side of what was written."""
-        notes = {each.name: each.notes for each in report.everyone}
-        files = {MIXTURE: report.path, **{path.stem: path for path in report.outputs}}
-        players = job.folder / PLAYERS
-        players.mkdir()
-        tracks: list[Track] = []
-        sounds: dict[str, Path] = {}
-        loudest_of_all = 0.0
-        for stem, path in files.items():
-            heard = sound(stem, path)
-            loudest_of_all = loudest_of_all or loudest([heard])  # of the mixture, which comes first
-            sounds[stem] = players / f"{stem}.mp3"
-            sounds[stem].write_bytes(heard.mp3)
-            track = heard.track(loudest_of_all, notes.get(stem), muted=stem == MIXTURE)
-            tracks.append(replace(track, src=f"{stem}.mp3"))
-            job.report(0.9 + 0.1 * len(tracks) / len(files))
-        return Result(report, name, tuple(tracks), sounds)
+
+def _result(folder: Path, report: FileReport, name: str, tell: Report) -> Result:
+    """What was written, and what players need of it."""
+    notes = {each.name: each.notes for each in report.everyone}
+    files = {MIXTURE: report.path, **{path.stem: path for path in report.outputs}}
+    (folder / PLAYERS).mkdir(exist_ok=True)
+    tracks: list[Track] = []
+    sounds: dict[str, str] = {}
+    loudest_of_all = 0.0
+    for stem, path in files.items():
+        heard = sound(stem, path)
+        loudest_of_all = loudest_of_all or loudest([heard])  # of the mixture, which comes first
+        sounds[stem] = f"{PLAYERS}/{stem}.mp3"
+        (folder / sounds[stem]).write_bytes(heard.mp3)
+        track = heard.track(loudest_of_all, notes.get(stem), muted=stem == MIXTURE)
+        tracks.append(replace(track, src=f"{stem}.mp3"))
+        tell(0.9 + 0.1 * len(tracks) / len(files))
+    stems = {path.stem: path.relative_to(folder).as_posix() for path in report.outputs}
+    return Result(report.path.name, name, stems, sounds, _told(report, name, tracks))
 
 
-def described(result: Result) -> dict[str, Any]:
-    """A result as JSON can hold it."""
-    report = result.report
+def _told(report: FileReport, name: str, tracks: Sequence[Track]) -> dict[str, Any]:
     return {
-        "file": result.name,
+        "file": name,
         "seconds": report.duration,
         "stems": [path.stem for path in report.outputs],
         "stem_file": len(report.outputs) == STEMS and shutil.which("ffmpeg") is not None,
@@ -237,6 +263,6 @@ def described(result: Result) -> dict[str, Any]:
             for each in report.everyone
         ],
         "absent": dict(report.absent),
-        "remarks": [note.replace(str(report.path), result.name) for note in report.notes],
-        "tracks": [asdict(track) for track in result.tracks],
+        "remarks": [note.replace(str(report.path), name) for note in report.notes],
+        "tracks": [asdict(track) for track in tracks],
     }
