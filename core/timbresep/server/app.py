@@ -65,6 +65,7 @@ def create_app(settings: ServerSettings) -> FastAPI:
     _add_page(app)
     _add_offer(app, desk, settings)
     _add_jobs(app, jobs, workers)
+    _add_making(app, jobs, workers)
     _add_results(app, jobs)
     return app
 
@@ -140,17 +141,6 @@ def _add_jobs(app: FastAPI, jobs: Jobs, workers: Workers) -> None:
         job = jobs.add(folder, upload.name, partial(_ordered, workers, order), called)
         return {"id": job.id}
 
-    @app.post("/api/instruments", status_code=202, summary="Make an instrument of a few notes")
-    async def make(
-        name: Annotated[str, Form()], notes: Annotated[list[UploadFile], File()]
-    ) -> dict[str, str]:
-        own = _name(name)
-        folder = jobs.new_folder()
-        with _removed_on_error(folder):
-            stored = await _stored(folder, "note", notes)
-        order = {"kind": "instrument", "name": own, "notes": [path.name for path in stored]}
-        return {"id": jobs.add(folder, own, partial(_ordered, workers, order), stored).id}
-
     @app.get("/api/jobs/{name}", summary="How far a job is")
     def state(name: str) -> dict[str, Any]:
         job = jobs.get(name)
@@ -170,6 +160,19 @@ def _add_jobs(app: FastAPI, jobs: Jobs, workers: Workers) -> None:
     @app.delete("/api/jobs/{name}", status_code=204, summary="Cancel a job, and remove its files")
     def cancel(name: str) -> None:
         jobs.cancel(name)
+
+
+def _add_making(app: FastAPI, jobs: Jobs, workers: Workers) -> None:
+    @app.post("/api/instruments", status_code=202, summary="Make an instrument of a few notes")
+    async def make(
+        name: Annotated[str, Form()], notes: Annotated[list[UploadFile], File()]
+    ) -> dict[str, str]:
+        own = _name(name)
+        folder = jobs.new_folder()
+        with _removed_on_error(folder):
+            stored = await _stored(folder, "note", notes)
+        order = {"kind": "instrument", "name": own, "notes": [path.name for path in stored]}
+        return {"id": jobs.add(folder, own, partial(_ordered, workers, order), stored).id}
 
 
 def _ordered(workers: Workers, order: Mapping[str, Any], job: Job) -> Any:
