@@ -40,8 +40,7 @@ def show_models(
     if context.invoked_subcommand:
         if plugins_dir or trust or as_json:
             raise ConfigError(
-                "--json is for the listing, and --plugins-dir and --trust stand after the name of the "
-                "model"
+                "--plugins-dir and --trust stand after the name of the model; --json is for the list"
             )
         return
     registry = Registry.load(plugins_dir or (), trust=trust)
