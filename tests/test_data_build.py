@@ -11,6 +11,7 @@ import pytest
 
 import dataset_trees as trees
 from timbresep import audio
+from timbresep.commands.options import split_roots
 from timbresep.data import recipe as recipes
 from timbresep.data.build import build_tracks, list_sources, on_one_side
 from timbresep.data.rendering.plan import TrackSet
@@ -145,6 +146,43 @@ def test_a_source_may_name_its_stems_otherwise(tmp_path: Path) -> None:
 
 def with_source(text: str) -> str:
     return RECIPE.rstrip() + f"\n  {text}\n"
+
+
+def test_a_folders_own_name_changes_nothing(tmp_path: Path) -> None:
+    violin = stub(tmp_path, "violin", text=with_source("musdb: {kind: musdb}"))
+    found = {}
+    for name in ("musdb", "home", "violin_takes", "train"):
+        folder = tmp_path / "elsewhere" / name
+        write_track(folder / "song", "violin", "organ")
+        roots = split_roots([str(folder)])
+        found[name] = build_tracks([violin], data_roots=roots)
+    assert {track.split for (track,) in found.values()} == {found["home"][0].split}
+    assert all(set(track.stems) == {"violin", "organ"} for (track,) in found.values())
+    with pytest.raises(DataError, match=r"expected .*\.stem\.mp4"):  # a name that is given does
+        build_tracks([violin], (), ["musdb"], {"musdb": tmp_path / "elsewhere" / "home"})
+
+
+def test_folders_of_one_name_are_both_used(tmp_path: Path) -> None:
+    violin = stub(tmp_path, "violin")
+    given = [str(tmp_path / place / "tracks") for place in ("a", "b")]
+    for folder in given:
+        write_track(Path(folder) / f"song {folder[-8]}", "violin", "organ")
+    tracks = build_tracks([violin], data_roots=split_roots(given))
+    assert [track.name for track in tracks] == ["song a", "song b"]
+    with pytest.raises(ConfigError, match="two folders are called 'mine'"):
+        split_roots([f"mine={given[0]}", f"mine={given[1]}"])
+
+
+def test_solo_recordings_are_of_the_instrument_that_is_named(tmp_path: Path) -> None:
+    text = with_source("takes: {kind: solos, root: none, licence: MIT}")
+    violin, viola = stub(tmp_path, "violin", "fiddle"), stub(tmp_path, "viola", text=text)
+    write_track(tmp_path / "violin solos", "take 1")
+    for name, owner in (("fiddle", "violin"), ("viola", "viola"), ("takes", "viola")):
+        roots = split_roots([f"{name}={tmp_path / 'violin solos'}"])
+        (track,) = build_tracks([violin, viola], (), list(roots), roots)
+        assert set(track.stems) == {owner}
+    with pytest.raises(DataError, match=r"of which instrument .* --data INSTRUMENT="):
+        build_tracks([violin, viola], data_roots=split_roots([str(tmp_path / "violin solos")]))
 
 
 def test_a_published_dataset_is_brought_with_data_and_named_by_all_recipes(tmp_path: Path) -> None:

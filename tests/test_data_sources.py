@@ -230,8 +230,8 @@ def test_instrument_folders_put_songs_together(tmp_path: Path) -> None:
 def test_solos_belong_to_their_owner(tmp_path: Path) -> None:
     trees.write(tmp_path / "fiddle" / "day one" / "take 1.wav", trees.tone(200.0))
     location = Location(tmp_path / "fiddle", Naming(NAMES))
-    (named,) = list_tracks("x", KINDS["solos"], location).tracks
-    assert set(named.raw.stems) == {"violin"}
+    with pytest.raises(DataError, match=r"of which instrument .* --data INSTRUMENT="):
+        list_tracks("x", KINDS["solos"], location)
     owned = Location(tmp_path / "fiddle", Naming(NAMES), owner="oboe")
     (track,) = list_tracks("x", KINDS["solos"], owned).tracks
     assert set(track.raw.stems) == {"oboe"}

@@ -195,7 +195,7 @@ def test_an_unknown_name_suggests_the_nearest(capsys: Capture) -> None:
 
 def test_options_before_the_subcommand_are_not_forgotten(capsys: Capture) -> None:
     assert cli.main(["models", "--trust", "get", "split"]) == 1
-    assert "--trust stand after the name" in error(capsys)
+    assert "--trust stand after the name of the model" in error(capsys)
 
 
 def test_what_is_not_what_was_published_is_not_kept(

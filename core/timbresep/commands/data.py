@@ -32,8 +32,9 @@ Folders = Annotated[
     list[str] | None,
     typer.Argument(
         metavar="[NAME=]FOLDER",
-        help="Datasets to use. NAME says which source of the recipes a folder replaces; a "
-        "new NAME adds a source. By default, the recipes' own sources are used.",
+        help="Datasets to use. NAME says which source of the recipes a folder replaces, or whose "
+        "the solo recordings in it are; a new NAME, or none, adds a source. By default, the "
+        "recipes' own sources are used.",
         show_default=False,
     ),
 ]

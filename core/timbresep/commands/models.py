@@ -40,7 +40,8 @@ def show_models(
     if context.invoked_subcommand:
         if plugins_dir or trust or as_json:
             raise ConfigError(
-                "--json is for the listing; --plugins-dir and --trust stand after the model's name"
+                "--json is for the listing; --plugins-dir and --trust stand after the name of "
+                "the model"
             )
         return
     registry = Registry.load(plugins_dir or (), trust=trust)

@@ -177,7 +177,7 @@ DataRoots = Annotated[
     typer.Option(
         help="[NAME=]FOLDER: use the tracks in this folder, <track>/<instrument>.wav or a "
         "published dataset; repeatable. NAME says which source of the recipes it "
-        "replaces; a new NAME adds a source.",
+        "replaces, or whose the solo recordings in it are; a new NAME, or none, adds a source.",
         rich_help_panel=MIXTURES,
     ),
 ]
@@ -242,9 +242,22 @@ def split_numbers(text: str) -> list[float]:
 
 
 def split_roots(given: list[str]) -> dict[str, Path]:
-    """Folders by name; a folder without NAME= is known by its own name."""
-    pairs = [item.partition("=") for item in given]
-    return {a if sign else Path(a).name: Path(b if sign else a) for a, sign, b in pairs}
+    """Source → folder, of ``[NAME=]FOLDER``.
+
+    A folder without a name is a source of its own, known by its path, which is no recipe's: what a
+    folder is called says nothing of what is in it.
+
+    Raises:
+        ConfigError: two folders have one name.
+    """
+    found: dict[str, Path] = {}
+    for item in given:
+        name, sign, folder = item.partition("=")
+        if not sign or Path(item).is_dir():
+            name, folder = f"{Path(item)}/", item
+        if found.setdefault(name, Path(folder)) != Path(folder):
+            raise ConfigError(f"--data: two folders are called '{name}'", "give each its own NAME")
+    return found
 
 
 def split_values(given: list[str]) -> dict[str, int | float | bool | str]:

@@ -156,7 +156,8 @@ def _at_root(
     source: str, root: Path, known: Mapping[str, Recipe], aliases: Mapping[str, str]
 ) -> tuple[Kind, Location]:
     """A dataset whose folder the command line names: of the kind that a recipe says it is, or else
-    of the kind that it looks like. The terms of a user's own folder are not known."""
+    of the kind that it looks like. Solo recordings are of the instrument that the source is called
+    by, or that has it in its recipe. The terms of a user's own folder are not known."""
     if not root.is_dir():
         raise DataError(f"{root}: no such folder", f"{source}=FOLDER names a folder")
     specs = [recipe.sources[source] for recipe in known.values() if source in recipe.sources]
@@ -166,9 +167,19 @@ def _at_root(
         names = {**aliases, **_labels(known, source, kind.name)}
         licence = spec.licence or kind.licence
         return kind, Location(root, Naming(names), licence, bleed=spec.bleed)
-    kind = kind_of(Location(root, Naming(aliases)))
+    naming = Naming(aliases)
+    kind = kind_of(Location(root, naming))
     names = {**aliases, **_labels(known, source, kind.name)}
-    return kind, Location(root, Naming(names), kind.licence)
+    return kind, Location(root, Naming(names), kind.licence, _owner(source, known, naming))
+
+
+def _owner(source: str, known: Mapping[str, Recipe], naming: Naming) -> str | None:
+    """The instrument of solo recordings that the command line names."""
+    specs = {name: recipe.sources.get(source) for name, recipe in known.items()}
+    owners = [name for name, spec in specs.items() if spec and spec.kind == "solos"]
+    if len(owners) == 1:
+        return owners[0]
+    return naming(source) if naming.knows(source) else None
 
 
 def _described(

@@ -49,13 +49,21 @@ def find(location: Location) -> Iterator[RawTrack | Problem]:
 
 
 def find_solos(location: Location) -> Iterator[RawTrack | Problem]:
-    """Each recording is a track of one stem."""
-    instrument = location.owner or location.naming(location.root.name)
+    """Each recording is a track of one stem.
+
+    Raises:
+        DataError: nothing says which instrument it is; the folder's name does not.
+    """
+    if location.owner is None:
+        raise DataError(
+            f"{location.root}: solo recordings, and nothing says of which instrument",
+            f"--data INSTRUMENT={location.root}",
+        )
     for path in sorted(location.root.rglob("*")):
         visible = all(part[0] != "." for part in path.relative_to(location.root).parts)
         if visible and path.is_file() and path.suffix.lower() in SUFFIXES:
             name = path.relative_to(location.root).with_suffix("").as_posix().replace("/", " - ")
-            yield _track(location, name, song_of(path), [(instrument, Recording(path))])
+            yield _track(location, name, song_of(path), [(location.owner, Recording(path))])
 
 
 def _track(
