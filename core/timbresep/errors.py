@@ -59,6 +59,10 @@ class TrainingError(TimbresepError):
     """Training cannot start or go on (for example a loss that is no longer finite)."""
 
 
+class PeerLostError(TrainingError):
+    """Another process of a run on several cards or machines has ended, or answers no more."""
+
+
 class InterruptedRunError(TimbresepError):
     """A run was interrupted and can go on; the command line exits with code 130."""
 

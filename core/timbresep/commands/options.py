@@ -206,8 +206,8 @@ Resume = Annotated[
     typer.Option(
         "--resume",
         help="Continue the interrupted run in --out. Give the options that it was started "
-        "with; only --max-steps, --max-minutes, --validate-every, --workers and "
-        "--device may differ.",
+        "with; only --max-steps, --max-minutes, --validate-every, --workers, --device, "
+        "--devices, --nodes and --strategy may differ.",
         rich_help_panel=RUN,
     ),
 ]

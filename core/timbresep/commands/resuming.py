@@ -28,14 +28,19 @@ def resumable(run: Path, state: str) -> Iterator[None]:
         if not any(run.glob(state)):
             raise
         raise InterruptedRunError(
-            f"interrupted, the run is kept in {run}", f"go on with: {_again(run)}"
+            f"interrupted, the run is kept in {run}", go_on(run)
         ) from interrupt
 
 
-def _again(run: Path) -> str:
-    """The command of this process, with the options that resume its run."""
+def go_on(run: Path) -> str:
+    """The command of this process, with the options that resume its run, for a hint."""
     program, *given = sys.argv
     start = ["python", program] if program.endswith(".py") else [Path(program).name]
-    out = [] if any(word.split("=")[0] == "--out" for word in given) else ["--out", str(run)]
-    resume = [] if "--resume" in given else ["--resume"]
-    return shlex.join([*start, *given, *out, *resume])
+    resume = [] if {"--resume", "--auto-resume"} & set(given) else ["--resume"]
+    return f"go on with: {shlex.join([*start, *with_out(given, run), *resume])}"
+
+
+def with_out(given: list[str], run: Path) -> list[str]:
+    """The words of a command, which name the run's folder."""
+    named = any(word.split("=")[0] == "--out" for word in given)
+    return [*given, *([] if named else ["--out", str(run)])]

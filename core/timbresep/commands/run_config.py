@@ -14,7 +14,7 @@ from timbresep.files import write_text
 from timbresep.formats.notation import parse_yaml
 
 NAME = "run.yaml"
-NOT_OF_THE_RUN = ("out", "resume", "config", "help", "trust")
+NOT_OF_THE_RUN = ("out", "resume", "auto_resume", "config", "help", "trust")
 """Options that a file does not hold: where to, and whom to trust, which everyone says oneself."""
 
 LARGEST = 1_000_000

@@ -31,36 +31,48 @@ from timbresep.commands.options import (
 )
 from timbresep.commands.program import PROGRAM
 from timbresep.commands.progress import progress, with_expectation
+from timbresep.commands.ranks import as_rank, start_ranks
 from timbresep.commands.resuming import resumable
 from timbresep.commands.run_config import RunConfig
 from timbresep.commands.training_options import (
     AdaptedPlugin,
+    AutoResume,
     BackboneName,
     BackboneValues,
     Batch,
     ConditioningKind,
     ConsistencyWeight,
+    Devices,
     HoldOut,
     LearningRate,
     MaxSteps,
     MixValues,
+    Nodes,
     Out,
     Plugins,
     PrecisionKind,
     Seconds,
     StartFrom,
+    StrategyKind,
     Targets,
     ValidateEvery,
     Workers,
 )
 from timbresep.errors import ConfigError
 from timbresep.registry.registry import Registry
+from timbresep.running.ranks import started_by_others
 
 if TYPE_CHECKING:
     from timbresep.training.loop import TrainResult
     from timbresep.training.request import RunSettings, TrainRequest
 
 STATE = "resume.safetensors"
+AS_GIVEN = (
+    *("backbone", "conditioning", "batch_size", "targets", "seconds", "workers", "seed"),
+    *("max_steps", "max_minutes", "learning_rate", "validate_every", "consistency_weight"),
+    *("device", "precision", "devices", "nodes", "strategy"),
+)
+"""Options of `train` whose values a request takes as they are."""
 
 
 def train(
@@ -88,6 +100,10 @@ def train(
     device: Device = "auto",
     precision: PrecisionKind = "auto",
     consistency_weight: ConsistencyWeight = 0.0,
+    devices: Devices = 1,
+    nodes: Nodes = 1,
+    strategy: StrategyKind = "ddp",
+    auto_resume: AutoResume = False,
     config: RunConfig = None,
     plugins_dir: PluginsDir = None,
     trust: Trust = False,
@@ -97,30 +113,19 @@ def train(
 
     registry = Registry.load(plugins_dir or (), trust=trust)
     who = _who(registry, plugin, hold_out)
+    if auto_resume:
+        resume = resume or (_named(out, "--auto-resume") / STATE).exists()
     request = TrainRequest(
         instruments=who.names,
         hold_out=who.held_out,
-        conditioning=conditioning,
         out=_run_folder(out, who.label, resume=resume),
-        backbone=backbone,
         arguments=split_values(set_ or []),
         mix=split_values(mix or []),
         sources=tuple(split_names(source)) if source else None,
         roots=split_roots(data or []),
-        max_steps=max_steps,
-        max_minutes=max_minutes,
-        batch_size=batch_size,
-        targets=targets,
-        seconds=seconds,
-        learning_rate=learning_rate,
-        validate_every=validate_every,
-        workers=workers,
-        seed=seed,
         resume=resume,
         start_from=start_from,
-        device=device,
-        precision=precision,
-        consistency_weight=consistency_weight,
+        **{name: ctx.params[name] for name in AS_GIVEN},
     )
     _run(ctx, registry, request, f"training {who.label}", plugin_options(plugins_dir, trust=trust))
 
@@ -207,9 +212,16 @@ def _who(registry: Registry, plugin: list[str], hold_out: list[str] | None) -> _
 
 def _run_folder(out: Path | None, label: str, *, resume: bool) -> Path:
     """The folder of a run."""
-    if resume and out is None:
-        raise ConfigError("--resume needs --out", "name the run folder to go on with")
+    if resume:
+        return _named(out, "--resume")
     return out or Path("runs") / f"{time.strftime('%Y%m%d-%H%M%S')}-{label}"
+
+
+def _named(out: Path | None, option: str) -> Path:
+    """The folder of a run that has begun."""
+    if out is None:
+        raise ConfigError(f"{option} needs --out", "name the run folder to go on with")
+    return out
 
 
 def _run(
@@ -219,19 +231,24 @@ def _run(
     from timbresep.training.loop import fit
 
     settings = request.resolve(registry)
-    say(f"run: {request.out}; watch it: tensorboard --logdir {request.out}")
-    with resumable(request.out, STATE), progress(title) as update:
-        expecting, kept = with_expectation(update), False
+    if settings.processes > 1 and not started_by_others():
+        with resumable(request.out, STATE):
+            start_ranks(settings, STATE)
+        return
+    with as_rank(settings) as leads:
+        say(f"run: {request.out}; watch it: tensorboard --logdir {request.out}")
+        with resumable(request.out, STATE), progress(title) as update:
+            expecting, kept = with_expectation(update), not leads
 
-        def report(share: float, text: str) -> None:
-            nonlocal kept
-            if not kept and request.out.is_dir():  # once the run has begun
-                run_config.write(ctx, request.out, _resolved(settings))
-                kept = True
-            expecting(share, text)
+            def report(share: float, text: str) -> None:
+                nonlocal kept
+                if not kept and request.out.is_dir():  # once the run has begun
+                    run_config.write(ctx, request.out, _resolved(settings))
+                    kept = True
+                expecting(share, text)
 
-        result = fit(registry, request, report)
-    _show(result, again)
+            result = fit(registry, request, report)
+        _show(result, again)
 
 
 def _resolved(settings: RunSettings) -> dict[str, object]:

@@ -169,3 +169,41 @@ ConsistencyWeight = Annotated[
         rich_help_panel=RUN,
     ),
 ]
+Devices = Annotated[
+    int,
+    whole(
+        help="Share each step among this many cards of a machine, or processes on its cores. "
+        "--batch-size counts the mixtures of all. More than one needs the extra 'distributed'.",
+        least=1,
+        most=MOST_PROCESSES,
+        rich_help_panel=RUN,
+    ),
+]
+Nodes = Annotated[
+    int,
+    whole(
+        help="Share each step among this many machines with --devices each. torchrun or srun "
+        "starts the processes.",
+        least=1,
+        most=4096,
+        rich_help_panel=RUN,
+    ),
+]
+StrategyKind = Annotated[
+    Literal["ddp", "fsdp"],
+    typer.Option(
+        help="Give each process the whole network (ddp), or between two steps a part of its "
+        "weights, gradients and optimizer state (fsdp, for networks that are too large "
+        "for one card).",
+        rich_help_panel=RUN,
+    ),
+]
+AutoResume = Annotated[
+    bool,
+    typer.Option(
+        "--auto-resume",
+        help="Continue the run in --out if it has been started, otherwise start it: one command "
+        "for batch systems that start it again.",
+        rich_help_panel=RUN,
+    ),
+]

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +50,18 @@ class Skipped:
                 if len(self.reasons) == TOLD:
                     log.warning("further files are counted; `data check --decode` lists them")
         self.mixtures.update(other.mixtures)
+
+    def told(self) -> list[tuple[str, tuple[str, int]]]:
+        """All of it, as JSON can hold it: by file, the reason and how many mixtures."""
+        return [(str(path), (why, self.mixtures[path])) for path, why in self.reasons.items()]
+
+    @classmethod
+    def heard(cls, told: Iterable[Sequence[Any]]) -> Skipped:
+        """What `told` gave in another process."""
+        skipped = cls()
+        for name, (why, times) in told:
+            skipped.reasons[Path(name)], skipped.mixtures[Path(name)] = why, times
+        return skipped
 
     def summary(self) -> str:
         """How much was skipped, in one line; empty when nothing was."""

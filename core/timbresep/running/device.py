@@ -33,3 +33,10 @@ def enough_memory(device: torch.device) -> Iterator[None]:
         yield
     except torch.OutOfMemoryError as error:
         raise TimbresepError(f"not enough memory on {device}", hint="use --device cpu") from error
+
+
+def out_of_memory(error: BaseException) -> bool:
+    """Whether an error is that of a device or of this machine without room."""
+    if isinstance(error, MemoryError | torch.OutOfMemoryError):
+        return True
+    return isinstance(error, RuntimeError) and "DefaultCPUAllocator" in str(error)

@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType, TracebackType
 
-STOPS = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
-"""Ctrl-C; batch systems and `kill`; a terminal or connection that is closed."""
+_NAMES = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1")
+STOPS = [getattr(signal, name) for name in _NAMES if hasattr(signal, name)]
+"""Ctrl-C; batch systems and `kill`; a closed terminal; a batch system's warning of the limit."""
 
 PATIENCE = 1.0
 """Seconds within which several signals are one request: shell and terminal both send SIGHUP."""
@@ -63,15 +64,17 @@ def _ignore() -> None:
 
 
 @contextmanager
-def held() -> Iterator[None]:
+def held() -> Iterator[Callable[[], bool]]:
     """Let signals wait for the end of a block, so that none leaves it half done.
+
+    The block can ask whether one waits.
 
     All handlers that are written in Python wait, whoever set them, as each of them may raise. Only
     a Ctrl-C a second or more after the first signal acts at once. Where handlers never run, in
     other threads than the main one, there is nothing to hold.
     """
     if not _in_main_thread():
-        yield
+        yield lambda: False
         return
     handlers: dict[int, Callable[[int, FrameType | None], object]] = {}
     for known in signal.valid_signals():
@@ -91,7 +94,7 @@ def held() -> Iterator[None]:
     try:
         for number in handlers:
             signal.signal(number, note)
-        yield
+        yield lambda: bool(noted)
     finally:
         over = True
         for number, handler in handlers.items():

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -42,14 +42,36 @@ def save_state(
     Raises:
         OutputError: the file cannot be written.
     """
+    write_state(path, tensors_of(model, optimizer, others=others), header)
+
+
+def tensors_of(
+    model: nn.Module,
+    optimizer: Optimizer,
+    *,
+    others: Mapping[str, nn.Module] | None = None,
+    whole: Callable[[Tensor], Tensor] = lambda tensor: tensor,
+) -> dict[str, Tensor]:
+    """Copies of all tensors of a state, in the memory of the processor.
+
+    Args:
+        model, optimizer, others: as for `save_state`.
+        whole: puts a tensor together of which a process holds a part.
+    """
     tensors: dict[str, Tensor] = {}
     for prefix, module in {"model": model, **(others or {})}.items():
         tensors |= {f"{prefix}.{name}": value for name, value in module.state_dict().items()}
     for name, parameter in model.named_parameters():
         for moment, value in optimizer.state.get(parameter, {}).items():
             tensors[f"{OPTIMIZER}{moment}.{name}"] = value
-    packed = {name: value.detach().cpu().contiguous().clone() for name, value in tensors.items()}
-    write_bytes(path, to_bytes(packed, {KEY: json.dumps(header)}))
+    return {
+        name: whole(value.detach()).cpu().contiguous().clone() for name, value in tensors.items()
+    }
+
+
+def write_state(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str, object]) -> None:
+    """Write the tensors of a state; arguments and errors otherwise as `save_state`."""
+    write_bytes(path, to_bytes(dict(tensors), {KEY: json.dumps(header)}))
 
 
 def read_header(path: Path) -> dict[str, Any]:

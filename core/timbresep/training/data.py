@@ -15,7 +15,7 @@ from timbresep.condition.vector import draw, version_of
 from timbresep.data.build import build_tracks
 from timbresep.data.extra_stems import ExtraStems, tables_of
 from timbresep.data.mixing.config import MixConfig
-from timbresep.data.mixing.feed import feed
+from timbresep.data.mixing.feed import WHOLE, feed
 from timbresep.data.mixing.mixer import Annotations, Conditions, MixtureDataset
 from timbresep.data.note_targets import NoteTargets
 from timbresep.data.skipped import Skipped
@@ -32,6 +32,7 @@ from timbresep.training.request import RunSettings
 log = logging.getLogger(__name__)
 
 VALIDATION_MIXTURES = 48
+VALIDATION_BATCH = 8
 VALIDATION_SEED = 1
 
 
@@ -176,8 +177,16 @@ class TrainingData:
             "tracks": _digest(repr(tracks).encode()),
         }
 
-    def batches(self, first_step: int, steps: int) -> Iterator[dict[str, Tensor]]:
-        """Batches from step `first_step` on: a resumed run sees what it would have seen."""
+    def batches(
+        self, first_step: int, steps: int, part: slice = WHOLE
+    ) -> Iterator[dict[str, Tensor]]:
+        """Batches from step `first_step` on: a resumed run sees what it would have seen.
+
+        Args:
+            first_step: that of the first batch.
+            steps: of the whole run.
+            part: the mixtures of each step that are wanted; other processes have the rest.
+        """
         size = steps * self.settings.batch_size
         dataset = MixtureDataset(
             self.train,
@@ -189,11 +198,21 @@ class TrainingData:
             annotations=Annotations(self.extras, self.tones, self.notes),
         )
         return feed(
-            dataset, self.settings.batch_size, self.skipped, self.settings.workers, first_step
+            dataset,
+            self.settings.batch_size,
+            self.skipped,
+            self.settings.workers,
+            first_step,
+            part=part,
         )
 
-    def validation(self) -> Iterator[dict[str, Tensor]]:
-        """Batches of fixed mixtures, without chance and with the plugins' own conditions."""
+    def validation(self, first: int = 0, every: int = 1) -> Iterator[dict[str, Tensor]]:
+        """Batches of fixed mixtures, without chance and with the plugins' own conditions.
+
+        Args:
+            first: number of the first batch.
+            every: distance to the next one; other processes have those between.
+        """
         dataset = MixtureDataset(
             self.valid,
             self.names,
@@ -203,7 +222,7 @@ class TrainingData:
             conditions=FixedConditions(self.stored),
             annotations=Annotations(notes=self.notes),
         )
-        return feed(dataset, 8, self.skipped)
+        return feed(dataset, VALIDATION_BATCH, self.skipped, first=first, every=every)
 
 
 def with_notes(tracks: Sequence[Track], notes: NoteTargets) -> list[Track]:

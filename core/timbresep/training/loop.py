@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,8 +15,10 @@ from timbresep.backbone import Answer
 from timbresep.errors import OutputExistsError, TrainingError
 from timbresep.files import claim
 from timbresep.registry.registry import Registry
+from timbresep.running.device import out_of_memory
 from timbresep.running.interrupts import held
 from timbresep.running.progress import Progress
+from timbresep.training.group import group_of
 from timbresep.training.request import RunSettings, TrainRequest
 from timbresep.training.run import MAX_BAD_STEPS, TrainingRun
 from timbresep.training.state import Position
@@ -57,64 +60,98 @@ def fit(registry: Registry, request: TrainRequest, report: Progress) -> TrainRes
         KeyboardInterrupt: as it came, once the state to resume from is kept.
     """
     settings = request.resolve(registry)
-    if settings.out.exists() and not settings.out.is_dir():
-        raise OutputExistsError(f"{settings.out} is a file", "choose another --out")
-    with claim(settings.out, [f"{name}.safetensors" for name in FILES]):
-        _check_output(settings)
-        run = TrainingRun(settings)
+    group = group_of(settings)
+    with contextlib.ExitStack() as stack:
+        if group.leads:
+            stack.enter_context(_claimed(settings))
+        run = TrainingRun(settings, group)
         if not settings.resume:
             run.keep_state()  # first of all, so that the run can always be resumed
         try:
             scores = _train(run, registry.notify_step, report)
         except BaseException as error:
-            if run.between_steps:
+            if run.between_steps and group.can_keep(error):
                 with held():
                     run.keep_state()
-            if str(error).startswith("DataLoader worker"):  # torch's own message
-                raise TrainingError(
-                    f"a mixing process ended, perhaps for want of memory ({str(error).strip()})",
-                    "go on with --resume and fewer --workers, or --mix memory_mb=…",
-                ) from error
+            if told := _told(error):
+                raise told from error
             raise
         finally:
             run.log.close()
     best, last = run.file("best"), run.file("last")
+    notes = run.notes() if group.leads else []
     return TrainResult(
-        best, last, scores, run.model.answers, run.position.step, run.data.names, run.notes()
+        best, last, scores, run.model.answers, run.position.step, run.data.names, notes
     )
+
+
+@contextlib.contextmanager
+def _claimed(settings: RunSettings) -> Iterator[None]:
+    """Be the only run in its folder, and one that may write there."""
+    if settings.out.exists() and not settings.out.is_dir():
+        raise OutputExistsError(f"{settings.out} is a file", "choose another --out")
+    with claim(settings.out, [f"{name}.safetensors" for name in FILES]):
+        _check_output(settings)
+        yield
+
+
+def _told(error: BaseException) -> TrainingError | None:
+    """What to say of an error that a library raised for want of memory."""
+    again = "go on with --resume and"
+    if str(error).startswith("DataLoader worker"):  # torch's own message
+        return TrainingError(
+            f"a mixing process ended, perhaps for want of memory ({str(error).strip()})",
+            f"{again} fewer --workers, or --mix memory_mb=…",
+        )
+    if out_of_memory(error):
+        return TrainingError(
+            "not enough memory for a step",
+            f"{again} a machine or card with more, or begin again with a lower --batch-size or "
+            "--seconds; several cards share a step (--devices)",
+        )
+    return None
 
 
 def _train(
     run: TrainingRun, observe: Callable[[int, dict[str, float]], None], report: Progress
 ) -> dict[str, dict[str, float]]:
     """Steps and validations until the run is over; its scores in the end."""
-    settings, position = run.settings, run.position
-    batches = run.data.batches(position.step, settings.max_steps + MAX_BAD_STEPS)
+    settings, position, group = run.settings, run.position, run.group
+    steps = settings.max_steps + MAX_BAD_STEPS
+    batches = run.data.batches(position.step, steps, group.part(settings.batch_size))
     losses: list[float] = []
     scores: dict[str, dict[str, float]] = {}
     started = time.monotonic() - 60 * position.minutes
     done = _share(position, settings)
     report(done, "started")
-    while True:
-        due = position.step % settings.validate_every == 0 or done >= 1
-        if due and position.kept < position.step:  # also what an interrupted run did not come to
+    with group.stoppable() as wished:
+        while True:
+            due = position.step % settings.validate_every == 0 or done >= 1
+            if due and position.kept < position.step:  # also what an interrupted run did not do
+                scores = run.validate()
+                run.keep(scores)
+                report(done, f"step {position.step}  valid {_shown(run, scores)}")
+            if done >= 1:
+                break
+            rate = settings.learning_rate * _schedule(done)
+            loss = run.step(next(batches), rate)
+            losses += [] if loss is None else [loss]
+            minutes = (time.monotonic() - started) / 60
+            position.minutes, stop = group.largest(minutes, wished())
+            if stop:
+                raise KeyboardInterrupt
+            done = _share(position, settings)
+            if position.step % LOG_EVERY == 0 and losses:
+                scalars = {"loss": float(np.mean(losses)), "learning_rate": rate}
+                losses.clear()
+                if group.leads:
+                    run.log.scalars(scalars, position.step)
+                    observe(position.step, scalars)
+                report(done, f"step {position.step}  loss {scalars['loss']:6.2f}{run.merit.unit}")
+        if not scores:  # a run that was already over when it was resumed
             scores = run.validate()
-            run.keep(scores)
-            report(done, f"step {position.step}  valid {_shown(run, scores)}")
-        if done >= 1:
-            break
-        rate = settings.learning_rate * _schedule(done)
-        loss = run.step(next(batches), rate)
-        losses += [] if loss is None else [loss]
-        position.minutes = (time.monotonic() - started) / 60
-        done = _share(position, settings)
-        if position.step % LOG_EVERY == 0 and losses:
-            scalars = {"loss": float(np.mean(losses)), "learning_rate": rate}
-            losses.clear()
-            run.log.scalars(scalars, position.step)
-            observe(position.step, scalars)
-            report(done, f"step {position.step}  loss {scalars['loss']:6.2f}{run.merit.unit}")
-    scores = scores or run.validate()  # a run that was already over when it was resumed
+            if any(group.largest(group.leads and not run.file("best").exists())):
+                run.keep(scores)
     report(1.0, f"finished at step {position.step}")
     return scores
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from timbresep.checkpoint import Conditioning, Metadata, read_metadata
 from timbresep.config import parse
@@ -16,6 +16,7 @@ from timbresep.instrument import Instrument
 from timbresep.registry.registry import Registry
 from timbresep.training.setup import Precision
 
+Strategy = Literal["ddp", "fsdp"]
 Arguments = Mapping[str, Argument]
 Value = TypeVar("Value", int, float)
 
@@ -44,6 +45,11 @@ class _Plain:
         consistency_weight: weight, 0 to 1, of the loss after mixture consistency, in mixtures
             whose targets are all that sounds (`timbresep.losses`).
         ema: decay of the moving average of the weights, which is what is validated and kept.
+        devices: processes on each machine, which share every step; each has a card of its own, or
+            a part of the processor's cores.
+        nodes: machines.
+        strategy: how they share: `ddp`, a whole network each; `fsdp`, weights, gradients and
+            optimizer state in parts.
     """
 
     out: Path
@@ -60,6 +66,14 @@ class _Plain:
     stored_share: float = 0.5
     consistency_weight: float = 0.0
     ema: float = 0.999
+    devices: int = 1
+    nodes: int = 1
+    strategy: Strategy = "ddp"
+
+    @property
+    def processes(self) -> int:
+        """How many make each step together."""
+        return self.devices * self.nodes
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,8 +86,8 @@ class RunSettings(_Plain):
         everyone: all enabled instruments: what may accompany.
         spec, arguments: the backbone and what it is built with.
         mix: how mixtures are made; at the network's sample rate once that is known.
-        batch_size: mixtures in a step.
-        workers: mixing processes.
+        batch_size: mixtures in a step, of all processes together.
+        workers: mixing processes, beside each that trains.
         learning_rate: AdamW's, at its peak.
         max_steps: optimizer steps.
         validate_every: steps between validations.
@@ -160,6 +174,8 @@ class TrainRequest(_Plain):
         }
         if "rate" in self.mix:
             raise ConfigError("mixtures have the sample rate of the network", "leave 'rate' out")
+        batch_size = _given(self.batch_size, defaults.batch_size)
+        self._check_shares(batch_size)
         return RunSettings(
             **{each.name: getattr(self, each.name) for each in fields(_Plain)},
             instruments=instruments,
@@ -168,12 +184,21 @@ class TrainRequest(_Plain):
             spec=spec,
             arguments=arguments,
             mix=parse(mix, MixConfig, "mixing settings (--mix)"),
-            batch_size=_given(self.batch_size, defaults.batch_size),
+            batch_size=batch_size,
             workers=_given(self.workers, defaults.workers),
             learning_rate=_given(self.learning_rate, defaults.learning_rate),
             max_steps=_given(self.max_steps, defaults.max_steps),
             validate_every=_given(self.validate_every, defaults.validate_every),
         )
+
+    def _check_shares(self, batch_size: int) -> None:
+        if batch_size % self.processes:
+            more = -(-batch_size // self.processes) * self.processes
+            raise TrainingError(
+                f"the {batch_size} mixtures of a step are not to be shared evenly among "
+                f"{self.processes} processes",
+                f"use --batch-size {more}, or other --devices",
+            )
 
     def _backbone(
         self, registry: Registry, start: Metadata | None

@@ -11,10 +11,22 @@ from torch import nn
 from torch.optim import Optimizer
 
 from timbresep.errors import CheckpointError, TrainingError
-from timbresep.running.optimizer_state import load_state, position_in, read_header, save_state
+from timbresep.running.optimizer_state import (
+    load_state,
+    position_in,
+    read_header,
+    tensors_of,
+    write_state,
+)
+from timbresep.training.group import Group
 
-FREE = "--max-steps, --max-minutes, --validate-every, --workers and --device"
+FREE = (
+    "--max-steps, --max-minutes, --validate-every, --workers, --device, --devices, --nodes and "
+    "--strategy"
+)
 """The options that may differ when a run goes on."""
+
+ALONE = Group()
 
 
 @dataclass
@@ -43,21 +55,29 @@ class RunState:
         average: its moving average.
         optimizer: of its parameters.
         identity: what must be the same for a resumed run (backbone, instruments, …).
+        group: the run's processes; the state tells nothing of them.
     """
 
     model: nn.Module
     average: nn.Module
     optimizer: Optimizer
     identity: Mapping[str, object]
+    group: Group = ALONE
 
     def save(self, path: Path, position: Position) -> None:
-        """Write it, atomically.
+        """Write it, atomically: the leading process does, with all parts where they are apart.
 
         Raises:
             OutputError: the file cannot be written.
         """
-        header = {"progress": asdict(position), "identity": self.identity}
-        save_state(path, self.model, self.optimizer, header, others={"average": self.average})
+        if not (self.group.leads or self.group.sharded):
+            return
+        tensors = tensors_of(
+            self.model, self.optimizer, others={"average": self.average}, whole=self.group.whole
+        )
+        if self.group.leads:
+            header = {"progress": asdict(position), "identity": self.identity}
+            write_state(path, tensors, header)
 
     def load(self, path: Path) -> Position:
         """Restore it in place, and say how far it is.

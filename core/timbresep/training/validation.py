@@ -16,6 +16,7 @@ from torch import Tensor
 
 from timbresep.backbone import Answer, Backbone
 from timbresep.metrics import f_measure, sdr, si_sdr
+from timbresep.training.group import Group
 from timbresep.transcriber import SOUNDING
 
 Scores = dict[str, dict[str, float]]
@@ -72,11 +73,13 @@ class Validation:
         names: the instruments, in the order of the batches' indices.
         device: computes.
         autocast: gives a context with the run's precision.
+        group: processes that have a share of the batches each; the scores are those of all.
     """
 
     names: list[str]
     device: torch.device
     autocast: Callable[[], AbstractContextManager[object]]
+    group: Group
 
     @torch.inference_mode()
     def scores(self, model: Backbone, batches: Batches) -> Scores:
@@ -84,7 +87,7 @@ class Validation:
 
         Args:
             model: the network.
-            batches: as `MixtureDataset` makes them.
+            batches: as `MixtureDataset` makes them, those of this process.
         """
         model.eval()
         return (
@@ -100,8 +103,8 @@ class Validation:
 
     def _audio(self, model: Backbone, batches: Batches) -> Scores:
         """SDR and SI-SDR improvement over the mixture in dB."""
-        rows: dict[str, list[tuple[float, float]]] = {name: [] for name in self.names}
-        for batch in batches:
+        mine: list[tuple[int, tuple[str, float, float]]] = []
+        for number, batch in self.group.dealt(batches):
             estimate = self._answers(model, batch)  # (batch, instruments, channels, samples)
             for b, k in np.ndindex(*batch["instruments"].shape):
                 target = batch["targets"][b, k]
@@ -110,7 +113,11 @@ class Validation:
                 wanted, found = target.numpy(), estimate[b, k].numpy()
                 gain = si_sdr(wanted, found) - si_sdr(wanted, batch["mixture"][b].numpy())
                 name = self.names[int(batch["instruments"][b, k])]
-                rows[name].append((sdr(wanted, found), gain))
+                mine.append((number, (name, sdr(wanted, found), gain)))
+        gathered = [row for rows in self.group.gather(mine) for row in rows]
+        rows: dict[str, list[tuple[float, float]]] = {name: [] for name in self.names}
+        for _, (name, value, gain) in sorted(gathered, key=lambda row: row[0]):  # as one would
+            rows[name].append((value, gain))
         return {
             name: {
                 "sdr": float(np.mean([value for value, _ in values])),
@@ -130,8 +137,10 @@ class Validation:
                 name = self.names[int(batch["instruments"][b, k])]
                 both = found[b, k] & there[b, k]
                 counts[name] += [int(each.sum()) for each in (found[b, k], there[b, k], both)]
+        gathered = self.group.gather({name: count.tolist() for name, count in counts.items()})
         scores: Scores = {}
-        for name, (said, true, right) in counts.items():
+        for name in self.names:
+            said, true, right = np.sum([each[name] for each in gathered], axis=0)
             if true:
                 precision, recall = float(right / max(said, 1)), float(right / true)
                 scores[name] = {

@@ -14,6 +14,7 @@ from timbresep.errors import TimbresepError
 from timbresep.running.interrupts import leave_to_parent, starting_workers
 
 Batch = dict[str, Tensor]
+WHOLE = slice(None)
 
 
 @dataclass(frozen=True)
@@ -25,27 +26,34 @@ class Fed:
 
 
 class Batches(Dataset[Fed]):
-    """The mixtures of a dataset in batches: number `k` holds the `k`-th `size` mixtures.
+    """The mixtures of a dataset in batches: number `k` holds `part` of the `k`-th `size` mixtures.
 
     An error is handed over as a value: one that leaves a process of a `DataLoader` by itself
     arrives as the text of its traceback.
     """
 
-    def __init__(self, mixtures: MixtureDataset, size: int) -> None:
-        self.mixtures, self.size = mixtures, size
+    def __init__(self, mixtures: MixtureDataset, size: int, part: slice = WHOLE) -> None:
+        self.mixtures, self.size, self.part = mixtures, size, part
 
     def __getitem__(self, number: int) -> Fed:
         first = number * self.size
         last = min(first + self.size, len(self.mixtures))
         try:
-            made = default_collate([self.mixtures[k] for k in range(first, last)])
+            made = default_collate([self.mixtures[k] for k in range(first, last)[self.part]])
         except TimbresepError as error:
             return Fed(error, self.mixtures.skipped.take())
         return Fed(made, self.mixtures.skipped.take())
 
 
 def feed(
-    mixtures: MixtureDataset, size: int, skipped: Skipped, workers: int = 0, first: int = 0
+    mixtures: MixtureDataset,
+    size: int,
+    skipped: Skipped,
+    workers: int = 0,
+    first: int = 0,
+    *,
+    every: int = 1,
+    part: slice = WHOLE,
 ) -> Iterator[Batch]:
     """The batches of a dataset, in order.
 
@@ -55,14 +63,16 @@ def feed(
         skipped: logs and counts what could not be read.
         workers: processes that mix; 0: this one does.
         first: number of the first batch; a resumed run sees what it would have seen.
+        every: distance to the next one, where others have those between.
+        part: the mixtures of each batch that are wanted, where others have the rest.
 
     Raises:
         DataError: nothing can be mixed of what there is.
     """
     loader: DataLoader[Fed] = DataLoader(
-        Batches(mixtures, size),
+        Batches(mixtures, size, part),
         batch_size=None,
-        sampler=range(first, -(-len(mixtures) // size)),
+        sampler=range(first, -(-len(mixtures) // size), every),
         num_workers=workers,
         prefetch_factor=4 if workers else None,
         collate_fn=_as_it_is,
