@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sys
 from pathlib import Path
@@ -28,9 +29,10 @@ def lock_file(handle: int) -> bool | None:
 
 
 def close_file(handle: int) -> None:
-    """Close an open file, which gives up its lock."""
+    """Close an open file, which gives up its lock; also on a disk that is gone."""
     _locks.discard(handle)
-    os.close(handle)
+    with contextlib.suppress(OSError):
+        os.close(handle)
 
 
 def _close_copies() -> None:

@@ -201,12 +201,17 @@ def claim(folder: Path, names: Sequence[str] = ()) -> Iterator[None]:
         except OSError as error:
             raise refusal(folder, error) from error
         stack.callback(close_file, handle)
-        stack.callback(lock.unlink, missing_ok=True)  # before it is let go: see `_claimed`
+        stack.callback(_give_up, lock)  # before it is let go: see `_claimed`
         sweep(folder)
         for name in map(Path, names):
             for left in folder.glob(f".{name.stem}-*{name.suffix}"):
                 left.unlink(missing_ok=True)
         yield
+
+
+def _give_up(lock: Path) -> None:
+    with contextlib.suppress(OSError):  # a disk that is gone: its error is told already
+        lock.unlink()
 
 
 def _remove_empty(folders: Sequence[Path]) -> None:
