@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import pty
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +12,7 @@ import pytest
 from rich.table import Table
 
 from disks import full_disk
+from terminals import on_a_terminal
 from timbresep.commands import console
 from timbresep.errors import TimbresepError
 from timbresep.formats.encoding import make_printable
@@ -28,32 +28,6 @@ with progress("working") as update:
     show_note("a note")
     show_error(TimbresepError("a failure"))
 """
-
-
-def on_a_terminal(code: str, root: Path, stdout_too: bool) -> tuple[str, str]:
-    """What Python code writes to a terminal, and to a stdout that is none."""
-    ours, theirs = pty.openpty()
-    with subprocess.Popen(
-        [sys.executable, "-c", code],
-        cwd=root,
-        env={**os.environ, "TERM": "xterm", "COLUMNS": "100"},
-        stdout=theirs if stdout_too else subprocess.PIPE,
-        stderr=theirs,
-    ) as process:
-        os.close(theirs)
-        shown = b""
-        while True:
-            try:
-                part = os.read(ours, 4096)
-            except OSError:  # all of it has been read
-                break
-            if not part:
-                break
-            shown += part
-        piped = process.stdout.read() if process.stdout else b""
-    os.close(ours)
-    assert process.returncode == 0
-    return shown.decode(), piped.decode()
 
 
 @pytest.mark.parametrize("stdout_too", [True, False], ids=["both", "stdout piped"])

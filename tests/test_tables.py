@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
-import pty
 import re
 import subprocess
 import sys
@@ -15,6 +13,7 @@ from rich.console import Console, RenderableType
 from rich.table import Table
 
 import cli
+from terminals import on_a_terminal
 from timbresep.commands import listing
 from timbresep.commands.tables import fitted
 from timbresep.evaluation import table as evaluation_table
@@ -113,30 +112,9 @@ def test_a_table_that_fits_is_left_as_it_is(plugins: Table) -> None:
     assert shown(plugins, 140).count("┏") == 1
 
 
-def on_a_terminal(root: Path, columns: int) -> str:
-    """What `list` prints on a terminal of so many columns."""
-    ours, theirs = pty.openpty()
-    environment = {**os.environ, "TERM": "xterm", "COLUMNS": str(columns)}
-    with subprocess.Popen(
-        [sys.executable, "cli.py", "list"], cwd=root, env=environment, stdout=theirs, stderr=theirs
-    ):
-        os.close(theirs)
-        text = b""
-        while part := _read(ours):
-            text += part
-    os.close(ours)
-    return re.sub(r"\x1b\[[\d;?]*\w", "", text.decode())
-
-
-def _read(terminal: int) -> bytes:
-    try:
-        return os.read(terminal, 4096)
-    except OSError:  # all of it has been read
-        return b""
-
-
 def test_the_terminal_decides_and_a_pipe_has_no_width(root: Path) -> None:
-    lines = on_a_terminal(root, 60).splitlines()
+    shown_there, _ = on_a_terminal("import cli; cli.main(['list'])", root, True, columns=60)
+    lines = re.sub(r"\x1b\[[\d;?]*\w", "", shown_there).splitlines()
     assert max(map(len, lines)) <= 60
     assert "instrument violin" in [line.strip() for line in lines]
     piped = subprocess.run(

@@ -52,14 +52,14 @@ def listen(
     trust: Trust = False,
 ) -> None:
     """Say which instruments play in audio files, and what; nothing is written."""
-    from timbresep.file_batch import Told
-    from timbresep.separation.listening import listen_to_all
-    from timbresep.separation.load import open_separator
-
     start_logging()
     registry = Registry.load(plugins_dir or (), trust=trust)
     inputs = audio_files(files)
     with working("loading"):
+        from timbresep.file_batch import Told
+        from timbresep.separation.listening import listen_to_all
+        from timbresep.separation.load import open_separator
+
         model = open_separator(
             split_names(instruments or ["all"]),
             separator=separator,

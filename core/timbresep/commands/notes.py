@@ -28,7 +28,7 @@ from timbresep.commands.options import (
     reference_conditions,
     split_names,
 )
-from timbresep.commands.progress import clock, progress
+from timbresep.commands.progress import clock, progress, working
 from timbresep.commands.separate_options import Files
 from timbresep.formats.text import shown
 from timbresep.instrument import Instrument
@@ -81,21 +81,22 @@ def notes(
     trust: Trust = False,
 ) -> None:
     """Write down the notes that instruments play in audio files, as MIDI."""
-    from timbresep.file_batch import Told
-    from timbresep.transcription.batch import Output, transcribe_batch
-    from timbresep.transcription.load import open_transcriber
-    from timbresep.transcription.pitched import pitched
-
     start_logging()
     registry = Registry.load(plugins_dir or (), trust=trust)
-    hearing = open_transcriber(
-        split_names(instruments or ["all"]),
-        transcriber=transcriber,
-        checkpoint=checkpoint,
-        registry=registry,
-        reference=reference_conditions(reference or []),
-        device=device,
-    )
+    with working("loading"):
+        from timbresep.file_batch import Told
+        from timbresep.transcription.batch import Output, transcribe_batch
+        from timbresep.transcription.load import open_transcriber
+        from timbresep.transcription.pitched import pitched
+
+        hearing = open_transcriber(
+            split_names(instruments or ["all"]),
+            transcriber=transcriber,
+            checkpoint=checkpoint,
+            registry=registry,
+            reference=reference_conditions(reference or []),
+            device=device,
+        )
     say(f"transcriber: {shown(hearing.checkpoint.path.name)}")
     plugins = {item.name: item for item in registry.instruments()}
     names = pitched(hearing.asked, plugins.values())

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 
 from timbresep.commands.console import is_quiet, one_terminal, start_logging
 from timbresep.formats.text import shown
+from timbresep.running.loading import told_of_loading
 from timbresep.running.progress import Progress
 
 LINE_EVERY = 5.0
@@ -75,13 +76,21 @@ def with_expectation(update: Progress) -> Progress:
 
 @contextmanager
 def working(title: str) -> Iterator[None]:
-    """Show on a terminal that something goes on whose end is not known; elsewhere, nothing."""
+    """Show on a terminal that something goes on whose end is not known; elsewhere, nothing.
+
+    Where parts of a separator are loaded meanwhile, it says which.
+    """
     console = start_logging()
     if not console.is_interactive or is_quiet():
         yield
         return
-    with console.status(f"{shown(title)} …"):
-        yield
+    with console.status(f"{shown(title)} …") as status:
+
+        def tell(part: str) -> None:
+            status.update(f"{shown(title)} {shown(part)} …")
+
+        with told_of_loading(tell):
+            yield
 
 
 @contextmanager

@@ -1,5 +1,5 @@
 """What long runs have in common.
 
-The `device` that computes; `progress` to report; `interrupts` that wait for the end of a step;
-`optimizer_state` to resume from; `provenance` of the results.
+The `device` that computes; `progress` to report, and what is `loading`; `interrupts` that wait for
+the end of a step; `optimizer_state` to resume from; `provenance` of the results.
 """

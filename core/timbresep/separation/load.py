@@ -13,6 +13,7 @@ from timbresep.errors import CheckpointError
 from timbresep.registry import pretrained
 from timbresep.registry.chain import Chain
 from timbresep.registry.registry import Registry
+from timbresep.running.loading import loading
 from timbresep.separation.options import DEFAULTS, SeparationOptions
 from timbresep.separation.separator import Separator
 from timbresep.separation.sources import Sources, SourceStage, places
@@ -63,6 +64,7 @@ def open_separator(
     """
     registry = registry or Registry.load()
     chain = registry.separators.get(separator, checkpoint).beside(options.transcriber)
+    loading(f"network {chain.checkpoint.name}")
     loaded = checkpoints.load(chain.checkpoint, registry.backbone)
     _check_separates(loaded)
     found = ask(loaded, instruments, registry, reference)
@@ -107,6 +109,7 @@ def _sources(
     spec = chain.source_model
     if spec is None:
         return None
+    loading(f"source model {spec.name}")
     stage = SourceStage(pretrained.load(spec, chain.weights), spec.name, device)
     weights = chain.weights or pretrained.weights_file(spec)
     said = {item.name: item.config.sources for item in registry.instruments()}

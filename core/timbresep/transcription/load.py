@@ -9,6 +9,7 @@ from timbresep import checkpoint as checkpoints
 from timbresep.asked import ALL, Vector, ask, possible
 from timbresep.errors import CheckpointError
 from timbresep.registry.registry import Registry
+from timbresep.running.loading import loading
 from timbresep.transcription.hearing import Hearing
 
 
@@ -51,6 +52,7 @@ def open_transcriber(
     """
     registry = registry or Registry.load()
     file = registry.transcribers.get(transcriber, checkpoint)
+    loading(f"transcriber {file.name}")
     loaded = checkpoints.load(file, registry.backbone)
     if loaded.model.answers != "notes":
         raise CheckpointError(
