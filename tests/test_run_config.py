@@ -49,8 +49,11 @@ def test_options_beside_the_file_go_first(run: Path, tmp_path: Path) -> None:
     [
         ("plugn: violin", "did you mean 'plugin'"),
         ("- violin", "expected options"),
-        ("plugin: {a: 1}", "expected a text"),
-        ("plugin: violin\nmax_steps: many", "max-steps"),
+        ("plugin: {a: 1}", "plugin.0: input should be a valid string, not {'a': 1}"),
+        ("plugin: violin\nmax_steps: many", "max_steps: input should be a valid integer"),
+        ("plugin: violin\nmax_steps: 0", "--max-steps 0: expected a whole number from 1"),
+        ("plugin: violin\nprecision: 16", "precision: input should be 'auto', 'bf16' or '32'"),
+        ("plugin: violin\nseed: [1]", "seed: input should be a valid integer, not [1]"),
         ("plugin: violin\ntrust: true", "no option 'trust'"),
         ("plugin: [", "yaml"),
     ],
@@ -69,3 +72,15 @@ def test_what_a_file_cannot_say_is_told(
 def test_a_file_that_is_not_there_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert train("--config", "nowhere.yaml") == 1
     assert "nowhere.yaml" in capsys.readouterr().err
+
+
+def test_every_wrong_key_is_told_in_a_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "run.yaml"
+    file.write_text("plugin: violin\nsed: 1\nmax_steps: many\nlearning_rate: fast\nprecision: 32\n")
+    assert train("--config", str(file), "--out", str(tmp_path / "run")) == 1
+    lines = capsys.readouterr().err.splitlines()
+    assert [line.split(": ")[:2] for line in lines] == [["error", str(file)]] * 3
+    assert "no option 'sed' — did you mean 'seed'?" in lines[0]
+    assert {line.split(": ")[2] for line in lines[1:]} == {"max_steps", "learning_rate"}

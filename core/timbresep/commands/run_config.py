@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_type_hints
 
+import pydantic
 import typer
 import yaml
 
+from timbresep.commands.console import show_error
+from timbresep.config import Model
 from timbresep.errors import ConfigError, nearest
 from timbresep.files import write_text
 from timbresep.formats.notation import parse_yaml
@@ -25,7 +28,8 @@ def read(ctx: typer.Context, path: Path | None) -> Path | None:
     """Take the options in a file as defaults; those of the command line go first.
 
     Raises:
-        ConfigError: the file cannot be read, or has a key that is no option.
+        ConfigError: the file cannot be read, or has a key that is no option or a value that an
+            option cannot have. Of several, all but the last are shown.
     """
     if path is None or ctx.resilient_parsing:
         return path
@@ -39,13 +43,47 @@ def read(ctx: typer.Context, path: Path | None) -> Path | None:
     if not isinstance(values, dict):
         raise ConfigError(f"{path}: expected options, such as `plugin: violin`", "")
     known = _keys(ctx)
-    given: dict[str, Any] = {}
-    for key, value in values.items():
-        if key not in known:
-            raise ConfigError(f"{path}: no option '{key}'", nearest(str(key), known))
-        given[known[key].name or ""] = _as_typed(value, known[key], f"{path}: {key}")
+    given, wrong = _checked(values, known, ctx)
+    if wrong:
+        *others, last = [ConfigError(f"{path}: {told}", hint) for told, hint in wrong]
+        for error in others:
+            show_error(error)
+        raise last
     ctx.default_map = {**(ctx.default_map or {}), **given}
     return path
+
+
+def _checked(
+    values: Mapping[object, object], known: Mapping[str, Any], ctx: typer.Context
+) -> tuple[dict[str, Any], list[tuple[str, str]]]:
+    """The values of a file by parameter; and what is wrong with a key, and a hint, for each."""
+    wrong = [(f"no option '{key}'", nearest(str(key), known)) for key in values if key not in known]
+    found = {str(key): _as_typed(values[key], known[key]) for key in known if key in values}
+    try:
+        _model(known, ctx)(**found)
+    except pydantic.ValidationError as error:
+        for each in error.errors():
+            path = ".".join(map(str, each["loc"]))
+            wrong.append((f"{path}: {_reason(each['msg'])}, not {each['input']!r}", ""))
+    for key, value in found.items() if not wrong else ():
+        option = known[key]
+        try:  # within bounds?
+            if option.callback is not None:
+                option.callback(ctx, option, value)
+        except ConfigError as error:
+            wrong.append((error.message, error.hint))
+    return {known[key].name: value for key, value in found.items()}, wrong
+
+
+def _model(known: Mapping[str, Any], ctx: typer.Context) -> type[Model]:
+    """What a file may hold: the options of the command, with their types."""
+    hints = get_type_hints(ctx.command.callback)
+    types: dict[str, Any] = {key: (hints[option.name], None) for key, option in known.items()}
+    return pydantic.create_model("Options", __base__=Model, **types)
+
+
+def _reason(message: str) -> str:
+    return message[:1].lower() + message[1:]
 
 
 RunConfig = Annotated[
@@ -97,17 +135,17 @@ def _keys(context: typer.Context) -> dict[str, Any]:
     return found
 
 
-def _as_typed(value: Any, option: Any, where: str) -> Any:
-    """A value as it would be typed: a list for options that repeat."""
-    one = (str, int, float, bool)
-    many = bool(getattr(option, "multiple", False))
-    if many and isinstance(value, list):
-        if not all(isinstance(each, one) for each in value):
-            raise ConfigError(f"{where}: expected a list of texts", "")
-        return [str(each) for each in value]
-    if not isinstance(value, one):
-        raise ConfigError(f"{where}: expected a text or a number", "")
-    return [str(value)] if many else value
+def _as_typed(value: Any, option: Any) -> Any:
+    """A value as it would be typed: a list for options that repeat, and numbers as texts there."""
+    if option.multiple:
+        value = value if isinstance(value, list) else [value]
+        return [_text(each) for each in value]
+    return _text(value) if option.type_descriptor.is_choice else value
+
+
+def _text(value: Any) -> Any:
+    """A number as text, anything else as it is."""
+    return str(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else value
 
 
 def _plain(value: Any) -> Any:
