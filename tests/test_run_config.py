@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -84,3 +85,19 @@ def test_every_wrong_key_is_told_in_a_line(
     assert [line.split(": ")[:2] for line in lines] == [["error", str(file)]] * 3
     assert "no option 'sed' — did you mean 'seed'?" in lines[0]
     assert {line.split(": ")[2] for line in lines[1:]} == {"max_steps", "learning_rate"}
+
+
+def test_the_result_is_json_for_programs(
+    run: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    out = tmp_path / "run"
+    assert train("--config", str(run / "run.yaml"), "--out", str(out), "--json") == 0
+    said = capsys.readouterr()
+    result = json.loads(said.out)
+    assert set(result) == {"best", "last", "steps", "answers", "instruments", "scores", "notes"}
+    assert result["best"] == str(out / "best.safetensors")
+    assert result["steps"] == 1
+    assert isinstance(result["scores"]["violin"]["sdr"], float)
+    assert "tensorboard" in said.err
+    assert "json" not in yaml.safe_load((out / "run.yaml").read_text())

@@ -27,6 +27,9 @@ PRINTED = {
     "condition show": "`conditions` (instrument → part of the vector → values), `similarities` "
     "(instrument → instrument → cosine)",
     "condition compare": "`similarities`, as above",
+    "train": "`best`, `last`: checkpoints, `steps`, `answers`: audio or notes, `instruments`, "
+    "`scores` (instrument → score on the validation tracks), `notes`: remarks",
+    "adapt": "the same as `train`",
     "ddsp train": "`report` (`steps`, `seconds`, `first_loss`, `last_loss`, …), `likeness` "
     "(`loss`, `f0_cents`, `loudness_db`, `seconds`) of the solos held out, `run`: its folder",
     "data check": "`sources` (each `source`, `dataset`, `folder`, `tracks` by side, `minutes`, "

@@ -17,7 +17,7 @@ from timbresep.files import write_text
 from timbresep.formats.notation import parse_yaml
 
 NAME = "run.yaml"
-NOT_OF_THE_RUN = ("out", "resume", "auto_resume", "config", "help", "trust")
+NOT_OF_THE_RUN = ("out", "resume", "auto_resume", "config", "help", "trust", "json")
 """Options that a file does not hold: where to, and whom to trust, which everyone says oneself."""
 
 LARGEST = 1_000_000
@@ -46,8 +46,8 @@ def read(ctx: typer.Context, path: Path | None) -> Path | None:
     given, wrong = _checked(values, known, ctx)
     if wrong:
         *others, last = [ConfigError(f"{path}: {told}", hint) for told, hint in wrong]
-        for error in others:
-            show_error(error)
+        for each in others:
+            show_error(each)
         raise last
     ctx.default_map = {**(ctx.default_map or {}), **given}
     return path

@@ -11,8 +11,9 @@ import typer
 from rich.table import Table
 
 from timbresep.commands import run_config
-from timbresep.commands.console import say, show_note
+from timbresep.commands.console import say, say_json, show_note
 from timbresep.commands.options import (
+    AsJson,
     CheckpointFile,
     DataRoots,
     Device,
@@ -104,6 +105,7 @@ def train(
     nodes: Nodes = 1,
     strategy: StrategyKind = "ddp",
     auto_resume: AutoResume = False,
+    as_json: AsJson = False,
     config: RunConfig = None,
     plugins_dir: PluginsDir = None,
     trust: Trust = False,
@@ -148,6 +150,7 @@ def adapt(
     seed: Seed = 0,
     resume: Resume = False,
     device: Device = "auto",
+    as_json: AsJson = False,
     plugins_dir: PluginsDir = None,
     trust: Trust = False,
 ) -> None:
@@ -248,7 +251,12 @@ def _run(
                 expecting(share, text)
 
             result = fit(registry, request, report)
-        _show(result, again)
+        if leads and ctx.params["as_json"]:
+            say_json(result)
+        else:
+            _show_scores(result)
+        use = "notes" if result.answers == "notes" else "separate"
+        say(f"next: {PROGRAM} {use} song.wav --checkpoint {result.best}{again}")
 
 
 def _resolved(settings: RunSettings) -> dict[str, object]:
@@ -262,8 +270,8 @@ def _resolved(settings: RunSettings) -> dict[str, object]:
     }
 
 
-def _show(result: TrainResult, again: str) -> None:
-    """The validation scores, and what to do with the checkpoint."""
+def _show_scores(result: TrainResult) -> None:
+    """The validation scores, and where the best checkpoint is."""
     from timbresep.training.validation import COLUMNS, MERITS
 
     columns, merit = COLUMNS[result.answers], MERITS[result.answers]
@@ -277,5 +285,3 @@ def _show(result: TrainResult, again: str) -> None:
     for note in result.notes:
         show_note(note)
     say(f"{result.steps} steps; best checkpoint: {result.best}")
-    use = "notes" if result.answers == "notes" else "separate"
-    say(f"next: {PROGRAM} {use} song.wav --checkpoint {result.best}{again}")
