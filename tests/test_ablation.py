@@ -16,8 +16,9 @@ from fakes import RATE, GainBackbone, loaded, plugin, saved
 from timbresep import audio
 from timbresep.checkpoint import Checkpoint
 from timbresep.errors import DataError, OutputExistsError
+from timbresep.evaluation.ablation.picture import matrix
 from timbresep.evaluation.ablation.run import ablate, shuffled
-from timbresep.evaluation.ablation.store import PICTURE, SCORES, check_output, matrix, write
+from timbresep.evaluation.ablation.store import PICTURE, SCORES, check_output, write
 from timbresep.evaluation.ablation.table import summary, table
 from timbresep.separation.separator import Separator
 
