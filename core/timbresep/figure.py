@@ -35,7 +35,11 @@ def new_figure(width: float, height: float, out: Path, *, overwrite: bool) -> Fi
 
 
 def png_of(figure: Figure) -> bytes:
-    """A figure as the contents of a PNG file."""
+    """A figure as the contents of a PNG file; names in it are not read as formulas."""
+    from matplotlib.text import Text
+
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)  # type: ignore[attr-defined]
     file = io.BytesIO()
     figure.savefig(file, dpi=120, format="png", metadata={"Software": "timbresep"})
     return file.getvalue()

@@ -14,7 +14,6 @@ from timbresep.commands.evaluate_outputs import (
     EstimatesOf,
     Latex,
     Outputs,
-    ReportFile,
     Significance,
     beside,
 )
@@ -40,6 +39,7 @@ from timbresep.commands.options import (
     reference_conditions,
     split_names,
 )
+from timbresep.commands.pages import FiguresFolder, Pages, ReportFile
 from timbresep.commands.progress import progress
 from timbresep.commands.score_options import Partial
 from timbresep.errors import ConfigError
@@ -158,6 +158,7 @@ def evaluate(
     csv: Csv = None,
     latex: Latex = None,
     report: ReportFile = None,
+    figures: FiguresFolder = None,
     overwrite: Overwrite = False,
     device: Device = DEFAULTS.device,
     plugins_dir: PluginsDir = None,
@@ -171,7 +172,8 @@ def evaluate(
     disturbed = bend, shift, wrong, missing
     informed = _informed(disturbed, given=score, aligned=aligned, partial=partial)
     others = beside(estimates or [], against)
-    outputs = Outputs(swaps, as_json, significance, others.base, csv, latex, report)
+    pages = Pages(report, figures, overwrite)
+    outputs = Outputs(swaps, as_json, significance, others.base, csv, latex, pages)
     outputs.check(overwrite=overwrite)
     joint, consistent, retune = not independent, DEFAULTS.mixture_consistency, not keep_tuning
     options = SeparationOptions(device, joint, consistent, tta, retune, refine, transcriber)
