@@ -39,7 +39,7 @@ def png_of(figure: Figure) -> bytes:
     from matplotlib.text import Text
 
     for text in figure.findobj(Text):
-        text.set_parse_math(False)  # type: ignore[attr-defined]
+        text.set_parse_math(False)
     file = io.BytesIO()
     figure.savefig(file, dpi=120, format="png", metadata={"Software": "timbresep"})
     return file.getvalue()

@@ -166,11 +166,10 @@ def evaluate(
 ) -> None:
     """Score a separator or a transcriber on tracks with known stems or notes, beside baselines."""
     from timbresep.evaluation.plan import Plan
-    from timbresep.evaluation.tracks import Tracks, named_folder
+    from timbresep.evaluation.tracks import Tracks
 
     start_logging()
-    disturbed = bend, shift, wrong, missing
-    informed = _informed(disturbed, given=score, aligned=aligned, partial=partial)
+    informed = _informed((bend, shift, wrong, missing), score, aligned, partial)
     others = beside(estimates or [], against)
     pages = Pages(report, figures, overwrite)
     outputs = Outputs(swaps, as_json, significance, others.base, csv, latex, pages)
@@ -181,8 +180,7 @@ def evaluate(
     told, rival = reference_conditions(reference or []), others.earlier
     plan = Plan(separator, checkpoint, asked, rival, bsseval, options, folders, trust, told)
     plan = replace(plan, informed=informed, estimates=others.systems)
-    source, root = named_folder(tracks)
-    chosen = Tracks(root, source, split, limit, notes=score)
+    chosen = Tracks.named(tracks, split, limit, notes=score)
     how = How(out, overwrite=overwrite, workers=workers)
     if (transcribed := _of_notes(plan, outputs, notes=notes)) is None:
         _evaluate(plan, chosen, how, outputs)
@@ -245,7 +243,7 @@ def _evaluate(plan: Plan, chosen: Tracks, how: How, outputs: Outputs) -> None:
 
 
 def _informed(
-    disturbed: tuple[float, float, float, float], *, given: bool, aligned: bool, partial: bool
+    disturbed: tuple[float, float, float, float], given: bool, aligned: bool, partial: bool
 ) -> Informed | None:
     """How notes are given to the separator, if they are: see `Disturbance` for what is done to
     them."""

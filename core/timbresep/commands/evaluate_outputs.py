@@ -98,12 +98,12 @@ class Outputs:
         paths = [*files, *([self.pages.report] if self.pages.report else [])]
         if len({path.resolve() for path in paths}) < len(paths):
             raise ConfigError("--csv, --latex and --report name one file", "give each its own")
-        self.pages.check()
         for path in files:
             if path.exists() and not overwrite:
                 raise OutputExistsError(f"{path} exists", "choose another name, or use --overwrite")
             if not path.parent.is_dir():
                 raise ConfigError(f"{path}: no folder {path.parent}", "make the folder first")
+        self.pages.check()
 
     def show(self, result: Evaluation, title: str) -> None:
         """Print the scores and write the files; errors as `timbresep.files.atomic_write`."""

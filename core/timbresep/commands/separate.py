@@ -124,9 +124,7 @@ def separate(
         "reference": reference_conditions(reference or []),
     }
     model = _opened(request, inputs.files, wish.names, how)
-    made = Made(report, figures, stem_file)
-    listen = replace(output, listen=report or figures)
-    _separate(model, inputs, listen, wish, (request, how, made))
+    _separate(model, inputs, output, wish, (request, how, Made(report, figures, stem_file)))
 
 
 def _separate(
@@ -148,6 +146,7 @@ def _separate(
         wanted=replace(output.wanted, minus=groups),
         settings=settings_of(model, stems, score=request),
         inside=inputs.inside,
+        listen=made.report or made.figures,
     )
     origin = origin_of(_chain(how), model.options, stems, how["registry"], request)
 

@@ -71,7 +71,7 @@ def piano_roll(stems: Sequence[StemNotes], duration: float, caption: str = "") -
         duration: seconds of the whole.
         caption: what the figure is of.
     """
-    lanes = [[each] for each in stems] if len(stems) <= LANES else [list(stems)]
+    lanes = [[each] for each in stems] if 0 < len(stems) <= LANES else [list(stems)]
     figure = blank(10, 0.8 + max(1.0 * len(lanes), 2.5))
     rows = figure.subplots(len(lanes), 1, sharex=True, squeeze=False)[:, 0]
     number = 0
@@ -100,6 +100,15 @@ def _pitches(axes: Axes, lane: Sequence[StemNotes]) -> None:
     axes.set_ylim(ends[0] - 2, ends[-1] + 2)
     axes.tick_params(axis="y", labelsize=7)
     axes.grid(axis="x", alpha=0.3)
+
+
+def midi_axis(axes: Axes) -> None:
+    """Name the pitches on an axis of MIDI numbers."""
+    low, high = (round(end) for end in axes.get_ylim())
+    places = range(low, high + 1, max(1, -(-(high - low) // 8)))
+    axes.set_yticks(places, [note_name(place) for place in places])
+    axes.tick_params(axis="y", labelsize=8)
+    axes.grid(axis="y", alpha=0.3)
 
 
 def _label(axes: Axes, text: str) -> None:
