@@ -24,7 +24,7 @@ from timbresep.notes import midi
 from timbresep.notes.alignment import Alignment
 from timbresep.notes.score import Note, StemNotes
 from timbresep.report.ablated import Loss, ablated_page
-from timbresep.report.drawings import LANES, piano_roll
+from timbresep.report.drawings import LANES, note_roll
 from timbresep.report.figures import is_ours, write_figures
 from timbresep.report.page import Grid, Page, Picture, Section
 from timbresep.report.scored import alignment_page, score_page
@@ -114,22 +114,22 @@ def stems() -> list[StemNotes]:
     ]
 
 
-def test_a_score_is_a_table_and_a_piano_roll(stems: list[StemNotes]) -> None:
+def test_a_score_is_a_table_and_a_note_roll(stems: list[StemNotes]) -> None:
     page = score_page(HOSTILE, stems, Grid([("1", "tuba")]), "2 parts", ["assumed: 120"])
     assert [each.name for each in page.pictures] == ["notes"]
     assert "assumed: 120" in page.html()
     assert "<i>" not in page.html()
 
 
-def test_a_piano_roll_of_many_parts_has_one_lane(stems: list[StemNotes]) -> None:
+def test_a_note_roll_of_many_parts_has_one_lane(stems: list[StemNotes]) -> None:
     def height(parts: int) -> int:
         import io
 
-        return Image.open(io.BytesIO(piano_roll(stems[:1] * parts, 2.0).png)).size[1]
+        return Image.open(io.BytesIO(note_roll(stems[:1] * parts, 2.0).png)).size[1]
 
     assert height(8) > height(2)
     assert height(LANES + 1) < height(8)
-    assert piano_roll([], 0.0).png
+    assert note_roll([], 0.0).png
 
 
 def test_tones_sound_where_the_notes_are(stems: list[StemNotes]) -> None:

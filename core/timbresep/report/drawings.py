@@ -1,4 +1,4 @@
-"""What several pages draw: waveforms, spectrograms, piano rolls."""
+"""What several pages draw: waveforms, spectrograms, notes as bars."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ FREQUENCIES = (100, 300, 1000, 3000, 10_000)
 """Marked on spectrograms, Hz."""
 
 LANES = 24
-"""So many parts get a lane each in a piano roll; more share one."""
+"""So many parts get a lane each; more share one."""
 
 
 def waveforms(sounds: Sequence[Sound]) -> Picture:
@@ -63,7 +63,7 @@ def spectrograms(sounds: Sequence[Sound], reference: float) -> Picture:
     return Picture("spectrograms", png_of(figure), f"Mel spectrograms of {_names(sounds)}")
 
 
-def piano_roll(stems: Sequence[StemNotes], duration: float, caption: str = "") -> Picture:
+def note_roll(stems: Sequence[StemNotes], duration: float, caption: str = "") -> Picture:
     """The notes of each part as bars, a lane for each part.
 
     Args:
@@ -85,7 +85,7 @@ def piano_roll(stems: Sequence[StemNotes], duration: float, caption: str = "") -
     rows[-1].set_xlim(0, max(duration, 0.001))
     rows[-1].set_xlabel("seconds")
     told = ", ".join(each.stem for each in stems)
-    return Picture("notes", png_of(figure), f"Piano roll: the notes of {told}", caption)
+    return Picture("notes", png_of(figure), f"The notes of {told}", caption)
 
 
 def _pitches(axes: Axes, lane: Sequence[StemNotes]) -> None:

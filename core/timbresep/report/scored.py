@@ -8,7 +8,7 @@ from pathlib import Path
 from timbresep.figure import blank, png_of
 from timbresep.notes.alignment import Alignment, picture
 from timbresep.notes.score import StemNotes
-from timbresep.report.drawings import piano_roll
+from timbresep.report.drawings import note_roll
 from timbresep.report.page import Grid, Page, Picture, Section, Track
 from timbresep.report.sound import longest, loudest, sound, sound_of
 from timbresep.report.tones import RATE, tones
@@ -27,7 +27,7 @@ SHOWN = (
 def score_page(
     name: str, stems: Sequence[StemNotes], parts: Grid, about: str, told: Sequence[str] = ()
 ) -> Page:
-    """The page of a score: its parts, and their notes as a piano roll.
+    """The page of a score: its parts, and their notes as bars.
 
     Args:
         name: of the score's file.
@@ -37,7 +37,7 @@ def score_page(
         told: what was assumed, a sentence each.
     """
     duration = max((note.end for each in stems for note in each.notes), default=0.0)
-    roll = piano_roll(stems, duration, "One lane for each part, in seconds of the score.")
+    roll = note_roll(stems, duration, "One lane for each part, in seconds of the score.")
     sections = [Section("Parts", told, tables=[parts]), Section("Notes", figures=[roll])]
     return Page(name, about, sections)
 
@@ -65,7 +65,7 @@ def alignment_page(
     figure = blank(11, 8)
     picture.fill(figure, alignment, stems)
     drawn = Picture("alignment", png_of(figure), "The score in the recording", SHOWN)
-    roll = piano_roll(played, alignment.duration)
+    roll = note_roll(played, alignment.duration)
     sections = [
         Section("Listen", [HEARD], _tracks(recording, played)),
         Section("How sure it is", told, tables=[facts], figures=[drawn]),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from timbresep.audio.writer import FORMATS
-from timbresep.report.drawings import piano_roll, spectrograms, waveforms
+from timbresep.report.drawings import note_roll, spectrograms, waveforms
 from timbresep.report.page import Grid, Page, Picture, Section, Track
 from timbresep.report.sound import Sound, longest, loudest, sound
 from timbresep.separation.batch import FileReport
@@ -80,7 +80,7 @@ def separated_figures(report: FileReport, sounds: Sequence[Sound]) -> list[Pictu
     written = {each.name for each in sounds}
     played = [each.notes for each in report.everyone if each.notes and each.name in written]
     if noted := [notes for notes in played if notes.notes]:
-        found.append(piano_roll(noted, report.duration))
+        found.append(note_roll(noted, report.duration))
     return found
 
 
