@@ -81,8 +81,8 @@ Against = Annotated[
 Bss = Annotated[
     Literal["separator", "all"] | None,
     typer.Option(
-        help="Also compute BSSEval v4, for the separator's stems only or for the baselines' "
-        "too. Slow; off by default."
+        help="Also compute BSSEval v4, for the separator's stems and those of --estimates, or for "
+        "the baselines' too. Slow; off by default."
     ),
 ]
 Workers = Annotated[

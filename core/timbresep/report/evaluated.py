@@ -15,8 +15,11 @@ from timbresep.evaluation.summary import (
     tracks_of,
 )
 from timbresep.evaluation.table import (
+    BSS_CAPTION,
+    BSS_HEAD,
     CAPTION,
     INTERVAL_CAPTION,
+    bss_rows,
     interval_head,
     interval_rows,
     lacking,
@@ -50,6 +53,9 @@ def evaluated_page(
         whole = [[cell.replace(" ", NO_BREAK) for cell in row] for row in interval_rows(found)]
         grid = Grid(whole, heads, "", frozenset(range(2, len(heads))))
         sections.append(Section("Intervals", [INTERVAL_CAPTION], tables=[grid]))
+    if result.bss:
+        grid = Grid(bss_rows(result), BSS_HEAD, "", frozenset(range(2, len(BSS_HEAD))))
+        sections.append(Section("BSSEval v4", [BSS_CAPTION], tables=[grid]))
     if levels := leak_means(result):
         rows = [(name, f"{level:.1f}") for name, level in levels.items()]
         grid = Grid(rows, ("instrument", "level of its stem, dB re mixture"), "", frozenset({1}))
