@@ -16,8 +16,9 @@ from fakes import RATE, GainBackbone, loaded, plugin, saved
 from timbresep import audio
 from timbresep.checkpoint import Checkpoint
 from timbresep.errors import DataError, OutputExistsError
+from timbresep.evaluation.ablation.picture import matrix
 from timbresep.evaluation.ablation.run import ablate, shuffled
-from timbresep.evaluation.ablation.store import PICTURE, SCORES, check_output, matrix, write
+from timbresep.evaluation.ablation.store import PICTURE, SCORES, check_output, write
 from timbresep.evaluation.ablation.table import summary, table
 from timbresep.separation.separator import Separator
 
@@ -135,7 +136,10 @@ def test_the_command(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[s
     model = saved(tmp_path / "model.safetensors", 164, violin=0.5, flute=0.25)
     out = tmp_path / "out"
     command = ["ablate", str(model), str(root), "-o", str(out), "--plugins-dir", plugins]
-    assert cli.main([*command, "--device", "cpu"]) == 1, "a track was skipped"
+    page = ["--report", str(tmp_path / "a.html"), "--figures", str(tmp_path / "figures")]
+    assert cli.main([*command, *page, "--device", "cpu"]) == 1, "a track was skipped"
+    assert "What a wrong condition costs" in (tmp_path / "a.html").read_text()
+    assert (tmp_path / "figures" / "losses.png").is_file()
     shown = capsys.readouterr()
     assert "1 tracks skipped: half" in shown.out
     assert "0.0 dB with the true condition, 0.0 dB swapped" in shown.out, "a gain is not scored"

@@ -175,3 +175,72 @@ def test_what_museval_refuses_is_the_fault_of_the_track() -> None:
     wave = np.ones((2, 100), np.float32)
     with pytest.raises(DataError, match=r"'t'.*silent"):
         bsseval.bss_eval("t", RATE, {"a": wave, "b": 0 * wave}, {"a": wave, "b": wave})
+
+
+def test_other_systems_are_measured_as_museval_does(
+    tree: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Against `eval_mus_track` with what accompanies left to the mixture, and with their own."""
+    rng = np.random.default_rng(1)
+    database = musdb.DB(root=str(tree), is_wav=True)
+    stems: dict[str, dict[str, np.ndarray]] = {}
+    for track in database.tracks:
+        true = {path.stem: audio.read(path)[0] for path in (tree / "test" / track.name).iterdir()}
+        rest = true["mixture"] - true["vocals"]
+        noise = 0.01 * rng.standard_normal(rest.shape)
+        stems[track.name] = {"vocals": (0.9 * true["vocals"] + 0.2 * rest + noise)}
+        for name, wave in stems[track.name].items():
+            path = Path("theirs/test") / track.name / f"{name}.wav"
+            path.parent.mkdir(parents=True)
+            audio.write(path, wave.astype(np.float32), RATE)
+    systems = ["--estimates", "theirs", "--checkpoint", "model.safetensors"]
+    arguments = ["evaluate", str(tree), "-i", "vocals", "--bsseval", "separator", *systems]
+    assert cli.main([*arguments, "-o", "out", "--report", "scores.html"]) == 0
+    assert "theirs" in capsys.readouterr().out.split("BSSEval v4")[1]
+    assert "theirs" in Path("scores.html").read_text().split("BSSEval v4")[1]
+
+    store = museval.EvalStore()
+    for track in database.tracks:
+        vocals = stems[track.name]["vocals"].T
+        rest = track.audio - vocals
+        scores = museval.eval_mus_track(track, {"vocals": vocals, "accompaniment": rest})
+        store.add_track(scores)
+        ours = json.loads(Path(f"out/museval/theirs/test/{track.name}.json").read_text())
+        assert {target["name"] for target in ours["targets"]} == {"vocals", "accompaniment"}
+    expected = store.agg_frames_tracks_scores()
+    found = json.loads(Path("out/scores.json").read_text())["bsseval"]["theirs"]
+    for source in ("vocals", "accompaniment"):
+        for metric in METRICS:
+            assert found[source][metric.lower()] == pytest.approx(
+                expected[source][metric], abs=2e-2
+            )
+
+
+def test_a_system_has_its_own_stem_of_what_accompanies(tree: Path) -> None:
+    track = "AM Contra - Heart"
+    for path in (tree / "test").glob("*/*.wav"):
+        if path.stem in ("drums", "bass", "mixture"):
+            path.unlink()
+    rng = np.random.default_rng(2)
+    true = {path.stem: audio.read(path)[0] for path in (tree / "test" / track).iterdir()}
+    made = {name: (wave + 0.02 * rng.standard_normal(wave.shape)) for name, wave in true.items()}
+    for name, wave in made.items():
+        path = Path("theirs") / track / f"{name}.wav"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        audio.write(path, wave.astype(np.float32), RATE)
+    arguments = ["evaluate", str(tree / "test"), "-i", "vocals", "--limit", "1", "-o", "out"]
+    systems = ["--estimates", "theirs", "--checkpoint", "model.safetensors"]
+    assert cli.main([*arguments, *systems, "--bsseval", "separator"]) == 0
+    found = json.loads(Path("out/scores.json").read_text())["bsseval"]["theirs"]
+    assert set(found) == {"vocals", "other"}
+    references = {name: bsseval.in_16_bits(wave) for name, wave in true.items()}
+    expected = bsseval.bss_eval(track, RATE, references, made)
+    assert found["other"]["sdr"] == pytest.approx(expected.medians["other"]["sdr"], abs=1e-2)
+
+
+@pytest.mark.parametrize("name", ["..", "a/b", ""])
+def test_a_systems_name_cannot_leave_the_folder(
+    name: str, tree: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["evaluate", str(tree), "--estimates", f"{name}={tree}"]) == 1
+    assert f"cannot be called '{name}'" in capsys.readouterr().err

@@ -99,7 +99,10 @@ def test_a_voice_is_trained_measured_and_described(
 ) -> None:
     del solos
     (plugin / "README.md").write_text("# whistle\n\nBy hand.\n")
-    assert train("--reverb", "0.1") == 0
+    assert train("--reverb", "0.1", "--report", "train.html") == 0
+    page = Path("train.html").read_text()
+    assert "whistle: solos that were held out" in page
+    assert "its spectral loss" in page
     said = capsys.readouterr().out
     assert "held out (b.wav)" in said
     model = DdspModel.load(plugin / "ddsp.safetensors")
@@ -255,7 +258,10 @@ def test_a_recording_is_played_again_transposed_and_nothing_replaced(
     model.load_state_dict(weights)
     model.save(Path("whistle/ddsp.safetensors"), {})
     given = ["ddsp", "resynth", "solos/a.wav", "--plugin", "whistle", "-o", "out.wav"]
-    assert cli.main([*given, "--transpose", "12", "--no-reverb"]) == 0
+    page = ["--report", "voice.html", "--figures", "figures"]
+    assert cli.main([*given, "--transpose", "12", "--no-reverb", *page]) == 0
+    assert "the voice of whistle" in Path("voice.html").read_text()
+    assert Path("figures/harmonics.png").is_file()
     wave, rate = soundfile.read("out.wav")
     assert rate == RATE
     spectrum = np.abs(np.fft.rfft(wave[4000:12_000] * np.hanning(8000)))

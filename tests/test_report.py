@@ -15,7 +15,7 @@ from fakes import PLAIN, RATE, GainBackbone, loaded
 from timbresep import audio
 from timbresep.errors import OutputExistsError
 from timbresep.report.page import ASSETS, Grid, Page, Section, Track, policy
-from timbresep.report.separated import Origin, write_page
+from timbresep.report.separated import Origin, separated_figures, sounds_of, write_page
 from timbresep.report.sound import BANDS, COLUMNS, sound
 from timbresep.separation.batch import separate_file
 from timbresep.separation.output import Output
@@ -97,4 +97,7 @@ def test_a_report_has_all_tracks_and_who_plays(rate: int, tmp_path: Path) -> Non
     assert [track["muted"] for track in tracks] == [True, False, False]
     assert all(track["duration"] == pytest.approx(2) for track in tracks)
     assert "seems absent" in html
+    figures = separated_figures(done, sounds_of(done))
+    assert [each.name for each in figures] == ["waveforms", "spectrograms"]  # nobody listened
+    assert "mixture, loud, faint" in figures[0].alt
     assert "&lt;b&gt;song.wav" in html

@@ -9,12 +9,16 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import pytest
+import typer
 
 pytest.importorskip("zensical")
 pytest.importorskip("mkdocstrings")
 pytest.importorskip("latex2mathml")
 
 import site_pages
+from site_reports import REPORTS, Report, linked
+from timbresep.commands.app import assemble
+from timbresep.report.page import Page
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -34,10 +38,16 @@ class Links(HTMLParser):
             self.links.append(link)
 
 
+def short_report(report: Report, path: Path) -> None:
+    """A page in the place of one that takes half a minute to make."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Page(" ".join(report.command), "").write(path)
+
+
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = tmp_path_factory.mktemp("site")
-    site_pages.gather(out)
+    site_pages.gather(out, short_report)
     command = [sys.executable, "-m", "zensical", "build", "-s", "-f", str(out / "mkdocs.yml")]
     done = subprocess.run(command, capture_output=True, text=True, cwd=out)
     assert done.returncode == 0, done.stdout + done.stderr
@@ -91,6 +101,29 @@ def test_docstrings_and_formulas_are_shown(site: Path) -> None:
     evaluation = (site / "docs" / "guides" / "evaluation" / "index.html").read_text()
     assert "<math" in evaluation
     assert r"\log_{10}" not in evaluation
+
+
+def test_pictures_of_reports_lead_to_reports(site: Path) -> None:
+    for guide, report in zip(("separate", "evaluation"), REPORTS, strict=True):
+        page = site / "docs" / "guides" / guide / "index.html"
+        there = site / report.page
+        assert report.command[0] in there.read_text()
+        leads = [(page.parent / link).resolve() for link in read(page).links if ".html" in link]
+        assert leads == [there, there]
+
+
+def test_commands_of_reports_are_those_of_the_program() -> None:
+    program = typer.main.get_command(assemble())
+    for report in REPORTS:
+        name, *words = report.command
+        program.commands[name].make_context(name, words)  # type: ignore[attr-defined]
+        assert (ROOT / report.picture).is_file()
+
+
+def test_other_pictures_stay_as_they_are() -> None:
+    text = "![a](../images/report.png) ![b](../images/other.png)"
+    assert linked(text, Path("docs/guides/a.md")).count("](../reports/separated.html)") == 2
+    assert linked(text, Path("README.md")) == text
 
 
 def test_every_page_of_the_docs_is_in_the_navigation() -> None:

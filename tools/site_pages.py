@@ -5,6 +5,7 @@
 Pages keep their places, so that links between them, from docs/ to the model cards and to the code,
 lead where they lead in the repository. Each plugin gets a page: its card, pictures and manifest.
 Modules whose docstrings are shown are listed in `API`. Formulas become MathML, which browsers draw.
+Reports are made of the bundled demo (`tools/site_reports.py`), which takes most of the time.
 """
 
 from __future__ import annotations
@@ -19,6 +20,8 @@ from typing import Any
 
 import yaml
 from latex2mathml.converter import convert
+
+from site_reports import REPORTS, Make, linked, make
 
 ROOT = Path(__file__).resolve().parents[1]
 OUT = ROOT / "build" / "pages"
@@ -37,8 +40,13 @@ CODE = re.compile(r"(^```.*?^```|^ {4}.*?$|`[^`]+`)", re.MULTILINE | re.DOTALL)
 FORMULA = re.compile(r"\$([^$\n]+)\$")
 
 
-def gather(out: Path) -> None:
-    """Write the pages, what they link to, and the settings of the site, `out/mkdocs.yml`."""
+def gather(out: Path, make: Make = make) -> None:
+    """Write the pages, what they link to, and the settings of the site, `out/mkdocs.yml`.
+
+    Args:
+        out: the folder for all of it; replaced.
+        make: what makes the reports.
+    """
     pages = out / "pages"
     shutil.rmtree(out, ignore_errors=True)
     names = [*ROOT.glob("*.md"), *(p for f in FOLDERS for p in (ROOT / f).rglob("*"))]
@@ -53,7 +61,10 @@ def gather(out: Path) -> None:
             source = (ROOT / page.relative_to(pages)).parent / target
             if source.is_file() and not (page.parent / target).exists():
                 _copy(source.resolve(), pages)
+        text = linked(text, page.relative_to(pages))
         page.write_text(_formulas(text), encoding="utf-8")
+    for report in REPORTS:
+        make(report, pages / report.page)
     settings = yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))
     for entry in settings["nav"]:
         if "Plugins" in entry:

@@ -1,15 +1,23 @@
-"""Figures that commands write as PNG, drawn with matplotlib."""
+"""Figures as PNG, drawn with matplotlib."""
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from timbresep.errors import DataError, OutputExistsError
-from timbresep.files import atomic_write
+from timbresep.files import write_bytes
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
+
+
+def blank(width: float, height: float) -> Figure:
+    """An empty figure in inches."""
+    from matplotlib.figure import Figure  # slow to import
+
+    return Figure(figsize=(width, height), layout="constrained")
 
 
 def new_figure(width: float, height: float, out: Path, *, overwrite: bool) -> Figure:
@@ -23,12 +31,20 @@ def new_figure(width: float, height: float, out: Path, *, overwrite: bool) -> Fi
         raise DataError(f"{out}: pictures are written as PNG", "give a name that ends in .png")
     if out.exists() and not overwrite:
         raise OutputExistsError(f"{out} exists", "choose another name, or use --overwrite")
-    from matplotlib.figure import Figure  # slow to import
+    return blank(width, height)
 
-    return Figure(figsize=(width, height), layout="constrained")
+
+def png_of(figure: Figure) -> bytes:
+    """A figure as the contents of a PNG file; names in it are not read as formulas."""
+    from matplotlib.text import Text
+
+    for text in figure.findobj(Text):
+        text.set_parse_math(False)
+    file = io.BytesIO()
+    figure.savefig(file, dpi=120, format="png", metadata={"Software": "timbresep"})
+    return file.getvalue()
 
 
 def save_figure(figure: Figure, out: Path, *, overwrite: bool) -> None:
     """Write a figure as PNG; errors as for `atomic_write`."""
-    with atomic_write(out, replace=overwrite) as temporary:
-        figure.savefig(temporary, dpi=120, format="png", metadata={"Software": "timbresep"})
+    write_bytes(out, png_of(figure), replace=overwrite)

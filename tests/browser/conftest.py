@@ -30,10 +30,16 @@ def browser() -> Iterator[Any]:
         launched.close()
 
 
+TOLD = """document.addEventListener("securitypolicyviolation", (event) =>
+    console.error(`the page's policy forbids ${event.violatedDirective}: ${event.blockedURI}`))"""
+"""What a page's own content security policy forbids becomes an error on its console."""
+
+
 @pytest.fixture
 def page(browser: Any) -> Iterator[Any]:
-    """A page that fails the test if a script fails, or something is asked of the network."""
+    """A page that fails the test if a script fails, or its security policy forbids something."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context.add_init_script(TOLD)
     opened = context.new_page()
     problems: list[str] = []
     opened.on("pageerror", lambda error: problems.append(str(error)))

@@ -23,6 +23,7 @@ from timbresep.commands.options import (
     Trust,
     split_names,
 )
+from timbresep.commands.pages import FiguresFolder, Pages, ReportFile
 from timbresep.commands.program import PROGRAM
 from timbresep.commands.progress import progress
 from timbresep.errors import ConfigError, TimbresepError
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from timbresep.evaluation.notes.plan import NotePlan
     from timbresep.evaluation.tracks import Skip, Tracks
     from timbresep.evaluation.workers import Report
+    from timbresep.report.page import Page
     from timbresep.separation.separator import Separator
     from timbresep.transcription.hearing import Hearing
 
@@ -78,6 +80,8 @@ def ablate(
     split: Split = None,
     limit: Limit = None,
     as_json: AsJson = False,
+    report: ReportFile = None,
+    figures: FiguresFolder = None,
     overwrite: Overwrite = False,
     device: Device = DEFAULTS.device,
     plugins_dir: PluginsDir = None,
@@ -97,6 +101,8 @@ def ablate(
         )
     if out is not None:
         store.check_output(out, overwrite=overwrite)
+    pages = Pages(report, figures, overwrite)
+    pages.check()
     asked = tuple(split_names(instruments or ["all"]))
     checkpoint, plugins = given[0] if given else None, tuple(plugins_dir or ())
     registry = Registry.load(plugins, trust=trust)
@@ -109,7 +115,7 @@ def ablate(
         chosen = replace(chosen, notes=True)
     else:
         tried = _of_stems(asked, separator, checkpoint, registry, device)
-    _ablate(tried, chosen, registry, out, as_json=as_json, overwrite=overwrite)
+    _ablate(tried, chosen, registry, out, pages, as_json=as_json)
 
 
 @dataclass(frozen=True)
@@ -160,9 +166,9 @@ def _ablate(
     chosen: Tracks,
     registry: Registry,
     out: Path | None,
+    pages: Pages,
     *,
     as_json: bool,
-    overwrite: bool,
 ) -> None:
     """Ablate, print and write what comes out."""
     from timbresep.evaluation.ablation import store, table
@@ -178,14 +184,23 @@ def _ablate(
         result = tried.run(
             tracks, lambda name, done, total: update(done / max(total, 1), name), skip
         )
+    title = f"{tried.called} on {chosen.root}"
     if as_json:
         say_json({**store.as_data(result, tried.model, chosen.root), "skipped": skipped})
     else:
-        say(table.table(result, f"{tried.called} on {chosen.root}"))
+        say(table.table(result, title))
         say(table.summary(result))
     if out is not None:
-        for written in store.write(result, tried.model, chosen.root, out, overwrite=overwrite):
+        where = chosen.root, out
+        for written in store.write(result, tried.model, *where, overwrite=pages.overwrite):
             say(f"wrote {written}")
+
+    def page() -> Page:
+        from timbresep.report.ablated import ablated_page
+
+        return ablated_page(result, title)
+
+    pages.write(page)
     if skipped:
         say(f"{len(skipped)} tracks skipped: {', '.join(skipped)}")
         raise typer.Exit(1)

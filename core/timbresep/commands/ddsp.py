@@ -18,6 +18,7 @@ from timbresep.commands.options import (
     Trust,
     plugin_folder,
 )
+from timbresep.commands.pages import FiguresFolder, Pages, ReportFile
 from timbresep.commands.program import PROGRAM
 from timbresep.commands.progress import progress
 from timbresep.commands.resuming import resumable
@@ -25,6 +26,8 @@ from timbresep.config import load_yaml
 from timbresep.instrument import InstrumentConfig
 
 if TYPE_CHECKING:
+    from timbresep.ddsp.resynthesis import Likeness, Played
+    from timbresep.report.page import Page
     from timbresep.voice.training import VoiceResult
 
 app = typer.Typer(
@@ -106,6 +109,8 @@ def train_ddsp(
     seed: Seed = 0,
     device: TrainingDevice = "cpu",
     as_json: AsJson = False,
+    report: ReportFile = None,
+    figures: FiguresFolder = None,
     overwrite: Overwrite = False,
     plugins_dir: PluginsDir = None,
     trust: Trust = False,
@@ -114,6 +119,8 @@ def train_ddsp(
     from timbresep.ddsp.training import TrainSettings
     from timbresep.voice.training import STATE, model_sizes, run_folder, train_voice
 
+    pages = Pages(report, figures, overwrite)
+    pages.check()
     train, state = train_voice, STATE
     if engine == "magenta":
         from timbresep.voice.magenta import train_with_magenta
@@ -136,10 +143,12 @@ def train_ddsp(
             folder, solos, settings, run=run, overwrite=overwrite, resume=resume, report=update
         )
     if as_json:
-        say_json(result)
+        say_json({"report": result.report, "likeness": result.likeness, "run": result.run})
     else:
         for line in _told(result):
             say(line)
+    title = f"{config.name}: solos that were held out"
+    pages.write(lambda: _page(folder, result.played, title, result.likeness))
     say(f"next: {PROGRAM} condition build {plugin}")
 
 
@@ -154,6 +163,12 @@ def _told(result: VoiceResult) -> list[str]:
         f"loudness {likeness.loudness_db:.1f} dB off",
         f"listen: tensorboard --logdir {result.run}",
     ]
+
+
+def _page(folder: Path, played: Played, title: str, likeness: Likeness | None = None) -> Page:
+    from timbresep.report.voiced import voice_page
+
+    return voice_page(folder, played, title, likeness)
 
 
 @app.command("resynth")
@@ -172,6 +187,8 @@ def resynthesise(
         bool,
         typer.Option("--no-reverb", help="Play without the reverb that the voice has learned."),
     ] = False,
+    report: ReportFile = None,
+    figures: FiguresFolder = None,
     overwrite: Overwrite = False,
     plugins_dir: PluginsDir = None,
     trust: Trust = False,
@@ -179,15 +196,19 @@ def resynthesise(
     """Play the pitch and loudness of a recording with an instrument's voice."""
     from timbresep.voice.resynthesis import resynthesise_file
 
-    seconds = resynthesise_file(
-        plugin_folder(plugin, plugins_dir, trust),
+    pages = Pages(report, figures, overwrite)
+    pages.check()
+    folder = plugin_folder(plugin, plugins_dir, trust)
+    played = resynthesise_file(
+        folder,
         audio,
         out,
         semitones=transpose,
         dry=no_reverb,
         overwrite=overwrite,
     )
-    say(f"wrote {out}: {seconds:.1f} s")
+    say(f"wrote {out}: {played.seconds:.1f} s")
+    pages.write(lambda: _page(folder, played, audio.name))
 
 
 @app.command("import")

@@ -14,7 +14,6 @@ from timbresep.commands.evaluate_outputs import (
     EstimatesOf,
     Latex,
     Outputs,
-    ReportFile,
     Significance,
     beside,
 )
@@ -40,6 +39,7 @@ from timbresep.commands.options import (
     reference_conditions,
     split_names,
 )
+from timbresep.commands.pages import FiguresFolder, Pages, ReportFile
 from timbresep.commands.progress import progress
 from timbresep.commands.score_options import Partial
 from timbresep.errors import ConfigError
@@ -81,8 +81,8 @@ Against = Annotated[
 Bss = Annotated[
     Literal["separator", "all"] | None,
     typer.Option(
-        help="Also compute BSSEval v4, for the separator's stems only or for the baselines' "
-        "too. Slow; off by default."
+        help="Also compute BSSEval v4, for the separator's stems and those of --estimates, or for "
+        "the baselines' too. Slow; off by default."
     ),
 ]
 Workers = Annotated[
@@ -158,6 +158,7 @@ def evaluate(
     csv: Csv = None,
     latex: Latex = None,
     report: ReportFile = None,
+    figures: FiguresFolder = None,
     overwrite: Overwrite = False,
     device: Device = DEFAULTS.device,
     plugins_dir: PluginsDir = None,
@@ -165,13 +166,13 @@ def evaluate(
 ) -> None:
     """Score a separator or a transcriber on tracks with known stems or notes, beside baselines."""
     from timbresep.evaluation.plan import Plan
-    from timbresep.evaluation.tracks import Tracks, named_folder
+    from timbresep.evaluation.tracks import Tracks
 
     start_logging()
-    disturbed = bend, shift, wrong, missing
-    informed = _informed(disturbed, given=score, aligned=aligned, partial=partial)
+    informed = _informed((bend, shift, wrong, missing), score, aligned, partial)
     others = beside(estimates or [], against)
-    outputs = Outputs(swaps, as_json, significance, others.base, csv, latex, report)
+    pages = Pages(report, figures, overwrite)
+    outputs = Outputs(swaps, as_json, significance, others.base, csv, latex, pages)
     outputs.check(overwrite=overwrite)
     joint, consistent, retune = not independent, DEFAULTS.mixture_consistency, not keep_tuning
     options = SeparationOptions(device, joint, consistent, tta, retune, refine, transcriber)
@@ -179,8 +180,7 @@ def evaluate(
     told, rival = reference_conditions(reference or []), others.earlier
     plan = Plan(separator, checkpoint, asked, rival, bsseval, options, folders, trust, told)
     plan = replace(plan, informed=informed, estimates=others.systems)
-    source, root = named_folder(tracks)
-    chosen = Tracks(root, source, split, limit, notes=score)
+    chosen = Tracks.named(tracks, split, limit, notes=score)
     how = How(out, overwrite=overwrite, workers=workers)
     if (transcribed := _of_notes(plan, outputs, notes=notes)) is None:
         _evaluate(plan, chosen, how, outputs)
@@ -243,7 +243,7 @@ def _evaluate(plan: Plan, chosen: Tracks, how: How, outputs: Outputs) -> None:
 
 
 def _informed(
-    disturbed: tuple[float, float, float, float], *, given: bool, aligned: bool, partial: bool
+    disturbed: tuple[float, float, float, float], given: bool, aligned: bool, partial: bool
 ) -> Informed | None:
     """How notes are given to the separator, if they are: see `Disturbance` for what is done to
     them."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from timbresep.commands.console import say, say_json
+from timbresep.commands.pages import Pages
 from timbresep.commands.panels import WRITTEN
 from timbresep.errors import ConfigError, OutputExistsError
 from timbresep.formats.text import shown
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from timbresep.evaluation.estimates import Estimates
     from timbresep.evaluation.result import Evaluation
     from timbresep.evaluation.significance import Estimate
+    from timbresep.report.page import Page
 
 EstimatesOf = Annotated[
     list[str] | None,
@@ -52,14 +54,6 @@ Latex = Annotated[
         rich_help_panel=WRITTEN,
     ),
 ]
-ReportFile = Annotated[
-    Path | None,
-    typer.Option(
-        "--report",
-        help="Write all tables and a figure to this file, an HTML page.",
-        rich_help_panel=WRITTEN,
-    ),
-]
 
 
 @dataclass(frozen=True)
@@ -71,7 +65,8 @@ class Outputs:
         as_json: print JSON in place of tables.
         significance: find intervals.
         reference: the method that differences are to.
-        csv, latex, report: files to write.
+        csv, latex: files to write.
+        pages: what is made of the page.
     """
 
     swaps: bool = False
@@ -80,7 +75,7 @@ class Outputs:
     reference: str = "separator"
     csv: Path | None = None
     latex: Path | None = None
-    report: Path | None = None
+    pages: Pages = field(default_factory=Pages)
 
     def given(self) -> dict[str, bool]:
         """The options that only separators have, and whether each is given."""
@@ -88,7 +83,8 @@ class Outputs:
             "--significance": self.significance,
             "--csv": self.csv is not None,
             "--latex": self.latex is not None,
-            "--report": self.report is not None,
+            "--report": self.pages.report is not None,
+            "--figures": self.pages.figures is not None,
         }
 
     def check(self, *, overwrite: bool) -> None:
@@ -98,14 +94,16 @@ class Outputs:
             OutputExistsError: a file is there, and may not be replaced.
             ConfigError: two outputs are one file, or its folder is missing.
         """
-        paths = [path for path in (self.csv, self.latex, self.report) if path is not None]
+        files = [path for path in (self.csv, self.latex) if path is not None]
+        paths = [*files, *([self.pages.report] if self.pages.report else [])]
         if len({path.resolve() for path in paths}) < len(paths):
             raise ConfigError("--csv, --latex and --report name one file", "give each its own")
-        for path in paths:
+        for path in files:
             if path.exists() and not overwrite:
                 raise OutputExistsError(f"{path} exists", "choose another name, or use --overwrite")
             if not path.parent.is_dir():
                 raise ConfigError(f"{path}: no folder {path.parent}", "make the folder first")
+        self.pages.check()
 
     def show(self, result: Evaluation, title: str) -> None:
         """Print the scores and write the files; errors as `timbresep.files.atomic_write`."""
@@ -125,13 +123,16 @@ class Outputs:
                 publish.write_csv(result, self.csv)
             if self.latex is not None:
                 publish.write_latex(result, self.latex, found)
-        if self.report is not None:
-            from timbresep.report.evaluated import evaluated_page
-
-            evaluated_page(result, title, found, self.reference).write(self.report, overwrite=True)
-        for path in (self.csv, self.latex, self.report):
+        for path in (self.csv, self.latex):
             if path is not None:
                 say(f"wrote {shown(path)}")
+
+        def page() -> Page:
+            from timbresep.report.evaluated import evaluated_page
+
+            return evaluated_page(result, title, found, self.reference)
+
+        self.pages.write(page)
 
     def _print(self, result: Evaluation, title: str, found: Sequence[Estimate]) -> None:
         from timbresep.evaluation import table

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from timbresep.commands.console import say, show_note
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from timbresep.separation.batch import FileReport
     from timbresep.separation.scored import ScoreRequest
 
+LARGE_MB = 40.0
+"""From here on, a page takes a browser seconds to open."""
 OWN = "MIT; the data that it was trained on is listed in its model card"
 
 
@@ -54,16 +57,41 @@ def origin_of(
     return Origin(chain.described if chain else "the notes of a score alone", settings, licences)
 
 
-def write_report(report: FileReport, origin: Origin) -> None:
-    """Write a page, and say where; what goes wrong is a note: the stems are there."""
-    from timbresep.report.separated import write_page
+@dataclass(frozen=True)
+class Made:
+    """What is made of finished stems: a page, figures, a STEM file. What goes wrong is a note: the
+    stems are there."""
 
-    if not (report.outputs or report.kept):
-        return
-    try:
-        say(f"report: {shown(write_page(report, origin))}")
-    except (TimbresepError, OSError) as error:
-        show_note(f"no report of {report.path}: {error}")
+    report: bool = False
+    figures: bool = False
+    stem_file: bool = False
+
+    def write(self, done: FileReport, origin: Origin, *, overwrite: bool) -> None:
+        """Make what is wanted of a file, and say where it is."""
+        if (self.report or self.figures) and (done.outputs or done.kept):
+            try:
+                self._show(done, origin, overwrite=overwrite)
+            except (TimbresepError, OSError) as error:
+                show_note(f"no report of {done.path}: {error}")
+        if self.stem_file:
+            write_stems(done, overwrite=overwrite)
+
+    def _show(self, done: FileReport, origin: Origin, *, overwrite: bool) -> None:
+        from timbresep.report.figures import is_ours, write_figures
+        from timbresep.report.separated import FIGURES, separated_figures, sounds_of, write_page
+
+        sounds = sounds_of(done)
+        if self.report:
+            path = write_page(done, origin, sounds)
+            size = path.stat().st_size / 1e6
+            say(f"report: {shown(path)} ({size:.1f} MB)")
+            if size > LARGE_MB:
+                show_note(f"a page of {size:.0f} MB opens slowly; -i chooses fewer stems")
+        if self.figures:
+            folder = done.folder / FIGURES
+            replace = overwrite or all(map(is_ours, folder.glob("*.png")))
+            write_figures(separated_figures(done, sounds), folder, overwrite=replace)
+            say(f"figures: {shown(folder)}")
 
 
 def write_stems(report: FileReport, *, overwrite: bool) -> None:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import typer
 from rich.table import Table
 
 from timbresep.commands.console import say, say_json, show_note
-from timbresep.commands.options import AsJson, PluginsDir, Trust
+from timbresep.commands.options import AsJson, Overwrite, PluginsDir, Trust
+from timbresep.commands.pages import FiguresFolder, Pages, ReportFile
 from timbresep.commands.progress import clock
 from timbresep.commands.score_align import align_score
 from timbresep.commands.score_options import NoRepeats, PartChoice, ScoreFile
@@ -16,6 +19,9 @@ from timbresep.notes.reading import read
 from timbresep.notes.score import Score
 from timbresep.registry.registry import Registry
 from timbresep.units import note_name
+
+if TYPE_CHECKING:
+    from timbresep.report.page import Page
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -33,6 +39,8 @@ REASONS: dict[Reason, str] = {
     "none": "no plugin fits",
 }
 
+HEAD = ("part", "name", "notes", "range", "program", "time", "stem", "because of")
+
 
 @app.command("show")
 def show_score(
@@ -40,14 +48,20 @@ def show_score(
     part: PartChoice = None,
     no_repeats: NoRepeats = False,
     as_json: AsJson = False,
+    report: ReportFile = None,
+    figures: FiguresFolder = None,
+    overwrite: Overwrite = False,
     plugins_dir: PluginsDir = None,
     trust: Trust = False,
 ) -> None:
     """Show the parts of a score, their notes, and which instrument each is taken for."""
+    pages = Pages(report, figures, overwrite)
+    pages.check()
     registry = Registry.load(plugins_dir or (), trust=trust)
     chosen = parse_choice(part or ())
     found = read(score, repeats=not no_repeats)
     roles = assign(found, [each.config for each in registry.instruments()], chosen)
+    pages.write(lambda: _page(score.name, found, roles))
     if as_json:
         say_json(_described(found, roles))
         return
@@ -56,21 +70,36 @@ def show_score(
         show_note(line)
 
 
+def _page(name: str, score: Score, roles: list[Role]) -> Page:
+    from timbresep.report.page import Grid
+    from timbresep.report.scored import score_page
+
+    parts = Grid([_cells(role) for role in roles], HEAD, "", frozenset({2, 4}))
+    notes = sum(len(part.notes) for part in score.parts)
+    about = f"{len(roles)} parts, {notes} notes, {clock(score.duration)}"
+    told = [*score.assumed, *_outside(roles)]
+    return score_page(name, [role.notes for role in roles], parts, about, told)
+
+
 def _table(roles: list[Role]) -> Table:
-    view = Table("part", "name", "notes", "range", "program", "time", "stem", "because of")
+    view = Table(*HEAD)
     for role in roles:
-        first, last = _span(role)
-        view.add_row(
-            str(role.number),
-            shown(role.part.name),
-            str(len(role.part.notes)),
-            " – ".join(map(note_name, _range(role))),
-            "" if role.part.program is None else str(role.part.program),
-            f"{clock(first)} – {clock(last)}",
-            role.stem,
-            REASONS[role.reason],
-        )
+        view.add_row(*_cells(role))
     return view
+
+
+def _cells(role: Role) -> list[str]:
+    first, last = _span(role)
+    return [
+        str(role.number),
+        shown(role.part.name),
+        str(len(role.part.notes)),
+        " – ".join(map(note_name, _range(role))),
+        "" if role.part.program is None else str(role.part.program),
+        f"{clock(first)} – {clock(last)}",
+        role.stem,
+        REASONS[role.reason],
+    ]
 
 
 def _described(score: Score, roles: list[Role]) -> dict[str, object]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -9,6 +10,7 @@ import typer
 
 from timbresep.commands.console import say, say_json, show_note
 from timbresep.commands.options import AsJson, Overwrite, PluginsDir, Trust
+from timbresep.commands.pages import FiguresFolder, Pages, ReportFile
 from timbresep.commands.progress import clock
 from timbresep.commands.score_options import Anyway, NoRepeats, PartChoice, ScoreFile
 from timbresep.errors import OutputExistsError
@@ -17,6 +19,8 @@ from timbresep.registry.registry import Registry
 
 if TYPE_CHECKING:
     from timbresep.notes.alignment import Alignment
+    from timbresep.notes.score import StemNotes
+    from timbresep.report.page import Page
 
 Recording = Annotated[
     Path, typer.Argument(metavar="RECORDING", readable=False, help="An audio file.")
@@ -37,6 +41,8 @@ def align_score(
     no_repeats: NoRepeats = False,
     anyway: Anyway = False,
     as_json: AsJson = False,
+    report: ReportFile = None,
+    figures: FiguresFolder = None,
     overwrite: Overwrite = False,
     plugins_dir: PluginsDir = None,
     trust: Trust = False,
@@ -52,6 +58,8 @@ def align_score(
     for path in (notes_file, picture):
         if path.exists() and not overwrite:
             raise OutputExistsError(f"{path} exists", "choose another --out, or use --overwrite")
+    pages = Pages(report, figures, overwrite)
+    pages.check()
     registry = Registry.load(plugins_dir or (), trust=trust)
     known = [each.config for each in registry.instruments()]
     found = read(score, repeats=not no_repeats)
@@ -65,24 +73,42 @@ def align_score(
     else:
         say_alignment(alignment)
     say(f"wrote {shown(notes_file)} and {shown(picture)}")
-    for line in [
-        *found.assumed,
-        *([f"{left_out} notes are not in the recording"] * (left_out > 0)),
-    ]:
+    told = [*found.assumed, *([f"{left_out} notes are not in the recording"] * (left_out > 0))]
+    pages.write(lambda: _page(recording, alignment, stems, told))
+    for line in told:
         show_note(line)
+
+
+def _page(
+    recording: Path, alignment: Alignment, stems: Sequence[StemNotes], told: Sequence[str]
+) -> Page:
+    from timbresep.report.page import Grid
+    from timbresep.report.scored import alignment_page
+
+    facts = Grid([(what.rstrip(":"), how) for what, how in _told(alignment)])
+    return alignment_page(recording, alignment, stems, facts, told)
 
 
 def say_alignment(alignment: Alignment) -> None:
     """How sure it is and where not, and the tuning."""
+    for what, how in _told(alignment):
+        say(f"{what} {how}")
+
+
+def _told(alignment: Alignment) -> list[tuple[str, str]]:
+    """The same, each in two parts."""
     first, last = alignment.at_ends()
-    say(f"found from {clock(first)} to {clock(last)} of {clock(alignment.duration)}")
-    say(f"the notes fit {alignment.agreement:.0%} of the time (cost {alignment.cost:.2f})")
     unsure = ", ".join(f"{clock(start)}–{clock(end)}" for start, end in alignment.unsure())
-    say(f"unsure: {unsure or 'nowhere'}")
-    say(f"tuning: {alignment.tuning:+.0f} cents re A4 = 440 Hz")
+    told = [
+        ("found", f"from {clock(first)} to {clock(last)} of {clock(alignment.duration)}"),
+        ("the notes fit", f"{alignment.agreement:.0%} of the time (cost {alignment.cost:.2f})"),
+        ("unsure:", f"{unsure or 'nowhere'}"),
+        ("tuning:", f"{alignment.tuning:+.0f} cents re A4 = 440 Hz"),
+    ]
     if step := alignment.transposition:
         word = "above" if step > 0 else "below"
-        say(f"it sounds {abs(step)} semitone{'s' * (abs(step) > 1)} {word} the score")
+        told.append(("it sounds", f"{abs(step)} semitone{'s' * (abs(step) > 1)} {word} the score"))
+    return told
 
 
 def _described(alignment: Alignment, left_out: int) -> dict[str, object]:

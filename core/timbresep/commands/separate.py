@@ -29,12 +29,13 @@ from timbresep.commands.options import (
 )
 from timbresep.commands.program import PROGRAM
 from timbresep.commands.progress import clock, progress, working
-from timbresep.commands.reporting import origin_of, write_report, write_stems
+from timbresep.commands.reporting import Made, origin_of
 from timbresep.commands.score_align import say_alignment
 from timbresep.commands.score_options import Anyway, NoRepeats, PartChoice, Partial
 from timbresep.commands.separate_options import (
     SUBTYPES,
     Aligned,
+    Figures,
     Files,
     KeepAbsent,
     Midi,
@@ -92,6 +93,7 @@ def separate(
     anyway: Anyway = False,
     midi: Midi = False,
     report: Report = False,
+    figures: Figures = False,
     stem_file: StemFile = False,
     overwrite: Overwrite = False,
     device: Device = DEFAULTS.device,
@@ -122,7 +124,7 @@ def separate(
         "reference": reference_conditions(reference or []),
     }
     model = _opened(request, inputs.files, wish.names, how)
-    _separate(model, inputs, replace(output, listen=report), wish, (request, how, stem_file))
+    _separate(model, inputs, output, wish, (request, how, Made(report, figures, stem_file)))
 
 
 def _separate(
@@ -130,29 +132,27 @@ def _separate(
     inputs: Inputs,
     output: Output,
     wish: Wish,
-    opened: tuple[ScoreRequest | None, Mapping[str, Any], bool],
+    opened: tuple[ScoreRequest | None, Mapping[str, Any], Made],
 ) -> None:
     """Separate files, and say what becomes of each."""
     from timbresep.separation.batch import separate_batch
     from timbresep.separation.settings import settings_of
 
     _check_notes(model, midi=output.midi)
-    request, how, stem_file = opened
+    request, how, made = opened
     stems, groups = wish.found(model, how["registry"])
     output = replace(
         output,
         wanted=replace(output.wanted, minus=groups),
         settings=settings_of(model, stems, score=request),
         inside=inputs.inside,
+        listen=made.report or made.figures,
     )
     origin = origin_of(_chain(how), model.options, stems, how["registry"], request)
 
     def finished(done: FileReport) -> None:
         _print_file(done)
-        if output.listen:
-            write_report(done, origin)
-        if stem_file:
-            write_stems(done, overwrite=output.overwrite)
+        made.write(done, origin, overwrite=output.overwrite)
 
     with progress("separating") as update:
         batch = separate_batch(

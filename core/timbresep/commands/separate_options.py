@@ -132,6 +132,14 @@ Report = Annotated[
         rich_help_panel=WRITTEN,
     ),
 ]
+Figures = Annotated[
+    bool,
+    typer.Option(
+        "--figures",
+        help="Also write waveforms, spectrograms and notes as PNG, OUT/<file>/figures/*.png.",
+        rich_help_panel=WRITTEN,
+    ),
+]
 StemFile = Annotated[
     bool,
     typer.Option(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -11,6 +12,9 @@ from timbresep.condition.tone_table import BANDS
 from timbresep.condition.vector import split
 from timbresep.condition.view import REGISTER_NAMES, Vectors, registers_of, similarities
 from timbresep.figure import new_figure, save_figure
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 LEVELS_DB = np.arange(-80, 1, 20)
 
@@ -27,8 +31,23 @@ def draw_harmonics(vectors: Vectors, out: Path, *, overwrite: bool = False) -> N
         DataError: a vector of no known version.
         OutputExistsError: the file is there and may not be replaced.
     """
-    noisy = any("noise" in split(vector) for vector in vectors.values())
-    figure = new_figure(11 if noisy else 8, 0.6 + 1.9 * len(vectors), out, overwrite=overwrite)
+    figure = new_figure(*size(vectors), out, overwrite=overwrite)
+    fill_harmonics(figure, vectors)
+    save_figure(figure, out, overwrite=overwrite)
+
+
+def size(vectors: Vectors) -> tuple[float, float]:
+    """Width and height in inches of what `draw_harmonics` draws."""
+    return 11 if _noisy(vectors) else 8, 0.6 + 1.9 * len(vectors)
+
+
+def _noisy(vectors: Vectors) -> bool:
+    return any("noise" in split(vector) for vector in vectors.values())
+
+
+def fill_harmonics(figure: Figure, vectors: Vectors) -> None:
+    """Draw harmonics and noise bands into an empty figure; arguments as `draw_harmonics`."""
+    noisy = _noisy(vectors)
     columns = 2 if noisy else 1
     axes = figure.subplots(
         len(vectors), columns, squeeze=False, sharey=True, width_ratios=[5, 2][:columns]
@@ -49,7 +68,6 @@ def draw_harmonics(vectors: Vectors, out: Path, *, overwrite: bool = False) -> N
     axes[-1, 0].set_xlabel("harmonic")
     if noisy:
         axes[-1, 1].set_xlabel("noise band, 0 to 8 kHz")
-    save_figure(figure, out, overwrite=overwrite)
 
 
 def draw_similarities(vectors: Vectors, out: Path, *, overwrite: bool = False) -> None:

@@ -62,8 +62,7 @@ class Prepared:
 
     def sounding(self) -> Tensor:
         """Which frames sound at all, bool (frames,)."""
-        loud = torch.quantile(self.loudness_db[:: max(self.frames // 100_000, 1)], 0.95)
-        return self.loudness_db > max(float(loud) - SOUNDING_RANGE, QUIETEST)
+        return sounding(self.loudness_db)
 
     @property
     def pitched(self) -> bool:
@@ -118,6 +117,12 @@ class Prepared:
         if not self.pitched:
             return first[sounding > 0]
         return first[(sounding >= 0.3 * length) & (voiced >= 0.7 * sounding)]
+
+
+def sounding(loudness_db: Tensor) -> Tensor:
+    """Which frames of a recording sound at all, bool (frames,), from their loudness in dB."""
+    loud = torch.quantile(loudness_db[:: max(len(loudness_db) // 100_000, 1)], 0.95)
+    return loudness_db > max(float(loud) - SOUNDING_RANGE, QUIETEST)
 
 
 def prepare(

@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
@@ -16,8 +15,6 @@ from timbresep.ddsp.prepared import Prepared, read_solo
 from timbresep.ddsp.spectral_loss import multiscale_spectral_loss
 from timbresep.errors import DataError
 from timbresep.units import pitch_ratio
-
-Array = npt.NDArray[np.float32]
 
 CHUNK = 4 * FRAME_RATE
 """Frames that are measured at once."""
@@ -41,9 +38,38 @@ class Likeness:
     seconds: float
 
 
+@dataclass(frozen=True)
+class Played:
+    """A recording, and what a voice makes of its pitch and loudness.
+
+    Attributes:
+        original: the recording (samples,) at 16 kHz.
+        audio: what the voice plays (samples,), at the same rate.
+        f0_hz: the pitch that it plays (frames,), Hz; 0 for none.
+        loudness_db: the loudness that it was to have (frames,), A-weighted dB.
+    """
+
+    original: Tensor
+    audio: Tensor
+    f0_hz: Tensor
+    loudness_db: Tensor
+
+    @property
+    def seconds(self) -> float:
+        """The length of what the voice plays."""
+        return len(self.audio) / SAMPLE_RATE
+
+    @classmethod
+    def of(cls, model: DdspModel, data: Prepared, frames: slice) -> Played:
+        """A passage of prepared solos, played by a model."""
+        original = data.audio[frames.start * HOP : frames.stop * HOP].float() / 32767
+        f0, level = data.f0_hz[frames], data.loudness_db[frames]
+        return cls(original, play(model, f0, level), f0, level)
+
+
 def resynthesise(
     model: DdspModel, path: Path, f0_range: Range, *, semitones: float = 0.0, dry: bool = False
-) -> Array:
+) -> Played:
     """Play the pitch and loudness of a recording.
 
     Args:
@@ -55,7 +81,7 @@ def resynthesise(
         dry: without the model's reverb.
 
     Returns:
-        Mono (1, samples) at 16 kHz, up to 64 samples shorter than the recording.
+        Recording and resynthesis; this is up to 64 samples shorter.
 
     Raises:
         DataError: the recording is noise, percussion or chords, and the model is pitched.
@@ -66,7 +92,7 @@ def resynthesise(
     frames = len(mono) // HOP
     f0 = torch.from_numpy(found.f0_hz[:frames] * np.float32(ratio))
     level = torch.from_numpy(found.loudness_db[:frames])
-    return play(model, f0, level, dry=dry).numpy()[None]
+    return Played(torch.from_numpy(mono), play(model, f0, level, dry=dry), f0, level)
 
 
 @torch.no_grad()

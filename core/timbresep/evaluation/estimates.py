@@ -13,10 +13,13 @@ from typing import get_args
 import numpy as np
 
 from timbresep import audio
+from timbresep.audio.writer import Wave
 from timbresep.data.sources.naming import Naming
 from timbresep.data.track import SUFFIXES, Split, Track
 from timbresep.errors import ConfigError, DataError
+from timbresep.evaluation.bss_sources import BssSources
 from timbresep.evaluation.result import METHODS, Row, TrackScores
+from timbresep.evaluation.stem_stream import StemStream
 from timbresep.metrics import Moments
 from timbresep.streaming import MAX_CHANNELS
 
@@ -44,7 +47,7 @@ class Estimates:
         name, sign, folder = text.partition("=")
         if not sign or Path(text).is_dir():
             name, folder = Path(text).resolve().name, text
-        if not name or name in METHODS:
+        if not name or name in (*METHODS, "..") or name != Path(name).name:
             raise ConfigError(
                 f"--estimates {text}: a system cannot be called '{name}'", "write NAME=FOLDER"
             )
@@ -146,6 +149,39 @@ def add_scores(
         ]
         if lacking := _without([row.instrument for row in mixtures], stems):
             found.notes.append(f"{system.name} has no {', '.join(lacking)}")
+
+
+def add_bss(
+    found: TrackScores, track: Track, systems: Sequence[Estimates], naming: Naming
+) -> dict[str, str]:
+    """Add BSSEval of each system's stems to the scores of a track; arguments as `add_scores`.
+
+    The sources are the instruments that the system has and we scored, and what accompanies them:
+    the system's own stem if that is a single one, and else what its stems leave of the mixture.
+
+    Returns:
+        Museval's files, by the folder that each is for.
+
+    Raises:
+        DataError, AudioError: as `Estimates.stems`, or museval cannot measure them.
+        MissingToolError: museval is not installed.
+    """
+    played = [row.instrument for row in found.rows if row.method == "mixture"]
+    files: dict[str, str] = {}
+    for system in systems:
+        stems = system.stems(track, naming)
+        if names := [name for name in played if name in stems]:
+            sources = BssSources.of(StemStream(track, names), track.rate, names)
+            wanted = [name for name in sources.references if name in stems]
+            made = {name: _whole(stems[name], sources.mixture.shape[0]) for name in wanted}
+            files |= sources.measure(system.name, made, found)
+    return files
+
+
+def _whole(path: Path, channels: int) -> Wave:
+    """A file (channels, samples) in memory; a mono one among stereo ones sits in the centre."""
+    wave, _ = audio.read(path)
+    return np.broadcast_to(wave, (max(channels, len(wave)), wave.shape[1]))
 
 
 def _without(names: Sequence[str], those: Collection[str]) -> list[str]:

@@ -14,6 +14,7 @@ from timbresep.evaluation.summary import (
     by_instrument,
     gains_over_earlier,
     leak_means,
+    measured_by_bss,
     medians,
     methods_in,
     mixtures_unlike_their_stems,
@@ -58,7 +59,7 @@ def as_data(result: Evaluation) -> dict[str, object]:
         "swap_loss": swap_losses(result),
         "gain_over_earlier": gains_over_earlier(result),
         "absent_mean": leak_means(result),
-        "bsseval": {method: found for method in METHODS if (found := bss_medians(result, method))},
+        "bsseval": {way: bss_medians(result, way) for way in measured_by_bss(result)},
         "notes": {track.track: track.notes for track in result.tracks if track.notes},
         "mixture_error": {
             track.track: track.mixture_error

@@ -49,7 +49,7 @@ class BssRow:
 
     track: str
     source: str
-    method: Method
+    method: str
     sdr: float | None
     isr: float | None
     sir: float | None

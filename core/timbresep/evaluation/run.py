@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -102,16 +102,36 @@ def evaluate_folder(
     if out is not None:
         store = Store(out, plan.settings(scorer), TrackScores, overwrite=overwrite)
     scored = score_all(plan, scorer, tracks, skip, store=store, workers=workers, report=report)
-    files = {track.name: track for track in tracks}
-    for found in scored if plan.estimates else ():
-        remarks = len(found.notes)
-        estimates.add_scores(found, files[found.track], plan.estimates, naming)
-        for remark in found.notes[remarks:]:
-            log.warning("track '%s': %s", found.track, remark)
+    if plan.estimates:
+        files = {track.name: track for track in tracks}
+        _add_others(plan, scored, files, naming, store=store, report=report)
     result = Evaluation(_names(scorer, scored), scored, skipped)
     if store is not None:
         store.finish(partial(record.write, result))
     return result
+
+
+def _add_others(
+    plan: Plan,
+    scored: Sequence[TrackScores],
+    files: Mapping[str, Track],
+    naming: Naming,
+    *,
+    store: Store[TrackScores] | None,
+    report: Report | None,
+) -> None:
+    """Add the scores of other systems' stems to those of each track; these are not kept."""
+    for number, found in enumerate(scored):
+        if report is not None and plan.bsseval:  # which takes its time
+            report(f"{found.track}, other systems", number, len(scored))
+        remarks, track = len(found.notes), files[found.track]
+        estimates.add_scores(found, track, plan.estimates, naming)
+        if plan.bsseval is not None:
+            beside = estimates.add_bss(found, track, plan.estimates, naming)
+            if store is not None:
+                store.add_beside(track, beside)
+        for remark in found.notes[remarks:]:
+            log.warning("track '%s': %s", found.track, remark)
 
 
 def _names(scorer: Scorer, tracks: Sequence[TrackScores]) -> tuple[str, ...]:

@@ -14,10 +14,11 @@ import numpy as np
 from timbresep.audio.writer import Wave
 from timbresep.data.track import Track
 from timbresep.errors import DataError
-from timbresep.evaluation.bsseval import Extent, bss_eval, in_16_bits, is_silent
+from timbresep.evaluation.bss_sources import BssSources
+from timbresep.evaluation.bsseval import Extent
 from timbresep.evaluation.informed import Informed
 from timbresep.evaluation.oracle import oracle
-from timbresep.evaluation.result import METHODS, BssRow, Leak, Method, Row, Swap, TrackScores
+from timbresep.evaluation.result import METHODS, Leak, Method, Row, Swap, TrackScores
 from timbresep.evaluation.stem_stream import StemStream
 from timbresep.evaluation.summary import MIXTURE_ERROR_DB
 from timbresep.evaluation.workers import Advance
@@ -28,8 +29,6 @@ from timbresep.streaming import Fifo, Rows
 
 SILENT_DB = -60.0
 """A stem this far below its track's mixture counts as absent."""
-ACCOMPANIMENT = "accompaniment"
-"""Museval's name for what is left when the targets are taken out of a mixture."""
 
 
 @dataclass
@@ -142,40 +141,14 @@ class Scorer:
             for one in passes
             if one.method == method
         }
-        mixture, stems = stream.load()
-        stems = in_16_bits(stems)
-        references = {name: stems[stream.names.index(name)] for name in audible}
-        left = [name for name in stream.names if name not in audible]
-        rest = left[0] if len(left) == 1 else ACCOMPANIMENT
-        if left:
-            references[rest] = stems[[stream.names.index(name) for name in left]].sum(axis=0)
+        sources = BssSources.of(stream, track.rate, audible)
         if self.bsseval == "all":
-            estimates["mixture"] = dict.fromkeys(references, mixture)
+            estimates["mixture"] = dict.fromkeys(sources.references, sources.mixture)
         found: dict[str, str] = {}
         for method, made in estimates.items():
-            if left and method != "mixture":
-                made = {**made, rest: mixture - sum(made[name] for name in audible)}
-            sounding = [
-                name
-                for name, wave in references.items()
-                if not (is_silent(wave) or is_silent(made[name]))
-            ]
-            if silent := [name for name in references if name not in sounding]:
-                result.notes.append(f"BSSEval of {method} leaves out silent {', '.join(silent)}")
-            if len(sounding) < 2:
-                result.notes.append(f"BSSEval of {method} needs two sources that sound")
-                continue
-            scores = bss_eval(
-                track.name,
-                track.rate,
-                {name: references[name] for name in sounding},
-                {name: made[name] for name in sounding},
-            )
-            found[f"museval/{method}/test"] = scores.json
-            result.bss += [
-                BssRow(track.name, source, method, **values)
-                for source, values in scores.medians.items()
-            ]
+            if method != "mixture":
+                made = {name: made[name] for name in audible}
+            found |= sources.measure(method, made, result)
         return found
 
 

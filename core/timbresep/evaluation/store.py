@@ -104,10 +104,14 @@ class Store(Generic[Scores]):
             scores: what was found.
             beside: folder below the store's → what a file of the track there says.
         """
-        for folder, text in beside.items():
-            write_text(self.folder / folder / f"{_plain(track.name)}.json", text)
+        self.add_beside(track, beside)
         finished = self._finished(settings=self._digest, audio=_audio_digest(track), scores=scores)
         write_text(self._path(track.name), finished.model_dump_json(indent=1))
+
+    def add_beside(self, track: Track, files: Mapping[str, str]) -> None:
+        """Write files of a track: folder below the store's → what the file there says."""
+        for folder, text in files.items():
+            write_text(self.folder / folder / f"{_plain(track.name)}.json", text)
 
     def finish(self, write: Callable[[Path], None]) -> None:
         """Write the tables of all tracks into the folder.

@@ -130,7 +130,12 @@ def leak_means(result: Evaluation) -> dict[str, float]:
     return {name: float(np.mean(values)) for name, values in levels.items() if values}
 
 
-def bss_medians(result: Evaluation, method: Method) -> dict[str, Scores]:
+def measured_by_bss(result: Evaluation) -> list[str]:
+    """The methods and other systems that BSSEval has measured, in the order of the tables."""
+    return [way for way in (*METHODS, *systems_in(result)) if bss_medians(result, way)]
+
+
+def bss_medians(result: Evaluation, method: str) -> dict[str, Scores]:
     """Source → BSSEval: median over the tracks of the medians over the frames, in dB."""
     rows = [row for row in result.bss if row.method == method]
     return {

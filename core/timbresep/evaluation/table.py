@@ -22,6 +22,7 @@ from timbresep.evaluation.summary import (
     by_instrument,
     gains_over_earlier,
     leak_means,
+    measured_by_bss,
     methods_in,
     mixtures_unlike_their_stems,
     overall,
@@ -49,6 +50,7 @@ CAPTION = (
     "Each stem by itself: as with --independent. With mixture consistency: as with "
     "--mixture-consistency, in tracks all of whose stems are asked for."
 )
+BSS_HEAD = ("source", "of", "tracks", *(key.upper() for key in BSS_KEYS))
 BSS_CAPTION = (
     "dB, by museval: medians over frames of 1 s, then over tracks. What accompanies the "
     "instruments is what their stems leave of the mixture."
@@ -171,19 +173,24 @@ def bss_table(result: Evaluation) -> Table:
     """BSSEval v4 of each source under each method that it was measured for."""
     view = Table(title="BSSEval v4", caption=BSS_CAPTION, title_justify="left")
     view.caption_justify = "left"
-    view.add_column("source")
-    view.add_column("of")
-    for key in ("tracks", *BSS_KEYS):
-        view.add_column(key if key == "tracks" else key.upper(), justify="right")
-    tables = {method: bss_medians(result, method) for method in METHODS}
+    for head in BSS_HEAD:
+        view.add_column(head, justify="left" if head in ("source", "of") else "right")
+    for row in bss_rows(result):
+        view.add_row(*row, style="bold" if row[1] == TITLES["separator"] else "")
+    return view
+
+
+def bss_rows(result: Evaluation) -> list[list[str]]:
+    """A row of cells per source and system, with `BSS_HEAD` above."""
+    tables = {method: bss_medians(result, method) for method in measured_by_bss(result)}
+    rows = []
     for source in dict.fromkeys(source for found in tables.values() for source in found):
         for method, found in tables.items():
             if source in found:
-                rows = [row for row in result.bss if (row.source, row.method) == (source, method)]
+                of = [row for row in result.bss if (row.source, row.method) == (source, method)]
                 cells = _cells(found[source], BSS_KEYS)
-                style = "bold" if method == "separator" else ""
-                view.add_row(source, TITLES[method], str(len(rows)), *cells, style=style)
-    return view
+                rows.append([source, title_of(method), str(len(of)), *cells])
+    return rows
 
 
 def swap_table(result: Evaluation) -> Table:

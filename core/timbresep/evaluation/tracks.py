@@ -47,6 +47,12 @@ class Tracks:
     limit: int | None = None
     notes: bool = False
 
+    @classmethod
+    def named(cls, text: str, split: Split | None, limit: int | None, *, notes: bool) -> Tracks:
+        """Tracks of ``[SOURCE=]FOLDER``."""
+        source, root = named_folder(text)
+        return cls(root, source, split, limit, notes)
+
     def find(self, instruments: Sequence[Instrument], skip: Skip | None = None) -> list[Track]:
         """The tracks; arguments and errors as of `tracks_in`."""
         found = tracks_in(self.root, instruments, self.split, skip, self.source, notes=self.notes)

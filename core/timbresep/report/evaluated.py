@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from collections.abc import Sequence
 
 from timbresep.evaluation.result import KEYS, Evaluation, Scores
@@ -17,14 +15,18 @@ from timbresep.evaluation.summary import (
     tracks_of,
 )
 from timbresep.evaluation.table import (
+    BSS_CAPTION,
+    BSS_HEAD,
     CAPTION,
     INTERVAL_CAPTION,
+    bss_rows,
     interval_head,
     interval_rows,
     lacking,
     summary,
     title_of,
 )
+from timbresep.figure import blank, png_of
 from timbresep.report.page import Grid, Page, Picture, Section
 
 HEADS = ("SDR", "SDRi", "SI-SDR", "SI-SDRi")
@@ -51,6 +53,9 @@ def evaluated_page(
         whole = [[cell.replace(" ", NO_BREAK) for cell in row] for row in interval_rows(found)]
         grid = Grid(whole, heads, "", frozenset(range(2, len(heads))))
         sections.append(Section("Intervals", [INTERVAL_CAPTION], tables=[grid]))
+    if result.bss:
+        grid = Grid(bss_rows(result), BSS_HEAD, "", frozenset(range(2, len(BSS_HEAD))))
+        sections.append(Section("BSSEval v4", [BSS_CAPTION], tables=[grid]))
     if levels := leak_means(result):
         rows = [(name, f"{level:.1f}") for name, level in levels.items()]
         grid = Grid(rows, ("instrument", "level of its stem, dB re mixture"), "", frozenset({1}))
@@ -93,11 +98,9 @@ def _tracks(result: Evaluation) -> Grid:
 
 def _figure(result: Evaluation, found: Sequence[Estimate]) -> Picture:
     """SI-SDR improvement of each instrument under each system, with intervals if there are."""
-    from matplotlib.figure import Figure
-
     names = [name for name in result.instruments if tracks_of(result, name)]
     ways = [*compared_in(result), "oracle"]
-    figure = Figure(figsize=(8, 1.2 + 0.28 * len(names) * len(ways)), layout="constrained")
+    figure = blank(8, 1.2 + 0.28 * len(names) * len(ways))
     axes = figure.subplots()
     ends = {
         (each.instrument, each.method): each.mean
@@ -118,11 +121,10 @@ def _figure(result: Evaluation, found: Sequence[Estimate]) -> Picture:
     axes.axvline(0, color="k", linewidth=0.5)
     axes.set_xlabel("SI-SDR improvement in dB")
     axes.legend(fontsize="small", loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
-    file = io.BytesIO()
-    figure.savefig(file, dpi=110, format="png", metadata={"Software": "timbresep"})
     told = "Lines: 95 % intervals." if any(end.low is not None for end in ends.values()) else ""
     return Picture(
-        base64.b64encode(file.getvalue()).decode(),
+        "instruments",
+        png_of(figure),
         "SI-SDR improvement of each instrument; the table below has the numbers",
         told,
     )

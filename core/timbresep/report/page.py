@@ -58,16 +58,24 @@ class Grid:
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure: base64 of a PNG file, what it shows in words, and its caption."""
+    """A figure.
 
-    png: str
+    Attributes:
+        name: of its file, without an ending.
+        png: the contents of a PNG file.
+        alt: what it shows in words.
+        caption: below it.
+    """
+
+    name: str
+    png: bytes
     alt: str
     caption: str = ""
 
-    @classmethod
-    def of(cls, path: Path, alt: str, caption: str = "") -> Picture:
-        """A PNG file; OSError if it cannot be read."""
-        return cls(base64.b64encode(path.read_bytes()).decode(), alt, caption)
+    @property
+    def text(self) -> str:
+        """The PNG file in base64."""
+        return base64.b64encode(self.png).decode()
 
 
 @dataclass(frozen=True)
@@ -115,6 +123,11 @@ class Page:
         if not overwrite and path.exists() and not is_ours(path):
             raise OutputExistsError(f"{path} exists", "choose another name, or use --overwrite")
         write_text(path, self.html())
+
+    @property
+    def pictures(self) -> list[Picture]:
+        """All figures of the page."""
+        return [figure for section in self.sections for figure in section.figures]
 
     @property
     def _plays(self) -> bool:

@@ -26,17 +26,20 @@ LOWEST, HIGHEST = 40.0, 16_000.0
 """Mel bands of the spectrogram, and where they begin and end in Hz."""
 
 N_FFT = 2048
+BLOCK = 65_536  # samples
 RANGE = 75.0
 """From black to the brightest, dB; the brightest is the loudest of the mixture."""
 
 RATE = 44_100
 """Of the players, Hz: what every browser plays."""
 
-LONGEST_S = 600.0
-"""Seconds of a recording that players get: browsers hold all tracks in memory."""
+LONGEST_S, TOGETHER_S = 600.0, 3600.0
+"""Seconds that players get of a recording, and of all its tracks together: a browser holds them
+decoded in memory, 21 MB a minute of stereo."""
 
-COMPRESSION = 0.55
-"""Of the MP3 encoder, 0 best to 1 smallest: about 130 kbit/s in stereo."""
+COMPRESSION = 0.8
+"""Of the MP3 encoder, 0 best to 1 smallest: the least that still holds 15 kHz, about 95 kbit/s of
+a full mixture. Ogg Opus would be smaller, but Safari plays it since 2025 only."""
 
 
 @dataclass(frozen=True)
@@ -85,17 +88,39 @@ class Sound:
         )
 
 
-def sound(name: str, path: Path) -> Sound:
+def longest(tracks: int) -> float:
+    """Seconds of a recording that players get, of so many tracks."""
+    return min(LONGEST_S, TOGETHER_S / max(tracks, 1))
+
+
+def sound(name: str, path: Path, most: float = LONGEST_S) -> Sound:
     """Read an audio file for the players.
+
+    Args:
+        name: what people call it.
+        path: the file.
+        most: seconds of it that are wanted, at most.
 
     Raises:
         AudioError: it cannot be read.
     """
     about = audio.info(path)
-    duration = min(about.duration, LONGEST_S)
+    blocks = audio.read_blocks(path)
+    return _made(name, blocks, about.rate, about.channels, min(about.duration, most))
+
+
+def sound_of(name: str, wave: Rows, rate: int) -> Sound:
+    """The same of a waveform (channels, samples) at a rate in Hz."""
+    starts = range(0, wave.shape[1], BLOCK)
+    blocks = (wave[:, start : start + BLOCK] for start in starts)
+    return _made(name, blocks, rate, wave.shape[0], wave.shape[1] / rate)
+
+
+def _made(name: str, blocks: Iterator[Rows], rate: int, channels: int, duration: float) -> Sound:
+    """Go through blocks (channels, samples) once: the MP3 file, peaks and spectra of columns."""
     frames = max(1, round(duration * RATE))
     edges = np.linspace(0, frames, COLUMNS + 1).round().astype(int)
-    channels = min(about.channels, 2)
+    channels = min(channels, 2)
     peaks, mel = np.zeros(COLUMNS, np.float32), np.zeros((BANDS, COLUMNS), np.float32)
     filters = _filters()
     made = io.BytesIO()
@@ -109,7 +134,7 @@ def sound(name: str, path: Path) -> Sound:
         compression_level=COMPRESSION,
         bitrate_mode="VARIABLE",
     ) as file:
-        for column, part in enumerate(_columns(path, edges, about.rate, channels)):
+        for column, part in enumerate(_columns(blocks, edges, rate, channels)):
             if not part.size:
                 continue
             file.write(np.clip(part.T, -1, 1))
@@ -118,13 +143,18 @@ def sound(name: str, path: Path) -> Sound:
     return Sound(name, made.getvalue(), peaks, mel, duration)
 
 
+def levels(mel: NDArray[np.float32], reference: float) -> NDArray[np.float32]:
+    """Powers in dB to a reference."""
+    found: NDArray[np.float32] = 10 * np.log10(np.maximum(mel, 1e-20) / max(reference, 1e-20))
+    return found
+
+
 def picture(mel: NDArray[np.float32], reference: float) -> str:
     """A mel spectrogram as a data address: low at the bottom, in the colours of *magma*."""
     from matplotlib import colormaps
     from PIL import Image
 
-    level = 10 * np.log10(np.maximum(mel, 1e-20) / max(reference, 1e-20))
-    shade = np.clip(1 + level / RANGE, 0, 1)[::-1]
+    shade = np.clip(1 + levels(mel, reference) / RANGE, 0, 1)[::-1]
     pixels = colormaps["magma"](shade, bytes=True)[..., :3]
     made = io.BytesIO()
     Image.fromarray(pixels).quantize(64).save(made, "PNG", optimize=True)
@@ -136,11 +166,11 @@ def loudest(sounds: Sequence[Sound]) -> float:
     return max((float(each.mel.max()) for each in sounds), default=0.0)
 
 
-def _columns(path: Path, edges: NDArray[np.int_], rate: int, channels: int) -> Iterator[Rows]:
-    """The parts (channels, samples at `RATE`) of a file between edges, one after the other."""
-    blocks = resampled(
-        (block[:channels] for block in audio.read_blocks(path)), rate, RATE, channels
-    )
+def _columns(
+    given: Iterator[Rows], edges: NDArray[np.int_], rate: int, channels: int
+) -> Iterator[Rows]:
+    """The parts (channels, samples at `RATE`) of blocks between edges, one after the other."""
+    blocks = resampled((block[:channels] for block in given), rate, RATE, channels)
     held = np.zeros((channels, 0), np.float32)
     for size in np.diff(edges):
         while held.shape[1] < size:

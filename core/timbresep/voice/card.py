@@ -9,11 +9,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from timbresep.ddsp.features import FRAME_RATE, HOP
+from timbresep.ddsp.features import FRAME_RATE
 from timbresep.ddsp.model import DdspModel
 from timbresep.ddsp.picture import write_comparison
 from timbresep.ddsp.prepared import Prepared
-from timbresep.ddsp.resynthesis import Likeness, measure, play
+from timbresep.ddsp.resynthesis import Likeness, Played, measure
 from timbresep.files import write_text
 from timbresep.instrument import InstrumentConfig, own_file
 from timbresep.voice.log import passage
@@ -23,7 +23,7 @@ END = "<!-- written by `ddsp train`: end -->"
 PICTURE = "resynthesis.png"
 
 
-def write_card(folder: Path, config: InstrumentConfig, data: Prepared) -> Likeness:
+def write_card(folder: Path, config: InstrumentConfig, data: Prepared) -> tuple[Likeness, Played]:
     """Measure a voice on the solos held out of its training; write card and picture.
 
     Args:
@@ -32,7 +32,7 @@ def write_card(folder: Path, config: InstrumentConfig, data: Prepared) -> Likene
         data: the solos that its model was trained on.
 
     Returns:
-        What was measured.
+        What was measured, and the passage of the picture.
 
     Raises:
         CheckpointError: the model is missing or damaged.
@@ -40,16 +40,14 @@ def write_card(folder: Path, config: InstrumentConfig, data: Prepared) -> Likene
     """
     model = DdspModel.load(own_file(folder, config.ddsp.file))
     likeness = measure(model, data, data.held_out())
-    shown = passage(data)
-    original = data.audio[shown.start * HOP : shown.stop * HOP].float() / 32767
-    audio = play(model, data.f0_hz[shown], data.loudness_db[shown])
-    write_comparison(folder / PICTURE, original, audio)
+    played = Played.of(model, data, passage(data))
+    write_comparison(folder / PICTURE, played.original, played.audio)
     text = merge(
         _read(folder / "README.md") or f"# {config.name}\n",
         card(config, model, likeness, data),
     )
     write_text(folder / "README.md", text)
-    return likeness
+    return likeness, played
 
 
 def merge(before: str, part: str) -> str:

@@ -85,7 +85,7 @@ def train_with_magenta(
                 0.1 + 0.9 * step / total, f"step {step}  loss {loss:.3f}"
             ),
         )
-    return VoiceResult(trained, write_card(folder, config, solos_file.load(ready)), run)
+    return VoiceResult(trained, *write_card(folder, config, solos_file.load(ready)), run)
 
 
 def import_voice(

@@ -8,7 +8,7 @@ from timbresep.audio import write
 from timbresep.config import load_yaml
 from timbresep.ddsp.features import SAMPLE_RATE
 from timbresep.ddsp.model import DdspModel
-from timbresep.ddsp.resynthesis import resynthesise
+from timbresep.ddsp.resynthesis import Played, resynthesise
 from timbresep.errors import OutputExistsError
 from timbresep.instrument import InstrumentConfig, own_file
 
@@ -21,7 +21,7 @@ def resynthesise_file(
     semitones: float = 0.0,
     dry: bool = False,
     overwrite: bool = False,
-) -> float:
+) -> Played:
     """Play a recording with a plugin's voice and write what comes out, mono at 16 kHz.
 
     Args:
@@ -33,7 +33,7 @@ def resynthesise_file(
         overwrite: replace a file that is there.
 
     Returns:
-        Seconds written.
+        The recording, and what was written.
 
     Raises:
         ConfigError, CheckpointError: the plugin's description or model is missing or damaged.
@@ -44,6 +44,6 @@ def resynthesise_file(
         raise OutputExistsError(f"{out} exists", "choose another name, or use --overwrite")
     config = load_yaml(folder / "instrument.yaml", InstrumentConfig)
     model = DdspModel.load(own_file(folder, config.ddsp.file))
-    wave = resynthesise(model, audio, config.f0_range, semitones=semitones, dry=dry)
-    write(out, wave, SAMPLE_RATE, overwrite=overwrite)
-    return float(wave.shape[1] / SAMPLE_RATE)
+    played = resynthesise(model, audio, config.f0_range, semitones=semitones, dry=dry)
+    write(out, played.audio.numpy()[None], SAMPLE_RATE, overwrite=overwrite)
+    return played

@@ -12,7 +12,7 @@ from timbresep.ddsp import prepared as solos_file
 from timbresep.ddsp.decoder import DecoderConfig
 from timbresep.ddsp.prepared import Prepared
 from timbresep.ddsp.report import TrainReport
-from timbresep.ddsp.resynthesis import Likeness
+from timbresep.ddsp.resynthesis import Likeness, Played
 from timbresep.ddsp.training import (
     SIZES,
     Position,
@@ -40,10 +40,18 @@ SAVE_EVERY = 250
 
 @dataclass(frozen=True)
 class VoiceResult:
-    """A trained voice: how the run went, and how near it comes to solos held out of it."""
+    """A trained voice.
+
+    Attributes:
+        report: how the run went.
+        likeness: how near the voice comes to solos held out of it.
+        played: a passage of these, and what it makes of them.
+        run: the run's folder.
+    """
 
     report: TrainReport
     likeness: Likeness
+    played: Played
     run: Path
 
 
@@ -93,9 +101,9 @@ def train_voice(
         ready = prepare_solos(folder, config, solos, report)
         place.begin(settings, solos_file.load(ready), resume=resume)
         trained = _train(place, ready, settings, overwrite=overwrite or resume, report=report)
-        likeness = write_card(folder, config, solos_file.load(ready))
+        measured = write_card(folder, config, solos_file.load(ready))
         place.state.unlink()
-        return VoiceResult(trained, likeness, place.run)
+        return VoiceResult(trained, *measured, place.run)
 
 
 def run_folder(config: InstrumentConfig, engine: str = "torch") -> Path:

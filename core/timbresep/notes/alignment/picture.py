@@ -14,6 +14,7 @@ from timbresep.notes.score import StemNotes
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
 
 
 def draw(
@@ -32,6 +33,12 @@ def draw(
         OutputExistsError: the file is there and may not be replaced.
     """
     figure = new_figure(11, 8, out, overwrite=overwrite)
+    fill(figure, alignment, stems)
+    save_figure(figure, out, overwrite=overwrite)
+
+
+def fill(figure: Figure, alignment: Alignment, stems: Sequence[StemNotes]) -> None:
+    """Draw an alignment into an empty figure; arguments as `draw`."""
     notes, way, sure = figure.subplots(3, 1, sharex=True, height_ratios=[4, 3, 1.3])
     _draw_notes(notes, alignment.applied(stems))
     way.plot(alignment.sounding, alignment.written, lw=1.2)
@@ -47,7 +54,6 @@ def draw(
     for axes in (notes, way, sure):
         for start, end in alignment.unsure():
             axes.axvspan(start, end, color="tab:red", alpha=0.15, lw=0)
-    save_figure(figure, out, overwrite=overwrite)
 
 
 def _draw_notes(axes: Axes, stems: Sequence[StemNotes]) -> None:
