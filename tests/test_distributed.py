@@ -40,6 +40,7 @@ pytest.importorskip("lightning_fabric")
 ROOT = Path(__file__).parents[1]
 ROUNDING = 1e-5
 FILES = ("best", "last", "resume")
+PORT = ranks._free_port()
 
 
 @pytest.fixture(scope="module")
@@ -52,12 +53,48 @@ def root(registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> Path:
         few_mixtures(patch)
         fit(registry, a_run(root, "one"), silent)
         half(registry, a_run(root, "one-then-two"))
-        patch.setenv("PYTHONPATH", os.pathsep.join(map(str, (ROOT / "core", ROOT / "tests"))))
-        ended = ranks.start([str(ROOT / "tests" / "two_ranks.py"), str(root)], 2)
-        assert ended == ranks.Ended(interrupted=False)
+        both = [
+            _as_by_srun(rank, str(ROOT / "tests" / "two_ranks.py"), str(root)) for rank in (0, 1)
+        ]
+        assert [process.wait() for process in both] == [0, 0]
         fit(registry, a_run(root, "two-then-one", resume=True), silent)
-        patch.setattr(sys, "argv", ["timbresep"])
     return root
+
+
+def _as_by_srun(rank: int, *command: str) -> subprocess.Popen[bytes]:
+    """Start one of the two tasks of a step, as SLURM's `srun` does."""
+    about = {
+        **{"SLURM_JOB_ID": "77", "SLURM_JOB_NAME": "train", "SLURM_STEP_ID": "0"},
+        **{"SLURM_NTASKS": "2", "SLURM_NTASKS_PER_NODE": "2", "SLURM_NNODES": "1"},
+        **{"SLURM_PROCID": str(rank), "SLURM_LOCALID": str(rank), "SLURM_NODEID": "0"},
+        **{"SLURM_NODELIST": "127.0.0.1", "MASTER_PORT": str(PORT), "GLOO_SOCKET_IFNAME": "lo"},
+        "PYTHONPATH": os.pathsep.join(map(str, (ROOT / "core", ROOT / "tests"))),
+    }
+    return subprocess.Popen([sys.executable, *command], env={**os.environ, **about})
+
+
+@pytest.mark.parametrize(
+    ("about", "rank"),
+    [
+        ({}, None),
+        ({"SLURM_STEP_ID": "0", "SLURM_NTASKS": "1", "SLURM_PROCID": "0"}, None),
+        ({"SLURM_NTASKS": "4", "SLURM_PROCID": "0"}, None),  # a batch script, without srun
+        ({"SLURM_STEP_ID": "0", "SLURM_NTASKS": "4", "SLURM_PROCID": "3"}, 3),
+        ({"TORCHELASTIC_RUN_ID": "a", "WORLD_SIZE": "4", "RANK": "2"}, 2),
+        ({"TORCHELASTIC_RUN_ID": "a", "WORLD_SIZE": "1", "RANK": "0"}, None),
+        ({ranks.LAUNCHER: "1", "RANK": "1"}, 1),
+    ],
+)
+def test_who_has_started_a_process(
+    monkeypatch: pytest.MonkeyPatch, about: dict[str, str], rank: int | None
+) -> None:
+    for name in list(os.environ):
+        if name.startswith(("SLURM_", "TORCHELASTIC", "RANK", "WORLD_SIZE")):
+            monkeypatch.delenv(name)
+    for name, value in about.items():
+        monkeypatch.setenv(name, value)
+    assert ranks.started_by_others() == (rank is not None)
+    assert ranks.rank_here() == (rank or 0)
 
 
 @pytest.fixture(scope="module")
