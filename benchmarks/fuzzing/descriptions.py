@@ -102,14 +102,14 @@ def ledger(scratch: Path) -> Target:
     for path in (song, stem):
         path.write_bytes(b"x")
     job = Job.of(song, {"quality": "good"})
-    job.remember(scratch, [stem.name], {"flute": -50.0})
+    job.remember(scratch, {stem.name: stem}, {"flute": -50.0})
     if job.done(scratch, [stem.name]) != {stem.name}:
         raise ValueError("what was done is not known")
 
     def read(path: Path) -> None:
         job.done(scratch, [stem.name, "other.flac"])
         job.absent(scratch)
-        job.remember(scratch, [stem.name])
+        job.remember(scratch, {stem.name: stem})
 
     return of_file(scratch / LEDGER, [(scratch / LEDGER).read_bytes()], mutations.json_text, read)
 

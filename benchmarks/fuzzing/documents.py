@@ -105,6 +105,8 @@ def xml_text(data: bytes, chance: Chance) -> bytes:
 def _change(root: ElementTree.Element, chance: Chance) -> None:
     """Change one element of a tree."""
     parents = [parent for parent in root.iter() if len(parent)]
+    if not parents:
+        return
     parent = pick(chance, parents)
     at, kind = int(chance.integers(len(parent))), int(chance.integers(9))
     child = parent[at]
@@ -154,7 +156,7 @@ def archive(data: bytes, chance: Chance) -> bytes:
     name = pick(chance, sorted(members))
     kind = int(chance.integers(7))
     if kind == 0:
-        members[pick(chance, ("../x.xml", "/etc/x.xml", "a\\b.xml", "", "x" * 300))] = members.pop(
+        members[pick(chance, ("../x.xml", "/etc/x.xml", "a\\b.xml", ".", "x" * 300))] = members.pop(
             name
         )
     elif kind == 1:

@@ -8,6 +8,7 @@ import time
 from collections.abc import MutableMapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import h11
 import soundfile
@@ -19,6 +20,7 @@ from benchmarks.fuzzing.target import Target
 from timbresep.errors import DataError
 from timbresep.server.app import create_app
 from timbresep.server.settings import ServerSettings
+from timbresep.server.work import Desk
 
 OWN = "Host: localhost\r\nX-Timbresep: 1\r\nOrigin: http://localhost\r\n"
 SECONDS = 4.0  # that a job may take
@@ -40,7 +42,9 @@ def requests(scratch: Path) -> Target:
         seconds=SECONDS,
         device="cpu",
     )
-    app = create_app(settings)
+    app, desk = create_app(settings), Desk(settings)
+    # Not in a worker's process, where neither its writing nor its errors would be seen.
+    app.state.workers.do = lambda job, order: desk.do(order, job.report)
     form = {"file": sent, "separator": b"universal", "instruments": b"violin,flute"}
     scored = {**form, "score": b"MThd", "reference": sent, "reference_name": b"oboe"}
     seeds = [
@@ -111,8 +115,6 @@ def _parsed(data: bytes) -> tuple[h11.Request, bytes]:
 async def _answer(app: Starlette, asked: h11.Request, body: bytes) -> tuple[int, Any]:
     """The status and, where it is JSON, the body of the answer."""
     path, _, query = asked.target.partition(b"?")
-    from urllib.parse import unquote
-
     scope = {
         "type": "http",
         "asgi": {"version": "3.0"},
