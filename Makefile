@@ -8,6 +8,8 @@
 # make asteroid      also Asteroid, whose networks are backbones
 # make test-asteroid the tests that run it
 # make site          the documentation as a site, in site/
+# make audit         what is known of vulnerabilities in the versions of constraints.txt
+# make lock          requirements/ anew: these versions, with the hashes of their files
 # make test-browser  the pages in headless Chromium, where it is installed
 
 # The first Python from 3.11 to 3.14 that is there and can make an environment; or PYTHON=….
@@ -17,7 +19,7 @@ PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3.14 python
 BIN := .venv/bin
 CLI := $(BIN)/python cli.py
 
-.PHONY: demo test test-magenta test-models test-asteroid test-browser site lint format magenta unblend asteroid clean
+.PHONY: demo test test-magenta test-models test-asteroid test-browser site audit lock lint format magenta unblend asteroid clean
 
 demo: .venv/core.stamp
 	rm -rf out/demo runs/demo
@@ -49,6 +51,10 @@ site: .venv/dev.stamp
 	$(BIN)/python tools/site_pages.py
 	$(BIN)/zensical build --strict --config-file build/pages/mkdocs.yml
 	rm -rf site && mv build/pages/site site
+
+audit lock: .venv/dev.stamp
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[audit]"
+	$(BIN)/python tools/$@.py
 
 lint: .venv/dev.stamp
 	$(BIN)/ruff check .

@@ -153,9 +153,17 @@ def test_the_container_copies_what_is_there_and_installs_as_the_guide_says() -> 
     assert copied
     for name in copied:
         assert (ROOT / name).exists(), name
-    built = [line for line in lines if "pip install" in line]
-    assert any("constraints.txt" in line and "[serve,scores]" in line for line in built)
-    needed = {"core", "plugins", "separators", "data/starter", "registry.yaml", "README.md"}
+    assert any("--require-hashes -r /src/core.txt" in line for line in lines)
+    needed = {
+        "requirements/core.txt",
+        "constraints.txt",
+        "core",
+        "plugins",
+        "separators",
+        "data/starter",
+        "registry.yaml",
+        "README.md",
+    }
     assert needed <= set(copied)
     assert any(line.startswith("USER ") for line in lines)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import builtins
+import io
 import random
 import struct
 import zipfile
@@ -14,6 +15,7 @@ import pytest
 
 from score_files import (
     BACK,
+    CONTAINER,
     FORTH,
     change,
     drum,
@@ -335,7 +337,20 @@ BOMB = (
 OUTSIDE = (
     '<!DOCTYPE s [<!ENTITY a SYSTEM "file:///etc/passwd">]><score-partwise>&a;</score-partwise>'
 )
+UNKNOWN = '<!DOCTYPE s SYSTEM "http://127.0.0.1:9/a.dtd"><score-partwise>&a;</score-partwise>'
 GOOD = musicxml({"it": [C]})
+
+
+def packed(container: str, score: str) -> bytes:
+    """A compressed score; both have a document type elsewhere."""
+    dtd = '<!DOCTYPE s SYSTEM "http://127.0.0.1:9/a.dtd">'
+    file = io.BytesIO()
+    with zipfile.ZipFile(file, "w") as archive:
+        archive.writestr("META-INF/container.xml", dtd + container)
+        archive.writestr("a.xml", score)
+    return file.getvalue()
+
+
 BAD = {
     "empty.mid": (b"", "empty"),
     "empty.musicxml": (b"", "empty"),
@@ -347,6 +362,8 @@ BAD = {
     "score.pdf": (b"%PDF", "known: .mid"),
     "bomb.xml": (BOMB.encode(), "entities"),
     "outside.xml": (OUTSIDE.encode(), "entities"),
+    "unknown.xml": (UNKNOWN.encode(), "entities"),
+    "unknown.mxl": (packed(CONTAINER.format("&a;a.xml"), UNKNOWN), "entities"),
     "deep.xml": (b"<score-partwise>" + b"<a>" * 500, "deep"),
     "beats.xml": (GOOD.replace("<beats>4", "<beats>400000000").encode(), "larger than 256"),
     "times.xml": (
@@ -474,3 +491,29 @@ def test_nothing_is_fetched_for_a_document_type(written: Callable[..., Score]) -
     """MusicXML names its DTD on the web; nothing here may look for it."""
     dtd = '<!DOCTYPE score-partwise PUBLIC "-//Recordare//DTD" "http://127.0.0.1:9/partwise.dtd">'
     assert written(GOOD.replace("?>", f"?>{dtd}", 1)).parts
+
+
+@pytest.mark.parametrize(
+    "inside",
+    [
+        "<attributes><key><fifths>-99999999</fifths></key></attributes>",
+        "<attributes><key><cancel>1e9</cancel><fifths>0</fifths></key></attributes>",
+        "<attributes><transpose><diatonic>99999999</diatonic></transpose></attributes>",
+        "<attributes><clef><clef-octave-change>99999999</clef-octave-change></clef></attributes>",
+        "<attributes><measure-style><slash><x>99999999</x></slash></measure-style></attributes>",
+        "<direction><direction-type><octave-shift size='99999999'/></direction-type></direction>",
+        "<direction><offset>1e300</offset></direction>",
+        "<direction><sound tempo='99999999'/></direction>",
+    ],
+)
+def test_no_number_in_a_bar_is_larger_than_music_has(inside: str, tmp_path: Path) -> None:
+    """music21 counts up to some of them, one by one: a few bytes would take minutes."""
+    (tmp_path / "a.xml").write_text(musicxml({"it": [inside + C]}))
+    with pytest.raises(DataError, match=r"a number in it, .* is larger than"):
+        read(tmp_path / "a.xml")
+
+
+def test_words_names_and_places_may_look_like_numbers(written: Callable[..., Score]) -> None:
+    lyric = "<lyric number='99999999' xml:lang='nan'><text>Nan</text></lyric>"
+    marked = words("19991231").replace("<direction>", "<direction default-x='12345678'>")
+    assert written(musicxml({"it": [marked + note("C4", 4, lyric)]})).parts

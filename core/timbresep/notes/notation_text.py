@@ -30,18 +30,22 @@ _DECLARATION = re.compile(r"^<\?xml[^>]{0,400}\?>")
 _LARGEST = {  # what a score says in numbers: more is no music, and costs memory or time
     "divisions": 1_000_000,
     "duration": 100_000_000,
-    "beats": 256,
-    "beat-type": 256,
-    "staves": 64,
-    "staff": 64,
-    "octave": 12,
-    "alter": 12,
-    "chromatic": 60,
+    **dict.fromkeys(("beats", "beat-type", "fret", "string"), 256),
+    **dict.fromkeys(("staves", "staff", "staff-lines", "line"), 64),
+    **dict.fromkeys(("fifths", "cancel"), 24),
+    **dict.fromkeys(("octave", "alter", "key-alter", "key-octave", "clef-octave-change"), 12),
+    **dict.fromkeys(("chromatic", "diatonic"), 60),
     "octave-change": 6,
     "multiple-rest": 10_000,
-    "actual-notes": 1000,
-    "normal-notes": 1000,
+    **dict.fromkeys(("actual-notes", "normal-notes"), 1000),
 }
+_LARGEST_OTHER = 100_000
+"""What any other element may say from the first bar on, and what its attributes may."""
+_NAMED = frozenset(("measure", "note", "instrument", "part", "lyric"))
+"""Elements whose attributes are names, which may look like numbers."""
+_WORDS = frozenset(("words", "text", "rehearsal", "display-text", "footnote"))
+_PLACES = ("default-", "relative-", "bezier-")
+"""How attributes begin that say where something is drawn."""
 _LARGEST_ATTRIBUTES = {  # those of MEI
     "meter.count": 256,
     "meter.unit": 256,
@@ -151,12 +155,12 @@ def check_xml(text: str, roots: tuple[str, ...]) -> None:
         roots: what its root may be called; empty if anything.
 
     Raises:
-        DataError: it is not XML, declares entities, has another root, or numbers and notes beyond
+        DataError: it is not XML, has entities or another root, or numbers and notes beyond
             what music has.
     """
     parser = expat.ParserCreate()
     check = _Check(roots)
-    parser.EntityDeclHandler = check.entity
+    parser.EntityDeclHandler = parser.SkippedEntityHandler = check.entity
     parser.StartElementHandler = check.start
     parser.EndElementHandler = check.end
     parser.CharacterDataHandler = check.text
@@ -172,11 +176,12 @@ class _Check:
     def __init__(self, roots: tuple[str, ...]) -> None:
         self.roots = roots
         self.depth = self.elements = self.written = 0
+        self.in_bars = False
         self.number = ""  # the text of an element that holds a number
         self.asked: int | None = None
 
     def entity(self, *declared: object) -> None:
-        raise DataError("it declares XML entities, which no score needs")
+        raise DataError("it has XML entities, which no score needs")
 
     def start(self, name: str, attributes: dict[str, str]) -> None:
         if not self.depth and self.roots and name not in self.roots:
@@ -190,7 +195,12 @@ class _Check:
         self.written += 100 if name == "ending" else name in _WRITTEN  # brackets take long
         if self.written > MOST_WRITTEN:
             raise DataError(f"more than {MOST_WRITTEN} notes, bars and signs are written in it")
-        self.number, self.asked = "", _LARGEST.get(name)
+        self.in_bars |= name == "measure"
+        any_number = self.in_bars and name not in _WORDS
+        self.number, self.asked = "", _LARGEST.get(name, _LARGEST_OTHER if any_number else None)
+        for key, value in attributes.items() if any_number and name not in _NAMED else ():
+            if ":" not in key and not key.startswith(_PLACES):
+                self._check_number(value, _LARGEST_OTHER)
         if name in {"ending", "repeat"} and max(map(len, attributes.values()), default=0) > 40:
             raise DataError(f"<{name}> says more than music has")
         for key in attributes.keys() & _LARGEST_ATTRIBUTES:

@@ -12,7 +12,9 @@ from typing import Any
 import numpy as np
 import yaml
 
-Mutate = Callable[[bytes, np.random.Generator], bytes]
+from benchmarks.fuzzing.chance import Chance, pick
+
+Mutate = Callable[[bytes, Chance], bytes]
 
 BYTES = (0, 1, 0x7F, 0x80, 0xFE, 0xFF)
 WORDS = (0, 1, 2, 0x7F, 0xFF, 0x7FFF, 0xFFFF, 2**31 - 1, 2**31, 2**32 - 1, 44_100)
@@ -98,42 +100,37 @@ DTYPES = (
 )
 
 
-def pick(rng: np.random.Generator, options: Any) -> Any:
-    """One of some options."""
-    return options[int(rng.integers(len(options)))]
-
-
-def raw(data: bytes, rng: np.random.Generator) -> bytes:
+def raw(data: bytes, chance: Chance) -> bytes:
     """Bits flipped, bytes and words replaced, parts cut, copied, removed; mostly near the start."""
-    for _ in range(pick(rng, (1, 1, 2, 4))):
+    for _ in range(pick(chance, (1, 1, 2, 4))):
         out = bytearray(data)
         size = max(len(out), 1)
-        reach = size if rng.random() < 0.4 else min(size, 256)
-        at, length = int(rng.integers(reach)), int(rng.integers(1, 64))
-        kind = int(rng.integers(8))
+        reach = size if chance.random() < 0.4 else min(size, 256)
+        at, length = int(chance.integers(reach)), int(chance.integers(1, 64))
+        kind = int(chance.integers(8))
         if kind == 0 and out:
-            out[at] ^= 1 << int(rng.integers(8))
+            out[at] ^= 1 << int(chance.integers(8))
         elif kind == 1 and out:
-            out[at] = pick(rng, BYTES)
+            out[at] = pick(chance, BYTES)
         elif kind == 2:
-            del out[int(rng.integers(size)) :]
+            del out[int(chance.integers(size)) :]
         elif kind == 3:
             out[at : at + length] = b""
         elif kind == 4:
-            out[at:at] = out[int(rng.integers(size)) :][:length]
+            out[at:at] = out[int(chance.integers(size)) :][:length]
         elif kind == 5:
-            order = pick(rng, ("<I", ">I", "<H", ">H", "<Q", ">Q"))
-            value = pick(rng, WORDS) % 2 ** (8 * struct.calcsize(order))
+            order = pick(chance, ("<I", ">I", "<H", ">H", "<Q", ">Q"))
+            value = pick(chance, WORDS) % 2 ** (8 * struct.calcsize(order))
             out[at : at + struct.calcsize(order)] = struct.pack(order, value)
         elif kind == 6:
-            out += rng.bytes(length) if rng.random() < 0.5 else bytes(length)
+            out += chance.bytes(length) if chance.random() < 0.5 else bytes(length)
         else:
-            out[at : at + length] = rng.bytes(length)
+            out[at : at + length] = chance.bytes(length)
         data = bytes(out)
     return data
 
 
-def value(data: Any, rng: np.random.Generator) -> Any:
+def value(data: Any, chance: Chance) -> Any:
     """Plain values with one of them replaced, removed, renamed, repeated or nested."""
     places: list[tuple[Any, Any]] = []
 
@@ -146,24 +143,24 @@ def value(data: Any, rng: np.random.Generator) -> Any:
 
     box = [data]
     walk(box)
-    node, key = pick(rng, places)
-    old, kind = node[key], int(rng.integers(10))
+    node, key = pick(chance, places)
+    old, kind = node[key], int(chance.integers(10))
     if kind == 0 and node is not box:
         del node[key]
     elif kind == 1 and isinstance(node, dict):
-        node[pick(rng, ("", "x", "../x", "\x1b", str(key) + "s", "a" * 300))] = node.pop(key)
+        node[pick(chance, ("", "x", "../x", "\x1b", str(key) + "s", "a" * 300))] = node.pop(key)
     elif kind == 2 and isinstance(old, list):
-        node[key] = old * int(rng.integers(2, 50))
+        node[key] = old * int(chance.integers(2, 50))
     elif kind == 3 and isinstance(old, int | float) and not isinstance(old, bool):
-        node[key] = old * pick(rng, (-1, 2, 1000, 0.5, 10**9)) + pick(rng, (0, 1))
+        node[key] = old * pick(chance, (-1, 2, 1000, 0.5, 10**9)) + pick(chance, (0, 1))
     elif kind == 4:
-        for _ in range(pick(rng, (1, 3, 60, 400))):
-            old = [old] if rng.random() < 0.5 else {"a": old}
+        for _ in range(pick(chance, (1, 3, 60, 400))):
+            old = [old] if chance.random() < 0.5 else {"a": old}
         node[key] = old
     elif kind == 5:
-        node[key] = pick(rng, places)[1]
+        node[key] = pick(chance, places)[1]
     else:
-        node[key] = copy.deepcopy(pick(rng, ODD))
+        node[key] = copy.deepcopy(pick(chance, ODD))
     return box[0]
 
 
@@ -172,84 +169,98 @@ def dumped(data: Any) -> str:
     return json.dumps(data)
 
 
-def json_text(data: bytes, rng: np.random.Generator) -> bytes:
+def json_text(data: bytes, chance: Chance) -> bytes:
     """JSON with values replaced, or its text damaged, or nested without end."""
-    kind = rng.random()
+    kind = chance.random()
     if kind < 0.2:
-        return raw(data, rng)
+        return raw(data, chance)
     if kind < 0.23:
-        return b"[" * pick(rng, (10, 900, 100_000))
+        return b"[" * pick(chance, (10, 900, 100_000))
     try:
         found = json.loads(data)
     except (ValueError, RecursionError):  # mutated before
         return data
-    for _ in range(pick(rng, (1, 1, 1, 2, 3))):
-        found = value(found, rng)
+    for _ in range(pick(chance, (1, 1, 1, 2, 3))):
+        found = value(found, chance)
     return dumped(found).encode()
 
 
-def yaml_text(data: bytes, rng: np.random.Generator) -> bytes:
+def yaml_text(data: bytes, chance: Chance) -> bytes:
     """YAML with values replaced, tagged, or its text damaged."""
-    kind = rng.random()
+    kind = chance.random()
     if kind < 0.2:
-        return raw(data, rng)
+        return raw(data, chance)
     if kind < 0.55:
-        lines = data.decode().split("\n")
-        at = int(rng.integers(len(lines)))
-        head, sign, _ = lines[at].partition(":")
-        odd = pick(rng, TAGGED)
-        lines[at] = f"{head}: {odd}" if sign and rng.random() < 0.8 else odd
-        return "\n".join(lines).encode("utf-8", "surrogatepass")
+        return _line(data, chance, ":")
     found = yaml.safe_load(data)
-    for _ in range(pick(rng, (1, 1, 1, 2, 3))):
-        found = value(found, rng)
+    for _ in range(pick(chance, (1, 1, 1, 2, 3))):
+        found = value(found, chance)
     try:
-        text = dumped(found) if rng.random() < 0.3 else yaml.safe_dump(found, allow_unicode=True)
+        text = dumped(found) if chance.random() < 0.3 else yaml.safe_dump(found, allow_unicode=True)
     except RecursionError:
         text = dumped(found)
     return text.encode("utf-8", "surrogatepass")
 
 
-def option(data: bytes, rng: np.random.Generator) -> bytes:
+def _line(data: bytes, chance: Chance, sign: str) -> bytes:
+    """Text with another value on one of its lines, behind a sign."""
+    lines = data.decode().split("\n")
+    at = int(chance.integers(len(lines)))
+    head, found, _ = lines[at].partition(sign)
+    odd = pick(chance, TAGGED)
+    lines[at] = f"{head}{sign} {odd}" if found and chance.random() < 0.8 else odd
+    return "\n".join(lines).encode("utf-8", "surrogatepass")
+
+
+def bindings(data: bytes, chance: Chance) -> bytes:
+    """Lines of ``NAME = VALUE`` with other values, or damaged."""
+    return raw(data, chance) if chance.random() < 0.3 else _line(data, chance, "=")
+
+
+def option(data: bytes, chance: Chance) -> bytes:
     """``NAME=VALUE`` with another value, or damaged."""
     name, _, text = data.decode("utf-8", "replace").partition("=")
-    kind = rng.random()
+    kind = chance.random()
     if kind < 0.2:
-        return raw(data, rng)
-    odd = pick(rng, TAGGED) if kind < 0.6 else dumped(pick(rng, ODD))
+        return raw(data, chance)
+    odd = pick(chance, TAGGED) if kind < 0.6 else dumped(pick(chance, ODD))
     return f"{name}={odd if kind < 0.95 else text * 3}".encode("utf-8", "surrogatepass")
 
 
-def npy(data: bytes, rng: np.random.Generator) -> bytes:
+def npy(data: bytes, chance: Chance) -> bytes:
     """An .npy file whose header tells other things, or that is damaged."""
-    if rng.random() < 0.4:
-        return raw(data, rng)
+    if chance.random() < 0.4:
+        return raw(data, chance)
     size = struct.unpack("<H", data[8:10])[0]
     head, body = data[10 : 10 + size].decode("latin-1"), data[10 + size :]
-    descr = pick(rng, ("<f4", ">f4", "<f8", "<f2", "|O", "<i8", "<c16", "|S4", "|V", "f", "<f16"))
-    shape = pick(
-        rng, ("(341,)", "()", "(-1,)", "(1, 341)", "(99999999999999999999,)", "(341L,)", "x")
+    descr = pick(
+        chance, ("<f4", ">f4", "<f8", "<f2", "|O", "<i8", "<c16", "|S4", "|V", "f", "<f16")
     )
-    kind = int(rng.integers(5))
+    shape = pick(
+        chance, ("(341,)", "()", "(-1,)", "(1, 341)", "(99999999999999999999,)", "(341L,)", "x")
+    )
+    kind = int(chance.integers(5))
     if kind == 0:
         head = re.sub(r"'descr': '[^']*'", f"'descr': {descr!r}", head)
     elif kind == 1:
         head = re.sub(r"\(\d+,\)", shape, head)
     elif kind == 2:
         head = pick(
-            rng, ("{1: (1L", "  x\n", "(" * 3000, "{'descr': __import__('os')}", "'''", "{}")
+            chance, ("{1: (1L", "  x\n", "(" * 3000, "{'descr': __import__('os')}", "'''", "{}")
         )
     elif kind == 3:
-        body = np.full(len(body) // 4, pick(rng, (np.nan, np.inf, 3e38, 0)), np.float32).tobytes()
+        body = np.full(
+            len(body) // 4, pick(chance, (np.nan, np.inf, 3e38, 0)), np.float32
+        ).tobytes()
     else:
-        body = body[: int(rng.integers(len(body)))] if rng.random() < 0.5 else body * 2
+        body = body[: int(chance.integers(len(body)))] if chance.random() < 0.5 else body * 2
     return data[:8] + struct.pack("<H", len(head) % 2**16) + head.encode("latin-1") + body
 
 
-def tensors(data: bytes, rng: np.random.Generator) -> bytes:
+def tensors(data: bytes, chance: Chance) -> bytes:
     """A safetensors file with another description, other kinds or shapes, values or names."""
-    if rng.random() < 0.15:
-        return raw(data, rng)
+    if chance.random() < 0.15:
+        return raw(data, chance)
     size = struct.unpack("<Q", data[:8])[0]
     header, body = json.loads(data[8 : 8 + size]), data[8 + size :]
     about = header.pop("__metadata__", {})
@@ -257,12 +268,12 @@ def tensors(data: bytes, rng: np.random.Generator) -> bytes:
         name: [row["dtype"], row["shape"], body[row["data_offsets"][0] : row["data_offsets"][1]]]
         for name, row in header.items()
     }
-    for _ in range(pick(rng, (1, 1, 2))):
-        key, kind = pick(rng, sorted(about) or [""]), rng.random()
+    for _ in range(pick(chance, (1, 1, 2))):
+        key, kind = pick(chance, sorted(about) or [""]), chance.random()
         if kind < 0.55 and about:
-            about[key] = json_text(about[key].encode(), rng).decode("utf-8", "replace")
+            about[key] = json_text(about[key].encode(), chance).decode("utf-8", "replace")
         elif parts:
-            _tensor(parts, pick(rng, sorted(parts)), rng)
+            _tensor(parts, pick(chance, sorted(parts)), chance)
     rows, body = {}, b""
     for name, (dtype, shape, content) in parts.items():
         rows[name] = {
@@ -271,33 +282,33 @@ def tensors(data: bytes, rng: np.random.Generator) -> bytes:
             "data_offsets": [len(body), len(body) + len(content)],
         }
         body += content
-    if rng.random() < 0.05:
-        rows = value(rows, rng)
+    if chance.random() < 0.05:
+        rows = value(rows, chance)
     text = dumped({"__metadata__": about, **rows} if isinstance(rows, dict) else rows).encode()
     return struct.pack("<Q", len(text)) + text + body
 
 
-def _tensor(parts: dict[str, list[Any]], name: str, rng: np.random.Generator) -> None:
+def _tensor(parts: dict[str, list[Any]], name: str, chance: Chance) -> None:
     """Change one tensor so that the file stays one."""
     _, shape, content = parts[name]
-    kind = int(rng.integers(8))
+    kind = int(chance.integers(8))
     if kind == 0:
         del parts[name]
     elif kind == 1:
-        parts[pick(rng, ("x", "", "model.x", name + ".weight", "conditions"))] = parts.pop(name)
+        parts[pick(chance, ("x", "", "model.x", name + ".weight", "conditions"))] = parts.pop(name)
     elif kind == 2:
-        parts[name][0] = pick(rng, DTYPES)
+        parts[name][0] = pick(chance, DTYPES)
     elif kind == 3:
         count = int(np.prod(shape)) if shape else 1
-        parts[name][1] = pick(rng, ([count], [1, count], [count, 1], [1] * 40 + [count], []))
+        parts[name][1] = pick(chance, ([count], [1, count], [count, 1], [1] * 40 + [count], []))
     elif kind == 4:
-        parts[name][1:] = [pick(rng, ([0], [0, 2**40], [2**63, 0], [5, 0])), b""]
+        parts[name][1:] = [pick(chance, ([0], [0, 2**40], [2**63, 0], [5, 0])), b""]
     elif kind == 5 and shape:
         step = len(content) // max(shape[0], 1)
-        keep = int(rng.integers(min(shape[0], 2**40) + 1))
+        keep = int(chance.integers(min(shape[0], 2**40) + 1))
         parts[name][1:] = [[keep, *shape[1:]], content[: keep * step]]
     elif kind == 6:
-        item = pick(rng, (b"\0", b"\xff", b"\x7f", b"\x80\x7f", b"\0\0\x80\x7f"))
+        item = pick(chance, (b"\0", b"\xff", b"\x7f", b"\x80\x7f", b"\0\0\x80\x7f"))
         parts[name][2] = (item * len(content))[: len(content)]
     else:
-        parts[name][2] = raw(content, rng).ljust(len(content), b"\0")[: len(content)]
+        parts[name][2] = raw(content, chance).ljust(len(content), b"\0")[: len(content)]
