@@ -122,7 +122,11 @@ def test_a_voice_is_trained_measured_and_described(
 
     assert train() == 1
     assert "--overwrite" in the_error(capsys.readouterr().err)
-    assert train("--overwrite") == 0
+    assert train("--overwrite", "--json") == 0
+    told = json.loads(capsys.readouterr().out)
+    assert set(told) == {"report", "likeness", "run"}
+    assert told["report"]["steps"] == 4
+    assert told["likeness"]["loss"] > 0
     again = (plugin / "README.md").read_text()
     assert again.startswith("# whistle\n\nBy hand.\n")
     assert again.count(BEGIN) == again.count(END) == 1

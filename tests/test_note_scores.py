@@ -278,6 +278,8 @@ def test_a_checkpoint_that_transcribes_is_scored_by_its_notes(
     assert len(rows) == len(found["rows"]) + len(found["everyone"])
     assert set(rows[0]) == set(NoteRow.__dataclass_fields__)
     assert Path("out/instruments.csv").is_file()
+    assert evaluate("-o", "out", "--json") == 0
+    assert json.loads(capsys.readouterr().out) == found
 
 
 @pytest.mark.usefixtures("given")

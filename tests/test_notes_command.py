@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import mido
@@ -58,6 +59,19 @@ def test_notes_are_written_and_told_of(capsys: pytest.CaptureFixture[str]) -> No
     assert found[0] == "violin"
     assert [pitch for _, pitch in found[1]] == [69, 74]
     assert [start for start, _ in found[1]] == pytest.approx([0.5, 1.2], abs=0.035)
+
+
+@pytest.mark.usefixtures("given")
+def test_what_was_found_is_json_for_programs(capsys: pytest.CaptureFixture[str]) -> None:
+    assert notes("tune.wav", "nan.wav", "-i", "fiddle,flute", "--json") == 1
+    said = capsys.readouterr()
+    (found,) = json.loads(said.out)
+    assert (found["file"], found["output"]) == ("tune.wav", "out/tune/notes.mid")
+    assert found["seconds"] == pytest.approx(2.5, abs=0.01)
+    violin, flute = found["instruments"]
+    assert violin == {"name": "violin", "notes": 2, "lowest": 69, "highest": 74}
+    assert flute == {"name": "flute", "notes": 0, "lowest": None, "highest": None}
+    assert "nan.wav" in said.err
 
 
 @pytest.mark.usefixtures("given")

@@ -79,6 +79,9 @@ COMMANDS = """\
 `timbresep …` (installed) and `python cli.py …` (in a checkout) are the same program. Every command
 has `--help`. Options that may be repeated take one value each time.
 
+A table that is wider than the terminal turns, rows for columns, or becomes a list; no number is
+cut. In a file or a pipe, a row is one line.
+
 Environment: `TIMBRESEP_PLUGINS` names folders of plugins, as `--plugins-dir` does;
 `TIMBRESEP_CACHE` is the folder for rendered and decoded audio and for weights of source models.
 """
