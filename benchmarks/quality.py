@@ -14,7 +14,7 @@ import argparse
 import time
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +32,11 @@ from timbresep.running.provenance import hardware, today
 from timbresep.separation.load import open_separator
 from timbresep.separation.options import DEFAULTS, QUALITIES
 from timbresep.separation.separator import Separator
+
+WAYS = {name: of_quality(name, DEFAULTS) for name in QUALITIES} | {
+    "good, `--mixture-consistency`": replace(DEFAULTS, mixture_consistency=True)
+}
+"""What is compared: the qualities, and what may be asked for where all who play are named."""
 
 WARM_UP = 44_100
 """Samples that each separator is given before its time counts."""
@@ -61,10 +66,8 @@ def main() -> None:
     torch.set_num_threads(1)
     registry = Registry.load()
     ways = {
-        name: open_separator(
-            separator=given.separator, options=of_quality(name, DEFAULTS), registry=registry
-        )
-        for name in QUALITIES
+        name: open_separator(separator=given.separator, options=options, registry=registry)
+        for name, options in WAYS.items()
     }
     for separator in ways.values():
         separator.separate(np.zeros((1, WARM_UP), np.float32), WARM_UP, separator.asked[:1])
