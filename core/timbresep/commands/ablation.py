@@ -25,7 +25,7 @@ from timbresep.commands.options import (
 )
 from timbresep.commands.pages import FiguresFolder, Pages, ReportFile
 from timbresep.commands.program import PROGRAM
-from timbresep.commands.progress import progress
+from timbresep.commands.progress import progress, working
 from timbresep.errors import ConfigError, TimbresepError
 from timbresep.registry.registry import Registry
 from timbresep.separation.options import DEFAULTS, SeparationOptions
@@ -140,21 +140,23 @@ def _of_stems(
     registry: Registry,
     device: str,
 ) -> _Tried:
-    from timbresep.evaluation.ablation import run
-    from timbresep.separation.load import open_separator
-
     options = SeparationOptions(device=device)
-    model = open_separator(
-        asked, separator=separator, checkpoint=checkpoint, options=options, registry=registry
-    )
+    with working("loading"):
+        from timbresep.evaluation.ablation import run
+        from timbresep.separation.load import open_separator
+
+        model = open_separator(
+            asked, separator=separator, checkpoint=checkpoint, options=options, registry=registry
+        )
     called = registry.separators.get(separator, checkpoint).described
     return _Tried(model, called, lambda *of: run.ablate(model, of[0], report=of[1], skip=of[2]))
 
 
 def _of_notes(plan: NotePlan) -> _Tried:
-    from timbresep.evaluation.ablation.notes import ablate_notes
+    with working("loading"):
+        from timbresep.evaluation.ablation.notes import ablate_notes
 
-    scorer = plan.open()
+        scorer = plan.open()
     called = f"notes by {scorer.hearing.checkpoint.path.name}"
     return _Tried(
         scorer.hearing, called, lambda *of: ablate_notes(scorer, of[0], report=of[1], skip=of[2])
