@@ -71,8 +71,18 @@ def words(view: Table) -> list[str]:
     return [word for column in view.columns for cell in column.cells for word in str(cell).split()]
 
 
+def datasets() -> Table:
+    """As `data check` prints it: numbers beside a long path."""
+    view = Table("source", "dataset", "train", "test", "minutes", "skipped")
+    view.add_row(
+        "mine", "stem folders\n/home/somebody/music/" + "deeply/" * 9, "6", "3", "2.6", "0"
+    )
+    return view
+
+
 def tables(plugins: Table) -> dict[str, Table]:
     return {
+        "data check": datasets(),
         "list": plugins,
         "evaluate": evaluation_table.table(evaluation(), "a separator on tracks"),
         "swaps": evaluation_table.swap_table(evaluation()),
@@ -81,7 +91,7 @@ def tables(plugins: Table) -> dict[str, Table]:
 
 
 @pytest.mark.parametrize("width", WIDTHS)
-@pytest.mark.parametrize("name", ["list", "evaluate", "swaps", "ablate"])
+@pytest.mark.parametrize("name", ["list", "evaluate", "swaps", "ablate", "data check"])
 def test_everything_is_there_and_fits(name: str, width: int, plugins: Table) -> None:
     view = tables(plugins)[name]
     expected = words(view)

@@ -146,9 +146,9 @@ def _block(
     """One table with the rows given as its columns."""
     widths = _shared_out([Measurement(first, first), *needs], room)
     view = Table(show_header=True)
-    view.add_column(cells.heads[0], width=widths[0])
+    view.add_column(cells.heads[0], width=widths[0], overflow="fold")
     for k, width in zip(rows, widths[1:], strict=True):
-        view.add_column(cells.rows[k][0], width=width, justify="right")
+        view.add_column(cells.rows[k][0], width=width, justify="right", overflow="fold")
     for k, head in enumerate(cells.heads[1:], start=1):
         view.add_row(head, *(cells.rows[row][k] for row in rows))
     return view
@@ -160,7 +160,8 @@ def _list(cells: _Cells) -> Iterator[RenderableType]:
     heads = cells.heads[named:]
     label = max((head.cell_len for head in heads), default=0)
     for row in cells.rows:
-        yield Text(" ").join(row[:named])
+        if (name := Text(" ").join(row[:named])).plain.strip():
+            yield name
         entry = Table.grid(padding=(0, 1), pad_edge=False)
         entry.add_column(width=INDENT)
         entry.add_column(width=min(label, LONGEST_HEAD), overflow="fold")
