@@ -277,6 +277,71 @@ def test_a_full_disk_is_one_error_and_leaves_the_old_files_whole(
         assert same(kept(out), before)
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB."),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:124] DefaultCPUAllocator: can't allocate"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_want_of_memory_is_one_line_and_goes_on_from_the_last_state(
+    registry: Registry,
+    tones: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    whole: dict[str, dict[str, torch.Tensor]],
+    error: Exception,
+) -> None:
+    def fail() -> None:
+        raise error
+
+    with monkeypatch.context() as patch:
+        stop(patch, torch.optim.AdamW, "step", 4, fail)
+        with pytest.raises(TrainingError, match=r"not enough memory.*--batch-size or --seconds"):
+            fit(registry, request(tones, tmp_path, **STEPS), silent)
+    assert read_json(tmp_path / "resume.safetensors", KEY)["progress"]["step"] == 2
+    fit(registry, request(tones, tmp_path, resume=True, **STEPS), silent)
+    assert same(kept(tmp_path), whole)
+
+
+def test_a_run_that_diverges_at_once_names_no_best_checkpoint(
+    registry: Registry, tones: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nothing(self: TrainingRun, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        return sum(p.sum() for p in self.model.parameters()) * torch.nan
+
+    monkeypatch.setattr(TrainingRun, "_loss", nothing)
+    long = {**STEPS, "max_steps": 50, "validate_every": 40}
+    with pytest.raises(TrainingError, match="not finite for 20 steps") as told:
+        fit(registry, request(tones, tmp_path, **long), silent)
+    assert str(tmp_path / "resume.safetensors") in str(told.value)
+    assert "best" not in str(told.value)
+    assert not (tmp_path / "best.safetensors").exists()
+
+
+def test_a_best_checkpoint_that_is_gone_is_made_again_before_it_is_named(
+    registry: Registry, tones: Path, tmp_path: Path
+) -> None:
+    fit(registry, request(tones, tmp_path, **STEPS), silent)
+    (tmp_path / "best.safetensors").unlink()
+    result = fit(registry, request(tones, tmp_path, resume=True, **STEPS), silent)
+    assert result.best.exists()
+
+
+def test_what_a_network_draws_in_a_step_is_the_same_in_a_resumed_run(
+    registry: Registry, tones: Path, tmp_path: Path
+) -> None:
+    run = TrainingRun(request(tones, tmp_path, **STEPS).resolve(registry))
+    drawn = []
+    for step in (3, 4, 3):
+        run.position.step = step
+        run._seed_step()
+        drawn.append(float(torch.rand(1)))
+    assert drawn[0] == drawn[2] != drawn[1]
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere SIGTERM ends workers")
 def test_a_signal_to_the_whole_group_is_one_line_and_the_way_on(
     tones: Path, tmp_path: Path
