@@ -153,6 +153,52 @@ def test_whenever_a_run_is_killed_one_of_the_two_commands_goes_on(
         assert not list(folder.glob(".*")), folder.name
 
 
+A_SLOW_RUN = """
+import sys, time
+from pathlib import Path
+from test_interrupted_training import STEPS
+from tiny_runs import request, silent
+from timbresep.registry.registry import Registry
+from timbresep.training import data, loop, run
+data.VALIDATION_MIXTURES = 2
+step = run.TrainingRun.step
+run.TrainingRun.step = lambda *given: (time.sleep(0.3), step(*given))[1]
+tones, out = map(Path, sys.argv[1:])
+resume = (out / "resume.safetensors").exists()
+loop.fit(Registry.load(), request(tones, out, resume=resume, **{**STEPS, "workers": 2}), silent)
+"""
+
+
+def test_a_run_that_is_killed_with_its_mixing_processes_goes_on_to_the_very_same_weights(
+    registry: Registry,
+    tones: Path,
+    tmp_path: Path,
+    whole: dict[str, dict[str, torch.Tensor]],
+) -> None:
+    """`benchmarks/interrupted_runs.py` does so for longer, with all signals."""
+    state, root = tmp_path / "resume.safetensors", Path(__file__).parents[1]
+    path = os.pathsep.join(map(str, (root / "core", root / "tests")))
+
+    def steps() -> int:
+        return int(read_json(state, KEY)["progress"]["step"]) if state.exists() else -1
+
+    for kept_step in (0, 2):
+        deadline = time.monotonic() + 60
+        process = subprocess.Popen(
+            [sys.executable, "-c", A_SLOW_RUN, tones, tmp_path],
+            env={**os.environ, "PYTHONPATH": path},
+            start_new_session=True,
+        )
+        while steps() < kept_step and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(0.1)
+        os.killpg(process.pid, signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
+        assert steps() >= kept_step
+    fit(registry, request(tones, tmp_path, resume=True, **STEPS), silent)
+    assert same(kept(tmp_path), whole)
+
+
 def test_a_hidden_file_of_a_dead_run_blocks_no_new_one(
     registry: Registry, tones: Path, tmp_path: Path
 ) -> None:
