@@ -12,7 +12,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+import soundfile
 import torch
 from safetensors.torch import load_file
 
@@ -47,11 +49,12 @@ PORT = ranks._free_port()
 def root(registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """What two processes have left; and the run of one that it is to be compared with."""
     root = tmp_path_factory.mktemp("ranks")
-    write_tones(root / "tones")
+    spoil(write_tones(root / "tones") / "track0" / "bass.wav")
     noted(root / "noted")
     with pytest.MonkeyPatch.context() as patch:
         few_mixtures(patch)
-        fit(registry, a_run(root, "one"), silent)
+        notes = fit(registry, a_run(root, "one"), silent).notes
+        (root / "notes.json").write_text(json.dumps(notes))
         half(registry, a_run(root, "one-then-two"))
         both = [
             _as_by_srun(rank, str(ROOT / "tests" / "two_ranks.py"), str(root)) for rank in (0, 1)
@@ -59,6 +62,13 @@ def root(registry: Registry, tmp_path_factory: pytest.TempPathFactory) -> Path:
         assert [process.wait() for process in both] == [0, 0]
         fit(registry, a_run(root, "two-then-one", resume=True), silent)
     return root
+
+
+def spoil(path: Path) -> None:
+    """Put a stretch into a stem that cannot be used: what hits it is left out, and counted."""
+    wave, rate = soundfile.read(path, dtype="float32")
+    wave[rate // 2 : rate] = np.nan
+    soundfile.write(path, wave, rate, subtype="FLOAT")
 
 
 def _as_by_srun(rank: int, *command: str) -> subprocess.Popen[bytes]:
@@ -180,6 +190,14 @@ def test_only_the_first_process_writes(root: Path, seen: list[dict[str, list[str
     assert len(list((root / "two" / "log").iterdir())) == 1
 
 
+def test_what_any_process_could_not_read_is_counted_by_the_first(
+    root: Path, seen: list[dict[str, list[str]]]
+) -> None:
+    notes = json.loads((root / "notes.json").read_text())
+    assert "1 stems could not be read" in notes[0]
+    assert [one["notes"] for one in seen] == [notes, []]
+
+
 def test_parameters_may_be_unused(seen: list[dict[str, object]]) -> None:
     assert [one["unused"] for one in seen] == [True, True]
 
@@ -255,6 +273,7 @@ def test_a_stop_and_a_dead_process_are_one_line_and_the_way_on(root: Path) -> No
     [
         ({"devices": 3}, r"4 mixtures .* evenly among 3 .*--batch-size 6"),
         ({"devices": 2, "device": "mps"}, "cpu or cuda, not on 'mps'"),
+        ({"devices": 2}, "this is one process, and the run is one of 2"),
     ],
 )
 def test_what_cannot_be_shared_is_one_line(

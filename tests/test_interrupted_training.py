@@ -153,6 +153,52 @@ def test_whenever_a_run_is_killed_one_of_the_two_commands_goes_on(
         assert not list(folder.glob(".*")), folder.name
 
 
+A_SLOW_RUN = """
+import sys, time
+from pathlib import Path
+from test_interrupted_training import STEPS
+from tiny_runs import request, silent
+from timbresep.registry.registry import Registry
+from timbresep.training import data, loop, run
+data.VALIDATION_MIXTURES = 2
+step = run.TrainingRun.step
+run.TrainingRun.step = lambda *given: (time.sleep(0.3), step(*given))[1]
+tones, out = map(Path, sys.argv[1:])
+resume = (out / "resume.safetensors").exists()
+loop.fit(Registry.load(), request(tones, out, resume=resume, **{**STEPS, "workers": 2}), silent)
+"""
+
+
+def test_a_run_that_is_killed_with_its_mixing_processes_goes_on_to_the_very_same_weights(
+    registry: Registry,
+    tones: Path,
+    tmp_path: Path,
+    whole: dict[str, dict[str, torch.Tensor]],
+) -> None:
+    """`benchmarks/interrupted_runs.py` does so for longer, with all signals."""
+    state, root = tmp_path / "resume.safetensors", Path(__file__).parents[1]
+    path = os.pathsep.join(map(str, (root / "core", root / "tests")))
+
+    def steps() -> int:
+        return int(read_json(state, KEY)["progress"]["step"]) if state.exists() else -1
+
+    for kept_step in (0, 2):
+        deadline = time.monotonic() + 60
+        process = subprocess.Popen(
+            [sys.executable, "-c", A_SLOW_RUN, tones, tmp_path],
+            env={**os.environ, "PYTHONPATH": path},
+            start_new_session=True,
+        )
+        while steps() < kept_step and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(0.1)
+        os.killpg(process.pid, signal.SIGKILL)
+        assert process.wait() == -signal.SIGKILL
+        assert steps() >= kept_step
+    fit(registry, request(tones, tmp_path, resume=True, **STEPS), silent)
+    assert same(kept(tmp_path), whole)
+
+
 def test_a_hidden_file_of_a_dead_run_blocks_no_new_one(
     registry: Registry, tones: Path, tmp_path: Path
 ) -> None:
@@ -275,6 +321,71 @@ def test_a_full_disk_is_one_error_and_leaves_the_old_files_whole(
         with full_disk(size), pytest.raises(OutputError, match=f"cannot write {out}"):
             fit(registry, request(tones, out, resume=True, **again), silent)
         assert same(kept(out), before)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB."),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:124] DefaultCPUAllocator: can't allocate"),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_want_of_memory_is_one_line_and_goes_on_from_the_last_state(
+    registry: Registry,
+    tones: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    whole: dict[str, dict[str, torch.Tensor]],
+    error: Exception,
+) -> None:
+    def fail() -> None:
+        raise error
+
+    with monkeypatch.context() as patch:
+        stop(patch, torch.optim.AdamW, "step", 4, fail)
+        with pytest.raises(TrainingError, match=r"not enough memory.*--batch-size or --seconds"):
+            fit(registry, request(tones, tmp_path, **STEPS), silent)
+    assert read_json(tmp_path / "resume.safetensors", KEY)["progress"]["step"] == 2
+    fit(registry, request(tones, tmp_path, resume=True, **STEPS), silent)
+    assert same(kept(tmp_path), whole)
+
+
+def test_a_run_that_diverges_at_once_names_no_best_checkpoint(
+    registry: Registry, tones: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def nothing(self: TrainingRun, batch: dict[str, torch.Tensor]) -> torch.Tensor:
+        return sum(p.sum() for p in self.model.parameters()) * torch.nan
+
+    monkeypatch.setattr(TrainingRun, "_loss", nothing)
+    long = {**STEPS, "max_steps": 50, "validate_every": 40}
+    with pytest.raises(TrainingError, match="not finite for 20 steps") as told:
+        fit(registry, request(tones, tmp_path, **long), silent)
+    assert str(tmp_path / "resume.safetensors") in str(told.value)
+    assert "best" not in str(told.value)
+    assert not (tmp_path / "best.safetensors").exists()
+
+
+def test_a_best_checkpoint_that_is_gone_is_made_again_before_it_is_named(
+    registry: Registry, tones: Path, tmp_path: Path
+) -> None:
+    fit(registry, request(tones, tmp_path, **STEPS), silent)
+    (tmp_path / "best.safetensors").unlink()
+    result = fit(registry, request(tones, tmp_path, resume=True, **STEPS), silent)
+    assert result.best.exists()
+
+
+def test_what_a_network_draws_in_a_step_is_the_same_in_a_resumed_run(
+    registry: Registry, tones: Path, tmp_path: Path
+) -> None:
+    run = TrainingRun(request(tones, tmp_path, **STEPS).resolve(registry))
+    drawn = []
+    for step in (3, 4, 3):
+        run.position.step = step
+        run._seed_step()
+        drawn.append(float(torch.rand(1)))
+    assert drawn[0] == drawn[2] != drawn[1]
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere SIGTERM ends workers")

@@ -16,7 +16,7 @@ from timbresep.commands.console import run
 from timbresep.running import interrupts
 from timbresep.running.interrupts import as_interrupts, held
 
-ALL = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP]
+ALL = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1]
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +24,8 @@ def handlers() -> Iterator[None]:
     """Python's own handlers, also where a shell's `&` has SIGINT ignored."""
     before = {number: signal.getsignal(number) for number in [*ALL, signal.SIGALRM]}
     signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGHUP, signal.SIG_DFL)
+    for number in (signal.SIGHUP, signal.SIGUSR1):
+        signal.signal(number, signal.SIG_DFL)
     yield
     for number, handler in before.items():
         signal.signal(number, handler)

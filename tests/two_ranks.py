@@ -129,7 +129,7 @@ def seen_of(root: Path, run: str, registry: Registry, group: Group) -> dict[str,
     MixtureDataset.__getitem__ = noted  # type: ignore[method-assign]
     result = fit(registry, a_run(root, run, devices=2), silent)
     MixtureDataset.__getitem__ = original  # type: ignore[method-assign]
-    return {"mixed": mixed, "scores": result.scores}
+    return {"mixed": mixed, "scores": result.scores, "notes": result.notes}
 
 
 def main() -> None:

@@ -187,8 +187,8 @@ def run(command: Callable[[], object], *, debug: bool) -> int:
 
     Returns:
         What the command exits with; 1 for an expected error, 70 for an unexpected one and 130
-        for an interrupt, SIGTERM or SIGHUP (what was being written is left clean, and training can
-        be resumed), each reported in one line.
+        for an interrupt, SIGTERM, SIGHUP or SIGUSR1 (what was being written is left clean, and
+        training can be resumed), each reported in one line.
     """
     for stream in (sys.stdout, sys.stderr):
         make_printable(stream)

@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING
 from timbresep.commands.console import be_quiet
 from timbresep.commands.resuming import go_on, with_out
 from timbresep.errors import InterruptedRunError, MissingToolError, PeerLostError, TrainingError
-from timbresep.running.ranks import GONE, rank_here, start, started_by_others, watched
+from timbresep.running.ranks import (
+    GONE,
+    INSTALL,
+    rank_here,
+    start,
+    started_by_others,
+    watched,
+)
 
 if TYPE_CHECKING:
     from timbresep.training.request import RunSettings
@@ -32,9 +39,7 @@ def start_ranks(settings: RunSettings, state: str) -> None:
         SystemExit: a process has failed and has said why.
     """
     if find_spec("lightning_fabric") is None:
-        raise MissingToolError(
-            "--devices needs lightning-fabric", "pip install 'timbresep[distributed]'"
-        )
+        raise MissingToolError("several processes need lightning-fabric", INSTALL)
     if settings.nodes > 1:
         raise TrainingError(
             f"the processes of {settings.nodes} machines are not started by this one",

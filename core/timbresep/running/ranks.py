@@ -18,6 +18,9 @@ Ranks = Sequence[subprocess.Popen[bytes]]
 LAUNCHER = "TIMBRESEP_LAUNCHER"
 """Environment variable of the processes that `start` has started: its own process."""
 
+INSTALL = "pip install -c constraints.txt '.[distributed]'"
+"""The command for what several processes need."""
+
 GONE = 75
 """Exit code of a process that ended only because others did or because it was asked to
 (EX_TEMPFAIL of sysexits): it says nothing."""

@@ -27,7 +27,7 @@ from torch.optim.swa_utils import AveragedModel
 from timbresep.backbone import Backbone
 from timbresep.errors import MissingToolError, PeerLostError, TrainingError
 from timbresep.running.interrupts import held
-from timbresep.running.ranks import LAUNCHER, orphaned
+from timbresep.running.ranks import INSTALL, LAUNCHER, orphaned, started_by_others
 from timbresep.training.group import Group
 from timbresep.training.request import RunSettings
 from timbresep.training.shared_norm import share_norms
@@ -40,10 +40,7 @@ try:
         from lightning_fabric.strategies import DDPStrategy, ModelParallelStrategy
         from lightning_fabric.utilities.exceptions import MisconfigurationException
 except ModuleNotFoundError as missing:
-    raise MissingToolError(
-        f"several processes need {missing.name}, which is not installed",
-        "pip install 'timbresep[distributed]'",
-    ) from missing
+    raise MissingToolError(f"several processes need {missing.name}", INSTALL) from missing
 
 Parameters = dict[str, nn.Parameter]
 
@@ -67,6 +64,11 @@ class FabricGroup(Group):
             logging.getLogger(name).setLevel(logging.ERROR)
         self.sharded = settings.strategy == "fsdp"
         kind = _kind(settings.device)
+        if not started_by_others():
+            raise TrainingError(
+                f"this is one process, and the run is one of {settings.processes}",
+                "start it with train --devices on the command line, or with torchrun or srun",
+            )
         threads = os.environ.get("OMP_NUM_THREADS")
         options: dict[str, Any] = {"process_group_backend": BACKENDS[kind], "timeout": TIMEOUT}
         try:
