@@ -1,6 +1,6 @@
 """How well an instrument comes out that the separator was not trained on.
 
-    python benchmarks/new_instrument.py TRACKS NAME --plugins-dir DIR [--limit N] [--json FILE]
+    python benchmarks/new_instrument.py TRACKS NAME --plugins-dir DIR [--transcriber none]
 
 TRACKS is what `evaluate` reads; the tracks with a stem of NAME count. Each is separated by NAME
 alone, as `separate -i NAME` does it, and, at once, by the names of everything that plays
@@ -21,6 +21,7 @@ from timbresep.files import write_json
 from timbresep.metrics import sdr, si_sdr
 from timbresep.registry.registry import Registry
 from timbresep.separation.load import open_separator
+from timbresep.separation.options import SeparationOptions
 
 ALL = "with mixture consistency"
 
@@ -31,11 +32,15 @@ def main() -> None:
     parser.add_argument("tracks", type=Path)
     parser.add_argument("name")
     parser.add_argument("--plugins-dir", type=Path, required=True)
+    parser.add_argument("--separator", default="universal")
+    parser.add_argument("--transcriber", help="'none' leaves the network alone")
     parser.add_argument("--limit", type=int, help="only the first tracks that have it")
     parser.add_argument("--json", type=Path)
     given = parser.parse_args()
     registry = Registry.load([given.plugins_dir])
-    separator = open_separator(["all", given.name], registry=registry)
+    options = SeparationOptions(transcriber=given.transcriber)
+    asked = ["all", given.name]
+    separator = open_separator(asked, separator=given.separator, options=options, registry=registry)
     consistent = separator.with_options(mixture_consistency=True)
     tracks = tracks_in(given.tracks, registry.instruments())
     tracks = [track for track in tracks if given.name in track.stems][: given.limit]
