@@ -91,6 +91,8 @@ def run(order: Order) -> Result:
                 if kind == "end":
                     order = order.after(last - 1, last)
                     break
+                if kind == "broken":
+                    raise RuntimeError(f"{order.name}: {rest[0]}")
                 if kind == "begin":
                     current, patience = number, 12.0 * SECONDS
                     continue

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import os
 import unicodedata
 
 import pytest
 
-from timbresep.formats.text import shown
+from timbresep.formats.text import shown, shown_json, shown_lines
 
 
 @pytest.mark.parametrize(
@@ -20,6 +21,9 @@ from timbresep.formats.text import shown
         ("gpj.\u202eexe\u2066", r"gpj.\u202eexe\u2066"),
         (os.fsdecode(b"caf\xe9.wav"), r"caf\xe9.wav"),
         ("\ud800", r"\ud800"),
+        ("vio\u200blin\ufeff\u2060\xad", r"vio\u200blin\ufeff\u2060\xad"),
+        ("flag \U000e0067\U000e0001", r"flag \U000e0067\U000e0001"),
+        ("\x1b]8;;http://x\x1b\\link\x1b]8;;\x07", r"\x1b]8;;http://x\x1b\link\x1b]8;;\x07"),
     ],
 )
 def test_foreign_text_is_shown_escaped(text: str, safe: str) -> None:
@@ -35,3 +39,16 @@ def test_no_control_and_no_override_is_left_and_every_encoding_has_it() -> None:
     overrides = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}
     assert not {unicodedata.bidirectional(char) for char in safe} & overrides
     safe.encode("utf-8")
+
+
+def test_lines_stay_lines() -> None:
+    assert shown_lines("a\x1b\nb\u202e\r\n") == "a\\x1b\nb\\u202e\\r\n"
+
+
+def test_json_is_not_obeyed_and_means_the_same() -> None:
+    names = ["é 低", "\x9b2J\x7f", "\u202e", "\udcff", "\U000e0041", "a\nb\x1b", "\u2028"]
+    text = shown_json(json.dumps({name: [name] for name in names}, indent=2, ensure_ascii=False))
+    assert json.loads(text) == {name: [name] for name in names}
+    assert shown_lines(text) == text
+    assert "é 低" in text
+    text.encode()

@@ -121,8 +121,18 @@ class Reader:
 
 
 def work(order: Order, pipe: Connection) -> None:
-    """Read all inputs of an order; the last message is `end`, but for atheris, which exits."""
+    """Read all inputs of an order; the last message is `end`, but for atheris, which exits.
+
+    `broken` is the last where the benchmark itself fails.
+    """
     _quiet()
+    try:
+        _work(order, pipe)
+    except Exception:  # noqa: BLE001 — told to whoever reads the pipe
+        pipe.send(("broken", 0, traceback.format_exc()))
+
+
+def _work(order: Order, pipe: Connection) -> None:
     if order.engine == "atheris":
         import atheris
 

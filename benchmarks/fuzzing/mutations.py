@@ -151,7 +151,7 @@ def value(data: Any, chance: Chance) -> Any:
         node[pick(chance, ("", "x", "../x", "\x1b", str(key) + "s", "a" * 300))] = node.pop(key)
     elif kind == 2 and isinstance(old, list):
         node[key] = old * int(chance.integers(2, 50))
-    elif kind == 3 and isinstance(old, int | float) and not isinstance(old, bool):
+    elif kind == 3 and type(old) in (int, float) and abs(old) < 1e300:
         node[key] = old * pick(chance, (-1, 2, 1000, 0.5, 10**9)) + pick(chance, (0, 1))
     elif kind == 4:
         for _ in range(pick(chance, (1, 3, 60, 400))):

@@ -11,6 +11,7 @@ import pydantic
 from timbresep.config import Model, PathText, load_json, load_yaml
 from timbresep.errors import ConfigError, DataError, PluginError
 from timbresep.files import sha256_of
+from timbresep.formats.file_name import is_plain
 from timbresep.formats.npy import read_vector
 from timbresep.instrument_name import Alias, InstrumentName
 
@@ -22,8 +23,11 @@ LARGEST_DDSP = 1 << 28  # bytes; the largest size that is trained has 24 MB
 
 
 def _inside(name: str) -> str:
-    if Path(name).is_absolute() or ".." in Path(name).parts:
+    path = Path(name)
+    if path.is_absolute() or ".." in path.parts:
         raise ValueError("must name a file in the plugin's folder; this leaves its folder")
+    if not path.parts or not all(map(is_plain, path.parts)):
+        raise ValueError("must be a name that means the same file on every system")
     return name
 
 
@@ -182,7 +186,8 @@ class Instrument:
             ConfigError: `instrument.yaml` is missing or invalid.
             PluginError: a file it names is missing or outside the folder.
         """
-        instrument = cls(load_yaml(folder / "instrument.yaml", InstrumentConfig), folder, owner)
+        described = own_file(folder, "instrument.yaml")
+        instrument = cls(load_yaml(described, InstrumentConfig), folder, owner)
         measured = (instrument.condition_file, instrument.measured_file)
         for path in (instrument.ddsp_file, *measured, instrument.recipe_file):
             if not path.is_file():

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 from collections.abc import Collection, Iterator, Mapping, Sequence, Set
 from pathlib import Path
 
 from timbresep.errors import OutputExistsError
 from timbresep.files import atomic_writes
-
-DEVICES = re.compile(r"con|prn|aux|nul|(com|lpt)[0-9¹²³]", re.IGNORECASE)
-"""Names that Windows keeps for itself, whatever their ending."""
+from timbresep.formats.file_name import DEVICES
 
 
 def folders(

@@ -22,7 +22,7 @@ from timbresep.commands.as_json import as_json
 from timbresep.commands.tables import fitted
 from timbresep.errors import InterruptedRunError, TimbresepError, not_installed
 from timbresep.formats.encoding import make_printable
-from timbresep.formats.text import shown
+from timbresep.formats.text import shown, shown_json, shown_lines
 from timbresep.running.interrupts import as_interrupts
 
 UNLIMITED = 1_000_000
@@ -104,7 +104,7 @@ class _Screen(Console):
             if part.control or (text.isascii() and text.isprintable()):
                 yield part
             else:
-                yield part._replace(text="\n".join(shown(line) for line in text.split("\n")))
+                yield part._replace(text=shown_lines(text))
 
 
 class _Notes(logging.Handler):
@@ -154,7 +154,7 @@ def say_json(result: object) -> None:
         result: as of `timbresep.commands.as_json.as_json`.
     """
     text = json.dumps(as_json(result), indent=2, ensure_ascii=False, allow_nan=False)
-    _stream(stderr=False).write(text + "\n")
+    _stream(stderr=False).write(shown_json(text) + "\n")
 
 
 def show_note(text: str) -> None:

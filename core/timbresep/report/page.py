@@ -15,6 +15,7 @@ from markupsafe import Markup
 from timbresep import __version__
 from timbresep.errors import OutputExistsError
 from timbresep.files import write_text
+from timbresep.formats.text import shown, shown_lines
 from timbresep.running.provenance import today
 
 ASSETS = files("timbresep.report") / "assets"
@@ -101,7 +102,9 @@ class Page:
         """The page as HTML, with its scripts and style; no name in it can become markup."""
         import jinja2
 
-        place = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined)
+        place = jinja2.Environment(
+            autoescape=True, undefined=jinja2.StrictUndefined, finalize=_seen
+        )
         place.filters["json"] = _json
         scripts = [_asset(name) for name in SCRIPTS] if self._plays else []
         return place.from_string(_asset("page.html")).render(
@@ -157,9 +160,15 @@ def _asset(name: str) -> str:
     return (ASSETS / name).read_text(encoding="utf-8")
 
 
+def _seen(value: object) -> object:
+    """Text of a page with what would not be seen, or would turn the text around it, escaped."""
+    return shown_lines(value) if type(value) is str else value
+
+
 def _json(tracks: Sequence[Track]) -> Markup:
     """JSON within a script element: nothing in it can end the element."""
-    text = json.dumps([asdict(track) for track in tracks], separators=(",", ":"))
+    named = [{**asdict(track), "name": shown(track.name)} for track in tracks]
+    text = json.dumps(named, separators=(",", ":"))
     for sign, escape in (("<", "\\u003c"), (">", "\\u003e"), ("&", "\\u0026")):
         text = text.replace(sign, escape)
     return Markup(text)  # noqa: S704 (escaped above)

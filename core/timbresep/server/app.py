@@ -21,6 +21,7 @@ from timbresep import __version__
 from timbresep.audio.stem_file import ENDING, write_stem_file
 from timbresep.errors import ConfigError, TimbresepError, UnknownNameError
 from timbresep.files import atomic_write
+from timbresep.formats.text import shown
 from timbresep.instrument_name import check_name, plain
 from timbresep.report.page import ASSETS
 from timbresep.server.guard import Guard
@@ -268,7 +269,7 @@ def _name(given: str) -> str:
 
 def _shown(file: UploadFile) -> str:
     """What its owner calls a file, without folders."""
-    return re.split(r"[/\\]", file.filename or "")[-1][:200] or "recording"
+    return shown(re.split(r"[/\\]", file.filename or "")[-1][:200]) or "recording"
 
 
 def _safe(name: str) -> str:

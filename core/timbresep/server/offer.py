@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from timbresep import checkpoint
-from timbresep.errors import TimbresepError, UnknownNameError
+from timbresep.errors import PluginError, TimbresepError, UnknownNameError
+from timbresep.instrument import own_file
 from timbresep.registry.registry import Registry
 from timbresep.server.settings import ServerSettings
 
@@ -62,8 +63,9 @@ def _picture(registry: Registry, name: str) -> Path | None:
     """The picture of an instrument out of the list, never of a path."""
     for item in registry.instruments():
         if item.name == name and item.folder is not None:
-            path = Path(item.folder) / PICTURE
-            return path if path.is_file() else None
+            with contextlib.suppress(PluginError):  # a link to another file of this machine
+                path = own_file(item.folder, PICTURE)
+                return path if path.is_file() else None
     return None
 
 

@@ -17,7 +17,7 @@ from timbresep.condition.vector import CONDITION_VERSION, DIM, condition, split
 from timbresep.data import recipe as recipes
 from timbresep.ddsp.features import FRAME_RATE
 from timbresep.ddsp.model import DdspModel
-from timbresep.instrument import Instrument
+from timbresep.instrument import Instrument, own_file
 from timbresep.units import hz_to_midi, midi_to_hz
 
 
@@ -57,8 +57,9 @@ class InstrumentConformance:
 
     def test_it_has_a_card(self) -> None:
         """Whoever finds it learns what it is: README.md begins with its name."""
-        card = (self.folder / "README.md").read_text(encoding="utf-8")
         heading = f"# {self.instrument.name}"
+        with own_file(self.folder, "README.md").open(encoding="utf-8") as file:
+            card = file.read(len(heading))
         assert card.startswith(heading), f"README.md does not begin with '{heading}'"
 
     def test_its_licences_are_there(self) -> None:
