@@ -234,6 +234,7 @@ def test_the_command_line_trains_a_transcriber(
 
 def test_frames_are_counted_over_all_mixtures() -> None:
     """Of three frames that sound it finds two, and one that does not sound."""
+    from timbresep.training.group import Group
     from timbresep.training.validation import Validation
 
     class Hears(torch.nn.Module):
@@ -253,7 +254,7 @@ def test_frames_are_counted_over_all_mixtures() -> None:
         "notes": true,
         "instruments": torch.tensor([[0, 1], [0, 1]]),
     }
-    scorer = Validation(["one", "absent"], torch.device("cpu"), torch.no_grad)
+    scorer = Validation(["one", "absent"], torch.device("cpu"), torch.no_grad, Group())
     row = scorer.scores(Hears(), [batch])
     two_thirds = pytest.approx(2 / 3)
     assert row == {

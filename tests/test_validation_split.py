@@ -140,7 +140,10 @@ def test_own_recordings_alone_train(
         wave = 0.2 * np.sin(2 * np.pi * (300 + 40 * k) * time)[None].astype(np.float32)
         (tmp_path / "flute").mkdir(exist_ok=True)
         audio.write(tmp_path / "flute" / f"take {k}.wav", wave, RATE)
-    asked = request(tmp_path / "flute", tmp_path / "run", instruments=("flute",), max_steps=2)
+    takes = tmp_path / "flute"
+    asked = request(
+        takes, tmp_path / "run", instruments=("flute",), roots={"flute": takes}, max_steps=2
+    )
     result = fit(registry, asked, silent)
     assert result.best.is_file()
     assert set(result.scores) == {"flute"}

@@ -84,7 +84,7 @@ def run_yaml(scratch: Path) -> Target:
     def command(steps: int = 3, plugin: list[str] = [], rate: float = 1.0) -> None:  # noqa: B006
         """Options of three types."""
 
-    app = typer.Typer()
+    app = typer.Typer(add_completion=False)
     app.command()(command)
     made = typer.main.get_command(app)
 
