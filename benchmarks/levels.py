@@ -1,6 +1,7 @@
 """What a separator loses where music is quieter or louder than what it was trained on.
 
     python benchmarks/levels.py TRACKS [--gains -40 -24 -12 0 12 20] [--limit N] [--json FILE]
+        [--separator NAME] [--transcriber none]
 
 TRACKS is what `evaluate` reads. Each track is separated as `separate` does it, at each gain, and
 once with its second half 24 dB down, of which that half counts. The scores are means over stems, of
@@ -10,6 +11,7 @@ SI-SDR improvement and SDR in dB, with the gain undone.
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +23,7 @@ from timbresep.files import write_json
 from timbresep.metrics import sdr, si_sdr
 from timbresep.registry.registry import Registry
 from timbresep.separation.load import open_separator
+from timbresep.separation.options import DEFAULTS
 from timbresep.units import db_to_amplitude
 
 DOWN_DB = -24.0
@@ -36,9 +39,12 @@ def main() -> None:
     parser.add_argument("--gains", type=float, nargs="+", default=[-40, -24, -12, 0, 12, 20])
     parser.add_argument("--limit", type=int, help="only the first tracks")
     parser.add_argument("--json", type=Path)
+    parser.add_argument("--separator", help="a separator of registry.yaml")
+    parser.add_argument("--transcriber", default=DEFAULTS.transcriber)
     given = parser.parse_args()
     registry = Registry.load()
-    separator = open_separator(registry=registry)
+    options = replace(DEFAULTS, transcriber=given.transcriber)
+    separator = open_separator(separator=given.separator, options=options, registry=registry)
     cases = [f"{gain:g} dB" for gain in given.gains] + ["second half", "second half, 24 dB down"]
     scores: dict[str, list[tuple[float, float]]] = {case: [] for case in cases}
     for track in tracks_in(given.tracks, registry.instruments())[: given.limit]:

@@ -20,14 +20,15 @@ from timbresep.data import recipe as recipes
 from timbresep.data.extras.listed import BUNDLED, ExtraList
 from timbresep.data.track import Track
 from timbresep.ddsp.magenta import operative_config
-from timbresep.errors import CheckpointError
+from timbresep.errors import CheckpointError, TrainingError
 from timbresep.evaluation.result import TrackScores
 from timbresep.evaluation.store import Store
+from timbresep.formats.rebuild import bounded
 from timbresep.instrument import Instrument
 from timbresep.registry.pretrained import Record
 from timbresep.registry.registry import REGISTRY_FILE, Registry
 from timbresep.separation.ledger import LEDGER, Job
-from timbresep.training.trial import of_bounded_size
+from timbresep.training.trial import MOST_TENSORS
 
 
 def plugin(scratch: Path, name: str) -> Target:
@@ -60,13 +61,16 @@ def registry_yaml(scratch: Path) -> Target:
 
 
 def option(_: Path) -> Target:
-    """``--set``: read, and a network built with it."""
+    """``--set``: read, and a network built with it.
+
+    Networks may have more weights than this, but to fill them takes its time.
+    """
     spec = registry().backbone("rnn_mask")
     seeds = [f"{name}={value}".encode() for name, value in SMALL["rnn_mask"].items()]
 
     def check(data: bytes) -> None:
         given = split_values([data.decode("utf-8", "surrogateescape")])
-        with of_bounded_size():
+        with bounded(MOST_TENSORS, 50_000_000, TrainingError):
             spec.make(6, {**SMALL["rnn_mask"], **given})
 
     return Target(seeds, mutations.option, check)
