@@ -22,6 +22,7 @@ from rich.table import Table
 
 from timbresep import audio
 from timbresep.config import ROOT
+from timbresep.engines.engine import Engine
 from timbresep.evaluation.plan import Plan
 from timbresep.evaluation.run import evaluate_folder
 from timbresep.evaluation.tracks import Tracks
@@ -101,7 +102,7 @@ def main() -> None:
                 Tracks(root),
                 registry.instruments(),
                 out=Path(folder) / name,
-                workers=workers,
+                engine=Engine(workers=workers),
             )
             took[name] = time.perf_counter() - began
         worst = largest_difference(root, Path(folder) / runs[-1][0], registry)

@@ -14,6 +14,7 @@ import cli
 from fakes import PLAIN, RATE
 from test_evaluation_folder import SECONDS, given, noise, rows_of, stem
 from timbresep import audio
+from timbresep.engines.engine import Engine
 from timbresep.evaluation import significance
 from timbresep.evaluation.estimates import Estimates
 from timbresep.evaluation.plan import Plan
@@ -43,7 +44,9 @@ def run(*systems: str, workers: int = 1) -> Evaluation:
         checkpoint=Path("model.safetensors"), options=PLAIN, trust=True, estimates=estimates
     )
     known = Registry.load().instruments()
-    return evaluate_folder(plan, Tracks(Path("tracks")), known, out=Path("out"), workers=workers)
+    return evaluate_folder(
+        plan, Tracks(Path("tracks")), known, out=Path("out"), engine=Engine(workers=workers)
+    )
 
 
 def theirs(seed: int) -> np.ndarray:

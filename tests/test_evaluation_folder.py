@@ -13,6 +13,7 @@ import pytest
 import cli
 from fakes import PLAIN, RATE, plugin, saved
 from timbresep import audio
+from timbresep.engines.engine import Engine
 from timbresep.evaluation.plan import Plan
 from timbresep.evaluation.result import Evaluation
 from timbresep.evaluation.run import evaluate_folder
@@ -50,12 +51,14 @@ def given(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def run(out: str | None = "out", **options: object) -> Evaluation:
     checkpoint, earlier = Path("model.safetensors"), options.pop("earlier", None)
     bsseval = options.pop("bsseval", None)
+    engine = Engine(workers=options.pop("workers", 1))
     plan = Plan(checkpoint=checkpoint, earlier=earlier, bsseval=bsseval, options=PLAIN, trust=True)
     instruments = Registry.load().instruments()
     tracks = Tracks(
         Path("tracks"), split=options.pop("split", None), limit=options.pop("limit", None)
     )
-    return evaluate_folder(plan, tracks, instruments, out=Path(out) if out else None, **options)
+    to = Path(out) if out else None
+    return evaluate_folder(plan, tracks, instruments, out=to, engine=engine, **options)
 
 
 def rows_of(name: str) -> list[dict[str, str]]:

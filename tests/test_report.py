@@ -17,7 +17,7 @@ from timbresep.errors import OutputExistsError
 from timbresep.report.page import ASSETS, Grid, Page, Section, Track, policy
 from timbresep.report.separated import Origin, separated_figures, sounds_of, write_page
 from timbresep.report.sound import BANDS, COLUMNS, sound
-from timbresep.separation.batch import separate_file
+from timbresep.separation.one_file import separate_file
 from timbresep.separation.output import Output
 from timbresep.separation.separator import Separator
 

@@ -16,8 +16,9 @@ from timbresep.commands.inputs import audio_files
 from timbresep.errors import AudioError, OutputExistsError
 from timbresep.files import claim
 from timbresep.notes.score import Note, StemNotes
-from timbresep.separation.batch import separate_batch, separate_file
+from timbresep.separation.batch import separate_batch
 from timbresep.separation.ledger import LEDGER, Job
+from timbresep.separation.one_file import separate_file
 from timbresep.separation.output import Output
 from timbresep.separation.parts import Wanted, parts_of
 from timbresep.separation.presence import presences

@@ -14,7 +14,8 @@ from disks import full_disk
 from fakes import PLAIN, RATE, FirBackbone, GainBackbone, loaded, vector
 from timbresep import audio, output_files
 from timbresep.errors import AudioError, CheckpointError, OutputExistsError, UnknownNameError
-from timbresep.separation.batch import separate_batch, separate_file
+from timbresep.separation.batch import separate_batch
+from timbresep.separation.one_file import separate_file
 from timbresep.separation.output import Output
 from timbresep.separation.parts import Wanted
 from timbresep.separation.separator import Separator

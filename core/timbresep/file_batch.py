@@ -1,9 +1,9 @@
-"""Work through files one after another: one that fails is reported and does not end the batch."""
+"""Work through files: one that fails is reported and does not end the batch."""
 
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -41,37 +41,95 @@ class Told(Generic[Row]):
     failed: Callable[[Path, TimbresepError], None] | None = None
 
 
+Advance = Callable[[Path, float], None]
+"""Called with a file and the seconds of it that are done."""
+MANY = 2000
+"""More files than this are not opened just to know how long they are."""
+Outcomes = Iterable[tuple[Path, Row | TimbresepError]]
+"""What became of each file, as it ends."""
+
+
 def work_through(
     folders: Mapping[Path, Path],
     check: Callable[[Path, Path], audio.AudioInfo],
     one: Callable[[Path, Path, Callable[[float], None]], Row],
     told: Told[Row],
 ) -> Batch[Row]:
-    """Work through files.
+    """Work through files, one after another; arguments as for `lengths` and `one_by_one`."""
+    return collected(partial(one_by_one, folders, one), lengths(folders, check, told), told)
+
+
+def one_by_one(
+    folders: Mapping[Path, Path],
+    one: Callable[[Path, Path, Callable[[float], None]], Row],
+    advance: Advance,
+) -> Iterator[tuple[Path, Row | TimbresepError]]:
+    """Work on files, one after another.
 
     Args:
         folders: file → the folder of what is made of it.
-        check: gives the header of a file, given its folder, if it can be worked on.
         one: works on a file, given its folder and what to call with the seconds that are done.
-        told: who is told of the progress.
+        advance: called with the progress.
+    """
+    for path, folder in folders.items():
+        advance(path, 0.0)
+        try:
+            yield path, one(path, folder, partial(advance, path))
+        except TimbresepError as error:
+            yield path, error
+        except OSError as problem:
+            yield path, unreachable(path, problem)
+
+
+def lengths(
+    folders: Mapping[Path, Path],
+    check: Callable[[Path, Path], audio.AudioInfo],
+    told: Told[Row],
+) -> dict[Path, float]:
+    """Seconds of each file that can be worked on, for the progress; those of many count alike.
+
+    Args:
+        folders: file → the folder of what is made of it.
+        check: gives the header of a file, given its folder.
+        told: whether anybody wants to know.
+    """
+    if told.report is None or len(folders) > MANY:
+        return dict.fromkeys(folders, 1.0)
+    seconds: dict[Path, float] = {}
+    for path, folder in folders.items():
+        with contextlib.suppress(TimbresepError, OSError):  # reported when its turn comes
+            seconds[path] = check(path, folder).duration
+    return seconds
+
+
+def collected(
+    outcomes: Callable[[Advance], Outcomes[Row]], sizes: Mapping[Path, float], told: Told[Row]
+) -> Batch[Row]:
+    """What became of files, told as they end.
+
+    Args:
+        outcomes: works on the files, given whom to tell of the progress.
+        sizes: of each file, in what that is told in; files without one count nothing.
+        told: who is told.
     """
     batch: Batch[Row] = Batch()
-    work = _work(folders, check, told.report)
-    for path, folder in folders.items():
-        work.within(path, 0.0)
-        try:
-            row = one(path, folder, partial(work.within, path))
-        except (TimbresepError, OSError) as problem:
-            error = problem if isinstance(problem, TimbresepError) else _unreachable(path, problem)
+
+    def tell(path: Path, done: float, total: float) -> None:
+        if told.report is not None:
+            told.report(path, done / total if total else 0.0)
+
+    work = Work(sizes, tell)
+    for path, found in outcomes(work.within):
+        if isinstance(found, TimbresepError):
             work.failed(path)
-            batch.failed.append((path, error))
+            batch.failed.append((path, found))
             if told.failed is not None:
-                told.failed(path, error)
+                told.failed(path, found)
         else:
             work.finished(path)
-            batch.done.append(row)
+            batch.done.append(found)
             if told.finished is not None:
-                told.finished(row)
+                told.finished(found)
     return batch
 
 
@@ -90,24 +148,7 @@ def header(path: Path) -> audio.AudioInfo:
     return about
 
 
-def _work(
-    folders: Mapping[Path, Path],
-    check: Callable[[Path, Path], audio.AudioInfo],
-    report: Report | None,
-) -> Work[Path]:
-    """Progress through a batch, by seconds of audio; files that cannot be opened count nothing."""
-    seconds: dict[Path, float] = {}
-    for path, folder in folders.items() if report is not None else ():
-        with contextlib.suppress(TimbresepError, OSError):  # reported when its turn comes
-            seconds[path] = check(path, folder).duration
-
-    def tell(path: Path, done: float, total: float) -> None:
-        if report is not None:
-            report(path, done / total if total else 0.0)
-
-    return Work(seconds, tell)
-
-
-def _unreachable(path: Path, problem: OSError) -> AudioError:
+def unreachable(path: Path, problem: OSError) -> AudioError:
+    """What to say of a file that the system does not give."""
     shown = f"{path.name[:40]}…" if len(path.name) > 80 else path
     return AudioError(f"{shown}: {problem.strerror}", "check the path")

@@ -12,7 +12,7 @@ from pages import until
 from timbresep import audio
 from timbresep.notes.score import Note, StemNotes
 from timbresep.report.separated import Origin, write_page
-from timbresep.separation.batch import FileReport
+from timbresep.separation.one_file import FileReport
 from timbresep.separation.presence import Presence
 
 RATE = 44_100

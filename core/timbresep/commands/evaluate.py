@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from timbresep.commands.console import say, show_error, start_logging
+from timbresep.commands.engines import Address, EngineKind, Workers, engine_of
 from timbresep.commands.evaluate_outputs import (
     Csv,
     EstimatesOf,
@@ -18,7 +19,7 @@ from timbresep.commands.evaluate_outputs import (
     beside,
 )
 from timbresep.commands.note_scores import How, Notes, evaluate_notes, scores_notes
-from timbresep.commands.numbers import MOST_PROCESSES, number, whole
+from timbresep.commands.numbers import number
 from timbresep.commands.options import (
     AsJson,
     CheckpointFile,
@@ -85,14 +86,6 @@ Bss = Annotated[
         "the baselines' too. Slow; off by default."
     ),
 ]
-Workers = Annotated[
-    int,
-    whole(
-        help="Score this many tracks at a time, each in its own process.",
-        least=1,
-        most=MOST_PROCESSES,
-    ),
-]
 Swaps = Annotated[
     bool,
     typer.Option(
@@ -137,6 +130,8 @@ def evaluate(
     significance: Significance = False,
     bsseval: Bss = None,
     workers: Workers = 1,
+    engine: EngineKind = "processes",
+    address: Address = None,
     split: Split = None,
     limit: Limit = None,
     swaps: Swaps = False,
@@ -181,7 +176,7 @@ def evaluate(
     plan = Plan(separator, checkpoint, asked, rival, bsseval, options, folders, trust, told)
     plan = replace(plan, informed=informed, estimates=others.systems)
     chosen = Tracks.named(tracks, split, limit, notes=score)
-    how = How(out, overwrite=overwrite, workers=workers)
+    how = How(out, overwrite=overwrite, engine=engine_of(engine, workers, address))
     if (transcribed := _of_notes(plan, outputs, notes=notes)) is None:
         _evaluate(plan, chosen, how, outputs)
     else:
@@ -230,7 +225,7 @@ def _evaluate(plan: Plan, chosen: Tracks, how: How, outputs: Outputs) -> None:
             registry.instruments(),
             out=how.out,
             overwrite=how.overwrite,
-            workers=how.workers,
+            engine=how.engine,
             report=lambda name, done, total: update(done / max(total, 1), name),
             failed=lambda _, error: show_error(error),
         )

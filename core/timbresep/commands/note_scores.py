@@ -11,6 +11,7 @@ import typer
 
 from timbresep.commands.console import say, say_json, show_error
 from timbresep.commands.progress import progress
+from timbresep.engines.engine import Engine
 from timbresep.errors import ConfigError
 from timbresep.registry.registry import Registry
 
@@ -65,12 +66,12 @@ class How:
     Attributes:
         out: folder for the scores, if they are kept.
         overwrite: drop other scores that it has.
-        workers: processes.
+        engine: who works.
     """
 
     out: Path | None
     overwrite: bool
-    workers: int
+    engine: Engine
 
 
 def evaluate_notes(plan: NotePlan, chosen: Tracks, how: How, outputs: Outputs) -> None:
@@ -87,7 +88,7 @@ def evaluate_notes(plan: NotePlan, chosen: Tracks, how: How, outputs: Outputs) -
             registry.instruments(),
             out=how.out,
             overwrite=how.overwrite,
-            workers=how.workers,
+            engine=how.engine,
             report=lambda name, done, total: update(done / max(total, 1), name),
             failed=lambda _, error: show_error(error),
         )

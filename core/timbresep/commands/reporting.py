@@ -15,7 +15,7 @@ from timbresep.separation.options import SeparationOptions
 
 if TYPE_CHECKING:
     from timbresep.report.separated import Origin
-    from timbresep.separation.batch import FileReport
+    from timbresep.separation.one_file import FileReport
     from timbresep.separation.scored import ScoreRequest
 
 LARGE_MB = 40.0

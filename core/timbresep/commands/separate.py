@@ -59,7 +59,8 @@ from timbresep.registry.registry import Registry
 from timbresep.separation.options import DEFAULTS, SeparationOptions
 
 if TYPE_CHECKING:
-    from timbresep.separation.batch import BatchReport, FileReport
+    from timbresep.separation.batch import BatchReport
+    from timbresep.separation.one_file import FileReport
     from timbresep.separation.output import Output
     from timbresep.separation.scored import ScoreRequest
     from timbresep.separation.streams import StreamSeparator

@@ -10,6 +10,7 @@ from pathlib import Path
 from timbresep.data.sources.discover import stem_names
 from timbresep.data.sources.naming import Naming
 from timbresep.data.track import Track
+from timbresep.engines.engine import HERE, Engine
 from timbresep.errors import DataError, TimbresepError
 from timbresep.evaluation import estimates, record
 from timbresep.evaluation.plan import Plan
@@ -62,7 +63,7 @@ def evaluate_folder(
     *,
     out: Path | None = None,
     overwrite: bool = False,
-    workers: int = 1,
+    engine: Engine = HERE,
     report: Report | None = None,
     failed: Skip | None = None,
 ) -> Evaluation:
@@ -75,8 +76,8 @@ def evaluate_folder(
         out: folder for the scores; tracks that it has from before, with the same settings and
             files, are not scored again.
         overwrite: drop other scores that the folder has.
-        workers: processes, each with its own separator, that score a track at a time.
-        report: called with the progress; with several workers, track by track.
+        engine: whose workers score a track at a time, each with its own separator.
+        report: called with the progress.
         failed: called with each bad track.
 
     Raises:
@@ -101,7 +102,7 @@ def evaluate_folder(
     store = None
     if out is not None:
         store = Store(out, plan.settings(scorer), TrackScores, overwrite=overwrite)
-    scored = score_all(plan, scorer, tracks, skip, store=store, workers=workers, report=report)
+    scored = score_all(plan, scorer, tracks, skip, store=store, engine=engine, report=report)
     if plan.estimates:
         files = {track.name: track for track in tracks}
         _add_others(plan, scored, files, naming, store=store, report=report)

@@ -1,31 +1,25 @@
-"""Score tracks one after the other, or in several processes, and go on where a run has stopped."""
+"""Score tracks one after the other, or by an engine, and go on where a run has stopped."""
 
 from __future__ import annotations
 
 import logging
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from functools import partial
-from multiprocessing import active_children, get_context
-from typing import Any, Protocol, TypeVar
-
-import torch
+from typing import Generic, Protocol, TypeVar
 
 from timbresep.data.track import Track
+from timbresep.engines.engine import HERE, Engine
 from timbresep.errors import AudioError, DataError, TimbresepError
 from timbresep.evaluation.store import Store
 from timbresep.evaluation.tracks import Skip
-from timbresep.running.interrupts import leave_to_parent, starting_workers
 from timbresep.running.progress import Work
 
 log = logging.getLogger(__name__)
 
 Report = Callable[[str, float, float], None]
 """Called with the track, how many frames of all tracks are done, and how many there are."""
-Advance = Callable[[int], None]
+Advance = Callable[[float], None]
 """Called with how many frames of the track are done."""
 
 
@@ -38,6 +32,9 @@ class Remarked(Protocol):
 
 Scores = TypeVar("Scores", bound=Remarked)
 Given = TypeVar("Given", bound=Remarked, covariant=True)
+
+Found = tuple[Scores, Mapping[str, str]]
+"""The scores of a track, and what to write beside them."""
 
 
 class Scorer(Protocol[Given]):
@@ -69,7 +66,7 @@ def score_all(
     skip: Skip,
     *,
     store: Store[Scores] | None = None,
-    workers: int = 1,
+    engine: Engine = HERE,
     report: Report | None = None,
 ) -> list[Scores]:
     """Score tracks, but for those that an earlier run has scored.
@@ -80,8 +77,8 @@ def score_all(
         tracks: the tracks.
         skip: called with each bad track.
         store: where scores are kept.
-        workers: processes, each with its own scorer.
-        report: called with the progress; with several workers, track by track.
+        engine: whose workers score, each with its own scorer.
+        report: called with the progress.
 
     Returns:
         The scores in the order of the tracks, without the bad ones.
@@ -92,8 +89,8 @@ def score_all(
     done = _scored_before(store, tracks)
     pending = [track for track in tracks if track.name not in done]
     work = frames_of(pending, report)
-    if workers > 1 and len(pending) > 1:
-        outcomes = score_in_workers(plan, pending, min(workers, len(pending)), work, skip)
+    if engine.is_needed(len(pending)):
+        outcomes = score_by(engine, plan, pending, work, skip)
     else:
         outcomes = score_here(scorer, pending, work, skip)
     for track, (scores, beside) in outcomes:
@@ -124,7 +121,7 @@ def frames_of(tracks: Sequence[Track], report: Report | None) -> Work[str]:
 
 def score_here(
     scorer: Scorer[Scores], tracks: Sequence[Track], work: Work[str], skip: Skip | None
-) -> Iterator[tuple[Track, tuple[Scores, Mapping[str, str]]]]:
+) -> Iterator[tuple[Track, Found[Scores]]]:
     """Score one track after the other; without ``skip``, a bad track is an error."""
     for track in tracks:
         try:
@@ -138,72 +135,37 @@ def score_here(
             work.finished(track.name)
 
 
-def score_in_workers(
-    plan: Plan[Scores], tracks: Sequence[Track], workers: int, work: Work[str], skip: Skip
-) -> Iterator[tuple[Track, tuple[Scores, Mapping[str, str]]]]:
-    """Score as many tracks at a time as there are workers, in the order in which they end."""
-    threads = max(1, (os.cpu_count() or 1) // workers)
-    before = active_children()
-    with _math_threads(threads), ExitStack() as stack:
-        with starting_workers():
-            pool = ProcessPoolExecutor(workers, get_context("spawn"), _begin, (plan, threads))
-        stack.enter_context(pool)
-        futures: dict[Future[tuple[Scores, Mapping[str, str]]], Track] = {}
-        try:
-            with starting_workers():
-                futures |= {pool.submit(_work, track): track for track in tracks}
-            for future in as_completed(futures):
-                track = futures[future]
-                try:
-                    yield track, future.result()
-                except (AudioError, DataError) as error:
-                    work.failed(track.name)
-                    skip(track.name, error)
-                else:
-                    work.finished(track.name)
-        except BrokenProcessPool as error:
-            raise TimbresepError(
-                "a worker process ended, perhaps for want of memory",
-                "use fewer --workers; finished tracks are kept in OUT",
-            ) from error
-        except BaseException:
-            for worker in active_children():  # their tracks are not wanted any more
-                if worker not in before:
-                    worker.terminate()
-            raise
-        finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+@dataclass(frozen=True)
+class _Setup(Generic[Given]):
+    """What each worker opens its scorer from."""
+
+    plan: Plan[Given]
+
+    def open(self) -> _Tool[Given]:
+        return _Tool(self.plan.open())
 
 
-_scorer: Scorer[Any] | None = None
-"""A worker's own."""
+@dataclass(frozen=True)
+class _Tool(Generic[Given]):
+    """Scores a track as the task of an engine."""
+
+    scorer: Scorer[Given]
+
+    def do(self, task: Track, report: Callable[[float], None]) -> Found[Given]:
+        return self.scorer.score(task, report)
 
 
-def _begin(plan: Plan[Any], threads: int) -> None:
-    """Open the scorer of a worker; the first process has logged the notices."""
-    global _scorer
-    leave_to_parent()
-    logging.getLogger("timbresep").setLevel(logging.ERROR)
-    torch.set_num_threads(threads)
-    _scorer = plan.open()
-
-
-def _work(track: Track) -> Any:
-    assert _scorer is not None  # noqa: S101 (`_begin` ran first)
-    return _scorer.score(track)
-
-
-@contextmanager
-def _math_threads(count: int) -> Iterator[None]:
-    """Processes started inside use so many threads for linear algebra."""
-    names = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
-    before = {name: os.environ.get(name) for name in names}
-    os.environ.update(dict.fromkeys(names, str(count)))
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+def score_by(
+    engine: Engine, plan: Plan[Scores], tracks: Sequence[Track], work: Work[str], skip: Skip
+) -> Iterator[tuple[Track, Found[Scores]]]:
+    """Score tracks with the workers of an engine, in the order in which they end."""
+    by_name = {track.name: track for track in tracks}
+    for name, found in engine.run(_Setup(plan), by_name, work.within):
+        if isinstance(found, (AudioError, DataError)):
+            work.failed(name)
+            skip(name, found)
+        elif isinstance(found, TimbresepError):
+            raise found
+        else:
+            yield by_name[name], found
+            work.finished(name)

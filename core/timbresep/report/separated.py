@@ -10,7 +10,7 @@ from timbresep.audio.writer import FORMATS
 from timbresep.report.drawings import note_roll, spectrograms, waveforms
 from timbresep.report.page import Grid, Page, Picture, Section, Track
 from timbresep.report.sound import Sound, longest, loudest, sound
-from timbresep.separation.batch import FileReport
+from timbresep.separation.one_file import FileReport
 from timbresep.separation.presence import Presence
 
 REPORT, FIGURES = "report.html", "figures"

@@ -25,20 +25,28 @@ class Work(Generic[Item]):
     def __init__(
         self, sizes: Mapping[Item, float], report: Callable[[Item, float, float], None] | None
     ) -> None:
-        self._sizes, self._report, self._done = dict(sizes), report, 0.0
+        self._sizes, self._report = dict(sizes), report
+        self._all, self._done = sum(self._sizes.values()), 0.0
+        self._begun: dict[Item, float] = {}
 
     def within(self, item: Item, done: float) -> None:
-        """So much of an item is done."""
-        if self._report is not None:
-            done = min(done, self._sizes.get(item, 0.0))
-            self._report(item, self._done + done, sum(self._sizes.values()))
+        """So much of an item is done; several may be at work at a time."""
+        self._begun[item] = min(done, self._sizes.get(item, 0.0))
+        self._tell(item)
 
     def finished(self, item: Item) -> None:
         """An item is done."""
-        self._done += self._sizes.get(item, 0.0)
-        self.within(item, 0.0)
+        self._begun.pop(item, None)
+        self._done += self._sizes.pop(item, 0.0)
+        self._tell(item)
 
     def failed(self, item: Item) -> None:
         """An item will not be done: it no longer counts."""
-        self._sizes.pop(item, None)
-        self.within(item, 0.0)
+        self._begun.pop(item, None)
+        self._all -= self._sizes.pop(item, 0.0)
+        self._tell(item)
+
+    def _tell(self, item: Item) -> None:
+        if self._report is not None:
+            done = self._done + sum(self._begun.values())
+            self._report(item, min(done, self._all), self._all)

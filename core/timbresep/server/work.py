@@ -21,8 +21,9 @@ from timbresep.errors import AudioError, ConfigError
 from timbresep.registry.registry import Registry
 from timbresep.report.page import Track
 from timbresep.report.sound import loudest, sound
-from timbresep.separation.batch import FileReport, separate_batch
+from timbresep.separation.batch import separate_batch
 from timbresep.separation.load import open_separator
+from timbresep.separation.one_file import FileReport
 from timbresep.separation.options import DEFAULTS, QUALITIES
 from timbresep.separation.output import Output
 from timbresep.separation.parts import Wanted

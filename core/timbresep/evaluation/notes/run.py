@@ -7,6 +7,7 @@ from functools import partial
 from pathlib import Path
 
 from timbresep.data.track import Track
+from timbresep.engines.engine import HERE, Engine
 from timbresep.errors import DataError, TimbresepError
 from timbresep.evaluation.notes import record
 from timbresep.evaluation.notes.plan import NotePlan
@@ -51,7 +52,7 @@ def evaluate_notes_of_folder(
     *,
     out: Path | None = None,
     overwrite: bool = False,
-    workers: int = 1,
+    engine: Engine = HERE,
     report: Report | None = None,
     failed: Skip | None = None,
 ) -> NoteEvaluation:
@@ -75,7 +76,7 @@ def evaluate_notes_of_folder(
     store = None
     if out is not None:
         store = Store(out, plan.settings(scorer), NoteScores, overwrite=overwrite)
-    scored = score_all(plan, scorer, tracks, skip, store=store, workers=workers, report=report)
+    scored = score_all(plan, scorer, tracks, skip, store=store, engine=engine, report=report)
     result = _checked(NoteEvaluation(scorer.names, scored, skipped))
     if store is not None:
         store.finish(partial(record.write, result))
