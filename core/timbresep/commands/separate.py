@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from timbresep.commands.console import make_console, say, show_error, show_note, start_logging
+from timbresep.commands.engines import Address, EngineKind, Workers, engine_of
 from timbresep.commands.inputs import Inputs, audio_files
 from timbresep.commands.options import (
     CheckpointFile,
@@ -60,6 +61,7 @@ from timbresep.separation.options import DEFAULTS, SeparationOptions
 
 if TYPE_CHECKING:
     from timbresep.separation.batch import BatchReport
+    from timbresep.separation.batch_setup import Many, Opening
     from timbresep.separation.one_file import FileReport
     from timbresep.separation.output import Output
     from timbresep.separation.scored import ScoreRequest
@@ -96,12 +98,16 @@ def separate(
     report: Report = False,
     figures: Figures = False,
     stem_file: StemFile = False,
+    workers: Workers = 1,
+    engine: EngineKind = "processes",
+    address: Address = None,
     overwrite: Overwrite = False,
     device: Device = DEFAULTS.device,
     plugins_dir: PluginsDir = None,
     trust: Trust = False,
 ) -> None:
     """Separate audio files into stems, one for each instrument."""
+    from timbresep.separation.batch_setup import Many
     from timbresep.separation.output import Output, check
 
     start_logging()
@@ -124,8 +130,11 @@ def separate(
         "registry": registry,
         "reference": reference_conditions(reference or []),
     }
+    by = engine_of(engine, workers, address)
     model = _opened(request, inputs.files, wish.names, how)
-    _separate(model, inputs, output, wish, (request, how, Made(report, figures, stem_file)))
+    many = None if request else Many(by, _opening(wish, how, tuple(plugins_dir or ()), trust=trust))
+    made = Made(report, figures, stem_file)
+    _separate(model, inputs, output, wish, _Given(request, how, made, many))
 
 
 def _separate(
@@ -133,14 +142,14 @@ def _separate(
     inputs: Inputs,
     output: Output,
     wish: Wish,
-    opened: tuple[ScoreRequest | None, Mapping[str, Any], Made],
+    given: _Given,
 ) -> None:
     """Separate files, and say what becomes of each."""
     from timbresep.separation.batch import separate_batch
     from timbresep.separation.settings import settings_of
 
     _check_notes(model, midi=output.midi)
-    request, how, made = opened
+    request, how, made = given.request, given.how, given.made
     stems, groups = wish.found(model, how["registry"])
     output = replace(
         output,
@@ -161,11 +170,32 @@ def _separate(
             inputs.files,
             output,
             instruments=stems,
+            many=given.many,
             report=lambda path, share: update(share, path.name),
             finished=finished,
             failed=lambda _, error: show_error(error),
         )
     _exit_if_failed(batch)
+
+
+@dataclass(frozen=True)
+class _Given:
+    """What else is given: a score, how the separator was opened, what is made of stems, workers."""
+
+    request: ScoreRequest | None
+    how: Mapping[str, Any]
+    made: Made
+    many: Many | None
+
+
+def _opening(
+    wish: Wish, how: Mapping[str, Any], plugins: tuple[Path, ...], *, trust: bool
+) -> Opening:
+    """How each worker opens the separator that this process has opened."""
+    from timbresep.separation.batch_setup import Opening
+
+    told = {key: how[key] for key in ("separator", "checkpoint", "options", "reference")}
+    return Opening(tuple(wish.names), **told, plugins=plugins, trust=trust)
 
 
 def _check_notes(model: StreamSeparator, *, midi: bool) -> None:
