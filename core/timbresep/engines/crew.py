@@ -126,7 +126,8 @@ def work_off(
     Raises:
         TimbresepError: no worker can begin.
     """
-    waiting, tries, ended = deque(tasks), Counter[Key](), 0
+    waiting, tries = deque(tasks), Counter[Key]()
+    answered = False
     busy: dict[Worker, Key] = {}
     idle: list[Worker] = []
     try:
@@ -143,7 +144,7 @@ def work_off(
                 key = busy.pop(worker)
                 if isinstance(answer, Died):
                     worker.dismiss()
-                    if not ended and tries.total() > TRIES * workers:
+                    if not answered and tries.total() > workers:  # a second round of dying
                         raise _none_begins()
                     if tries[key] < TRIES:
                         log.warning("a worker died; another does %s", key)
@@ -152,7 +153,7 @@ def work_off(
                     answer = Refused(_deadly(key))
                 else:
                     idle.append(worker)
-                ended += 1
+                    answered = True
                 if isinstance(answer, Refused) and not answer.opened:
                     raise answer.error
                 yield key, answer.error if isinstance(answer, Refused) else answer

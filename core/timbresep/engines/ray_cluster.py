@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from timbresep.engines.crew import Died, Refused, Setup, Worker, attempt
+from timbresep.engines.crew import Died, Refused, Setup, Tool, Worker, attempt
 from timbresep.engines.processes import begin, threads_of
 from timbresep.errors import MissingToolError, TimbresepError
 
@@ -25,20 +26,27 @@ class Actor:
     Args:
         setup: what it opens its tool from.
         threads: that it computes with.
+        folder: the one that the program runs in, which relative paths start from.
     """
 
-    def __init__(self, setup: Setup[Any, Any], threads: int) -> None:
+    def __init__(self, setup: Setup[Any, Any], threads: int, folder: str) -> None:
         begin(threads)
-        self._setup, self._tool = setup, None
+        self._setup, self._folder = setup, folder
+        self._tool: Tool[Any, Any] | None = None
 
     def do(self, task: Any) -> Any:
         """The answer to a task."""
         if self._tool is None:
             try:
-                self._tool = self._setup.open()  # type: ignore[assignment]
+                os.chdir(self._folder)
+                self._tool = self._setup.open()
             except TimbresepError as error:
                 return Refused(error, opened=False)
-        return attempt(self._tool, task, lambda _: None)  # type: ignore[arg-type]
+            except OSError as error:
+                said = f"{self._folder} on {socket.gethostname()}: {error.strerror}"
+                hint = "let all machines of the cluster see the same folders"
+                return Refused(TimbresepError(said, hint), opened=False)
+        return attempt(self._tool, task, lambda _: None)
 
 
 class RayWorker:
@@ -96,7 +104,7 @@ class RayCrew:
 
     def hire(self) -> RayWorker:
         """Start an actor where the cluster has room."""
-        return RayWorker(self._hire.remote(self._setup, self._threads))
+        return RayWorker(self._hire.remote(self._setup, self._threads, os.getcwd()))  # noqa: PTH109
 
     def answers(self, busy: Iterable[Worker]) -> Iterator[tuple[Worker, Any]]:
         """Wait until one has done its task, or died of it."""
