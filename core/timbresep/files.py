@@ -26,7 +26,7 @@ from timbresep.errors import OutputError, OutputExistsError
 from timbresep.file_locks import close_file, is_open_at, lock_file
 
 _HOST = hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
-_TEMPORARY = re.compile(r"\..*-(?P<host>[0-9a-f]{8})-[a-z0-9_]{8}\.part(\..*)?")
+_TEMPORARY = re.compile(r"(?s)\..*-(?P<host>[0-9a-f]{8})-[a-z0-9_]{8}\.part(\..*)?")
 _STALE = 2 * 24 * 3600.0
 """Seconds after which another machine's temporary file is a dead writer's."""
 
@@ -64,7 +64,7 @@ def atomic_writes(
     with contextlib.ExitStack() as stack:
         try:
             for path in paths:
-                temporaries.append(stack.enter_context(_temporary(path)))
+                temporaries.append(stack.enter_context(temporary_beside(path)))
             inside = True
             yield temporaries
             inside = False
@@ -244,8 +244,11 @@ def _claimed(lock: Path) -> int:
 
 
 @contextmanager
-def _temporary(path: Path) -> Iterator[Path]:
-    """A new file beside `path`, locked; its name is short, as that of `path` may be the longest."""
+def temporary_beside(path: Path) -> Iterator[Path]:
+    """A new file beside `path`, locked; its name is short, as that of `path` may be the longest.
+
+    The lock is on the file itself: one that is renamed to its name has none, and is swept.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     sweep(path.parent)
     prefix, suffix = f".{path.stem[:24]}-{_HOST}-", f".part{path.suffix[:24]}"
