@@ -165,6 +165,8 @@ def test_a_living_writers_file_stays_and_a_dead_ones_is_swept(tmp_path: Path) ->
         with atomic_write(tmp_path / "some.txt") as mine:
             mine.write_text("whole")
         assert sorted(tmp_path.iterdir()) == [temporary, tmp_path / "some.txt"]
+    left = temporary.read_bytes()
+    (tmp_path / temporary.name.replace("some", "so\nme")).write_bytes(left)
     sweep(tmp_path)  # it was killed meanwhile
     assert list(tmp_path.iterdir()) == [tmp_path / "some.txt"]
 

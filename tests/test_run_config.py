@@ -101,3 +101,10 @@ def test_the_result_is_json_for_programs(
     assert isinstance(result["scores"]["violin"]["sdr"], float)
     assert "tensorboard" in said.err
     assert "json" not in yaml.safe_load((out / "run.yaml").read_text())
+
+
+def test_a_folder_of_any_name_keeps_options_that_can_be_read(run: Path, tmp_path: Path) -> None:
+    out = tmp_path / "two\nlines, and a byte \udcff"
+    assert train("--config", str(run / "run.yaml"), "--out", str(out)) == 0
+    before, after = ((folder / "run.yaml").read_text() for folder in (run, out))
+    assert yaml.safe_load(after) == yaml.safe_load(before)

@@ -162,10 +162,12 @@ def test_folders_and_patterns_stand_for_the_audio_in_them(tmp_path: Path) -> Non
     assert found.inside[tmp_path / "a" / "b" / "y.flac"] == Path("b")
     by_pattern = audio_files([tmp_path / "a" / "*.wav"], tmp_path / "out")
     assert [path.name for path in by_pattern.files] == [".hidden.wav", "x.wav"]
-    for nothing in (tmp_path / "a" / "*.mp3", tmp_path / "out"):
+    everywhere = audio_files([tmp_path / "**" / "*.wav"], tmp_path / "a" / "out")
+    assert [path.name for path in everywhere.files] == [".hidden.wav", "x.wav"]
+    for nothing in ("a/*.mp3", "a/b*", "a**.wav", "out"):
         (tmp_path / "out").mkdir(exist_ok=True)
         with pytest.raises(AudioError):
-            audio_files([nothing], tmp_path / "elsewhere")
+            audio_files([tmp_path / nothing], tmp_path / "elsewhere")
 
 
 def test_the_folders_of_a_library_are_kept(separator: Separator, tmp_path: Path) -> None:

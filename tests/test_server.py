@@ -160,6 +160,8 @@ def test_what_is_too_large_or_too_long_is_refused(
     [
         ({"Host": "evil.example"}, 400),
         ({"Origin": "http://evil.example"}, 403),
+        ({"Origin": "http://["}, 403),
+        ({"Content-Length": "9" * 5000}, 413),
         ({"X-Timbresep": ""}, 202),
         ({"Origin": "http://localhost"}, 202),
     ],

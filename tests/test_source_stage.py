@@ -15,6 +15,7 @@ from timbresep.errors import AudioError, TimbresepError
 from timbresep.evaluation.plan import Plan
 from timbresep.evaluation.score import Scorer
 from timbresep.separation.separator import Separator
+from timbresep.separation.settings import settings_of
 from timbresep.separation.sources import Sources, SourceStage, places
 from timbresep.source_model import SourceModel
 
@@ -56,20 +57,31 @@ def test_stems_of_many_sources_are_estimated_by_themselves() -> None:
     np.testing.assert_allclose(stems["drums"], 0.3 * noise(), atol=1e-4)
 
 
-def test_an_evaluation_depends_on_where_instruments_are_looked_for(tmp_path: Path) -> None:
+def settings_in(folder: Path, *, weights: bytes, place: str) -> tuple[object, object]:
+    """The settings of an evaluation, and those of stems, by a chain."""
     given = separator(Quarters(), "vocals", "drums")
-    weights = tmp_path / "weights"
-    weights.write_bytes(b"1")
-    checkpoint = replace(given.checkpoint, path=weights)
-    found = []
-    for place in ("drums", "other"):
-        where, _ = places({"drums": [place]}, Quarters.sources, "other")
-        assert given.first
-        first = Sources(given.first.stage, weights, where)
-        scorer = Scorer(Separator(checkpoint, {}, PLAIN, first=first), ("vocals", "drums"))
-        found.append(Plan().settings(scorer))
-    assert found[0]["source_model"] == found[1]["source_model"] == "quarters"
-    assert found[0] != found[1]
+    file = folder / "weights"
+    file.write_bytes(weights)
+    where, _ = places({"drums": [place]}, Quarters.sources, "other")
+    assert given.first
+    first = Sources(given.first.stage, file, where)
+    (folder / "network").write_bytes(b"1")
+    checkpoint = replace(given.checkpoint, path=folder / "network")
+    model = Separator(checkpoint, {}, PLAIN, first=first)
+    names = ("vocals", "drums")
+    return Plan().settings(Scorer(model, names)), settings_of(model, names)
+
+
+def test_scores_and_stems_depend_on_the_source_model_and_its_places(tmp_path: Path) -> None:
+    one = settings_in(tmp_path, weights=b"1", place="drums")
+    assert one == settings_in(tmp_path, weights=b"1", place="drums")
+    others = [
+        settings_in(tmp_path, weights=b"1", place="other"),
+        settings_in(tmp_path, weights=b"2", place="drums"),
+    ]
+    for of_scores, of_stems in others:
+        assert of_scores != one[0]
+        assert of_stems != one[1]
 
 
 @pytest.mark.parametrize("own", [RATE, RATE // 2])

@@ -151,6 +151,19 @@ def test_non_finite_losses_are_skipped_and_then_end_the_run(
         run.step(batch, 1e-3)
 
 
+def test_a_skipped_step_leaves_the_running_statistics(
+    registry: Registry, tones: Path, tmp_path: Path
+) -> None:
+    run = TrainingRun(request(tones, tmp_path / "run", max_steps=10).resolve(registry))
+    batch = next(run.data.batches(0, 1, slice(0, 4)))
+    before = {name: value.clone() for name, value in run.model.named_buffers()}
+    assert any("running" in name for name in before)
+    loud = {**batch, "mixture": torch.full_like(batch["mixture"], 3e37)}  # its square is not finite
+    assert run.step(loud, 1e-3) is None
+    assert all(torch.equal(before[name], value) for name, value in run.model.named_buffers())
+    assert run.step(batch, 1e-3) is not None
+
+
 def test_training_conditions_vary_around_the_plugins_own(
     registry: Registry, tones: Path, tmp_path: Path
 ) -> None:

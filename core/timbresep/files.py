@@ -20,13 +20,21 @@ import tempfile
 import time
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 from timbresep.errors import OutputError, OutputExistsError
-from timbresep.file_locks import close_file, is_open_at, lock_file
+from timbresep.file_locks import (
+    TakenError,
+    close_file,
+    in_folder,
+    is_open_at,
+    lock_file,
+    open_locked,
+)
 
 _HOST = hashlib.sha256(socket.gethostname().encode()).hexdigest()[:8]
-_TEMPORARY = re.compile(r"\..*-(?P<host>[0-9a-f]{8})-[a-z0-9_]{8}\.part(\..*)?")
+_TEMPORARY = re.compile(r"(?s)\..*-(?P<host>[0-9a-f]{8})-[a-z0-9_]{8}\.part(\..*)?")
 _STALE = 2 * 24 * 3600.0
 """Seconds after which another machine's temporary file is a dead writer's."""
 
@@ -64,7 +72,7 @@ def atomic_writes(
     with contextlib.ExitStack() as stack:
         try:
             for path in paths:
-                temporaries.append(stack.enter_context(_temporary(path)))
+                temporaries.append(stack.enter_context(temporary_beside(path)))
             inside = True
             yield temporaries
             inside = False
@@ -196,12 +204,16 @@ def claim(folder: Path, names: Sequence[str] = ()) -> Iterator[None]:
     with contextlib.ExitStack() as stack:
         stack.callback(_remove_empty, made)
         try:
-            folder.mkdir(parents=True, exist_ok=True)
-            handle = _claimed(lock)
+            handle = in_folder(folder, lambda: open_locked(lock))
+        except TakenError as taken:
+            raise OutputError(
+                f"{folder} is at work in another run{taken.owner and f' ({taken.owner})'}",
+                "wait until that ends, or choose another folder",
+            ) from taken
         except OSError as error:
             raise refusal(folder, error) from error
         stack.callback(close_file, handle)
-        stack.callback(_give_up, lock)  # before it is let go: see `_claimed`
+        stack.callback(_give_up, lock)  # before it is let go: see `open_locked`
         sweep(folder)
         for name in map(Path, names):
             for left in folder.glob(f".{name.stem}-*{name.suffix}"):
@@ -220,37 +232,17 @@ def _remove_empty(folders: Sequence[Path]) -> None:
             folder.rmdir()
 
 
-def _claimed(lock: Path) -> int:
-    """Open a file and lock it; it holds who did.
-
-    Raises:
-        OutputError: another process has locked it.
-    """
-    while True:
-        handle = os.open(lock, os.O_RDWR | os.O_CREAT, 0o666)
-        if lock_file(handle) is False:
-            owner = os.read(handle, 300).decode(errors="replace")
-            os.close(handle)
-            raise OutputError(
-                f"{lock.parent} is at work in another run{owner and f' ({owner})'}",
-                "wait until that ends, or choose another folder",
-            )
-        if is_open_at(handle, lock):
-            break
-        close_file(handle)  # its owner has just removed it
-    os.ftruncate(handle, 0)
-    os.write(handle, f"process {os.getpid()} on {socket.gethostname()}".encode())
-    return handle
-
-
 @contextmanager
-def _temporary(path: Path) -> Iterator[Path]:
-    """A new file beside `path`, locked; its name is short, as that of `path` may be the longest."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+def temporary_beside(path: Path) -> Iterator[Path]:
+    """A new file beside `path`, locked; its name is short, as that of `path` may be the longest.
+
+    The lock is on the file itself: one that is renamed to its name has none, and is swept.
+    """
     sweep(path.parent)
     prefix, suffix = f".{path.stem[:24]}-{_HOST}-", f".part{path.suffix[:24]}"
+    make = partial(tempfile.mkstemp, suffix, prefix, path.parent)
     while True:
-        handle, name = tempfile.mkstemp(prefix=prefix, suffix=suffix, dir=path.parent)
+        handle, name = in_folder(path.parent, make)
         temporary = Path(name)
         if lock_file(handle) is not False and is_open_at(handle, temporary):
             break

@@ -43,7 +43,7 @@ def audio_files(named: Sequence[Path], out: Path | None = None) -> Inputs:
         out: where results go, if anywhere; nothing in it is an input.
 
     Raises:
-        AudioError: a folder without audio files, or a pattern that nothing fits.
+        AudioError: a folder without audio files, or a pattern that nothing fits or that is none.
     """
     inside: dict[Path, Path] = {}
     files: list[Path] = []
@@ -55,10 +55,10 @@ def audio_files(named: Sequence[Path], out: Path | None = None) -> Inputs:
             inside |= {file: file.relative_to(path).parent for file in found}
             files += found
         elif any(sign in str(path) for sign in PATTERN) and not os.path.lexists(path):
-            fitting = sorted(_fitting(path))
+            fitting = sorted(_fitting(path, out))
             if not fitting:
                 raise AudioError(f"{path}: no file fits this pattern", "check it")
-            files += [file for file in fitting if file.is_file()]
+            files += fitting
         else:
             files.append(path)
     return Inputs(tuple(files), inside)
@@ -71,18 +71,27 @@ def _is_folder(path: Path) -> bool:
         return False
 
 
-def _fitting(pattern: Path) -> Iterator[Path]:
-    """What fits a pattern, relative or absolute."""
+def _fitting(pattern: Path, out: Path | None) -> Iterator[Path]:
+    """Files that fit a pattern, relative or absolute, without results."""
     root = Path(pattern.anchor)
-    return root.glob(str(pattern.relative_to(root)))
+    try:
+        for file in root.glob(str(pattern.relative_to(root))):
+            if file.is_file() and not _is_result(file, out):
+                yield file
+    except ValueError as error:
+        raise AudioError(f"{pattern}: not a pattern ({error})", "check it") from error
 
 
 def _below(folder: Path, out: Path | None) -> Iterator[Path]:
     """Audio files below a folder, without those that are hidden or results."""
-    results = None if out is None else real(out)
     for file in folder.rglob("*"):
         hidden = any(part.startswith(".") for part in file.relative_to(folder).parts)
         if hidden or file.suffix.lower() not in AUDIO or not file.is_file():
             continue
-        if results is None or results not in real(file).parents:
+        if not _is_result(file, out):
             yield file
+
+
+def _is_result(file: Path, out: Path | None) -> bool:
+    """Whether a file is in the folder of results."""
+    return out is not None and real(out) in real(file).parents

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, get_type_hints
@@ -15,6 +16,7 @@ from timbresep.config import Model
 from timbresep.errors import ConfigError, nearest
 from timbresep.files import write_text
 from timbresep.formats.notation import parse_yaml
+from timbresep.formats.text import shown
 
 NAME = "run.yaml"
 NOT_OF_THE_RUN = ("out", "resume", "auto_resume", "config", "help", "trust", "json")
@@ -117,8 +119,8 @@ def write(context: typer.Context, folder: Path, resolved: Mapping[str, Any]) -> 
             value = resolved.get(key)
         if value is not None:
             values[key] = _plain(value)
-    again = f"{context.command_path} --config {folder / NAME}"
-    about = f"# The options of this run: `{again}` repeats it.\n"
+    again = f"{context.command_path} --config {shlex.quote(str(folder / NAME))}"
+    about = f"# The options of this run: `{shown(again)}` repeats it.\n"
     text = yaml.safe_dump(values, sort_keys=False, allow_unicode=True)
     write_text(folder / NAME, about + text)
 

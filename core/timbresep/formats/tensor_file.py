@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, BinaryIO, Literal
 
 from safetensors import SafetensorError, safe_open
 
@@ -62,9 +62,18 @@ def opened(path: Path, framework: Literal["pt", "numpy"] = "pt") -> Iterator[Any
     try:
         if not path.is_file():
             raise CheckpointError(f"{path}: no such checkpoint")
-        with safe_open(path, framework=framework) as file:
+        with path.open("rb") as held, safe_open(_named(path, held), framework=framework) as file:
             yield file
     except (SafetensorError, OSError) as error:
         raise CheckpointError(
             f"{path}: not a whole safetensors file ({error})", "it was cut short or is not ours"
         ) from error
+
+
+def _named(path: Path, held: BinaryIO) -> str:
+    """A name that safetensors can open: it knows none with bytes that are not UTF-8."""
+    try:
+        str(path).encode()
+    except UnicodeEncodeError:
+        return f"/dev/fd/{held.fileno()}"
+    return str(path)

@@ -74,7 +74,7 @@ def plan_of(
     job, absent = None, {}
     if output.settings is not None:
         with contextlib.suppress(OSError):  # told when it is opened
-            job = Job.of(path, {**output.settings, "subtype": output.subtype})
+            job = Job.of(path, {**output.settings, "subtype": output.subtype}, instruments)
     if job is not None and not (output.overwrite or output.wanted.keep_absent):
         absent = {n: v for n, v in job.absent(folder).items() if n in instruments}
     wanted = [name for name in instruments if name not in absent]
@@ -83,7 +83,7 @@ def plan_of(
     names = [*(f"{part.name}.{output.format}" for part in parts), *(f"{n}.mid" for n in noted)]
     done: set[str] = set()
     if job is not None and not output.overwrite:
-        done = job.done(folder, names)
+        done = job.done(folder, names, absent)
     return FilePlan(
         path,
         folder,

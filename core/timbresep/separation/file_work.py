@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ import numpy as np
 
 from timbresep import audio
 from timbresep.audio.writer import AudioWriter
+from timbresep.files import temporary_beside
 from timbresep.notes import midi
 from timbresep.notes.score import StemNotes
 from timbresep.separation.file_plan import FilePlan
@@ -143,18 +145,15 @@ class FileWork:
         if file not in self.at or not absent or not all(stem in self.at for stem in stems):
             return
         parts = [self.at[file], *(self.at[stem] for stem in stems)]
-        rest = self.at[file].with_name(f"{self.at[file].name}.whole")
-        try:
+        with temporary_beside(file) as rest:
             with AudioWriter(
                 rest,
                 file,
-                self.about.rate,
+                audio.info(self.at[file]).rate,  # some formats have their own
                 self.about.channels,
                 frames=self.about.frames,
                 subtype=self.output.subtype,
             ) as writer:
                 for blocks in zip(*(audio.read_blocks(part) for part in parts), strict=True):
                     writer.write(np.sum(blocks, axis=0))
-            rest.replace(self.at[file])
-        finally:
-            rest.unlink(missing_ok=True)
+            shutil.copyfile(rest, self.at[file])  # which keeps its lock

@@ -11,6 +11,7 @@ from typing import Any
 
 from timbresep.files import write_json
 from timbresep.separation.input_file import state_of
+from timbresep.separation.parts import RESIDUAL
 
 LEDGER = ".separation.json"
 """Beside the stems, hidden: what they were made from, and how."""
@@ -26,31 +27,40 @@ class Job:
     Attributes:
         input: its state, see `state_of`.
         settings: SHA-256 of all that stems depend on besides.
+        asked: instruments; the residual depends on them.
     """
 
     input: str
     settings: str
+    asked: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, path: Path, settings: Mapping[str, object]) -> Job:
-        """Of a file and what else stems depend on, as JSON can hold it.
+    def of(cls, path: Path, settings: Mapping[str, object], asked: Sequence[str] = ()) -> Job:
+        """Of a file, what else stems depend on, as JSON can hold it, and the instruments.
 
         Raises:
             OSError: the file cannot be read.
         """
         text = json.dumps(settings, sort_keys=True, default=str)
         digest = hashlib.sha256(text.encode()).hexdigest()
-        return cls(state_of(path), digest)
+        return cls(state_of(path), digest, tuple(asked))
 
-    def done(self, folder: Path, names: Sequence[str]) -> set[str]:
-        """Those of some files in a folder that this very job has written, and that are whole."""
+    def done(
+        self, folder: Path, names: Sequence[str], absent: Mapping[str, float] | None = None
+    ) -> set[str]:
+        """Those of some files in a folder that this very job has written, and that are whole.
+
+        Args:
+            folder: of the files.
+            names: their names.
+            absent: instruments that are left out.
+        """
         kept = _read(folder)
-        mine = {"input": self.input, "settings": self.settings}
         return {
             name
             for name in names
             if (row := kept.get(name)) is not None
-            and {key: row.get(key) for key in mine} == mine
+            and self._row(name, absent or {}).items() <= row.items()
             and (size := _size(folder / name)) is not None
             and size == row.get("bytes")
         }
@@ -80,13 +90,20 @@ class Job:
             OutputError: the file system refuses it.
         """
         rows = _read(folder)
-        mine: dict[str, Any] = {"input": self.input, "settings": self.settings}
         for name, at in files.items():
             replaces = at != folder / name and (folder / name).exists()
-            rows[name] = {**mine, "bytes": None if replaces else _size(at)}
+            row = self._row(name, absent or {})
+            rows[name] = {**row, "bytes": None if replaces else _size(at)}
         if absent:
-            rows[_ABSENT] = {**mine, "levels": dict(absent)}
+            rows[_ABSENT] = {**self._row(_ABSENT, {}), "levels": dict(absent)}
         write_json(folder / LEDGER, rows)
+
+    def _row(self, name: str, absent: Mapping[str, float]) -> dict[str, Any]:
+        """What tells a file of this job from another's; for the residual, the stems it is less."""
+        row: dict[str, Any] = {"input": self.input, "settings": self.settings}
+        if Path(name).stem == RESIDUAL:
+            row["without"] = sorted({*self.asked} - {*absent})
+        return row
 
 
 _ABSENT = "(absent)"

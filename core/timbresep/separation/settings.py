@@ -38,7 +38,11 @@ def settings_of(
         vectors = (model.condition(name).tobytes() for name in sorted(model.known))
         found["conditions"] = hashlib.sha256(b"".join(vectors)).hexdigest()
         if model.first is not None:
-            found["source model"] = model.first.stage.name
+            found["source model"] = {
+                "name": model.first.stage.name,
+                "weights": sha256_of(model.first.weights),
+                "places": sorted(model.first.places.of.items()),
+            }
         if model.hearing is not None:
             found["transcriber"] = sha256_of(model.hearing.checkpoint.path)
     return found

@@ -20,6 +20,9 @@ App = Callable[[Message, Receive, Send], Awaitable[None]]
 OWN_HEADER = "x-timbresep"
 """A header that no other site's page can send without asking first, which is never allowed."""
 
+DIGITS = 18
+"""Of a request's length at most."""
+
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; "
     "img-src 'self' data: blob:; media-src 'self' blob:; connect-src 'self'; "
@@ -91,18 +94,26 @@ class Guard:
         if method in ("GET", "HEAD"):
             return None
         origin = headers.get("origin")
-        if origin is not None and urlsplit(origin).netloc != host:
+        if origin is not None and _host_of(origin) != host:
             return _answer(403, "requests from other sites are refused", "use the page itself")
         if OWN_HEADER not in headers:
             return _answer(403, f"the header {OWN_HEADER} is missing", f"send {OWN_HEADER}: 1")
         length = headers.get("content-length", "0")
-        if not length.isdigit() or int(length) > self.most:
+        if not length.isdecimal() or len(length) > DIGITS or int(length) > self.most:
             return self._too_large()
         return None
 
     def _too_large(self) -> JSONResponse:
         most = f"{self.most / MB:.0f} MB"
         return _answer(413, f"the upload is larger than {most}", "use the command line")
+
+
+def _host_of(origin: str) -> str:
+    """The host and port in an address; empty if it is none."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:  # half an IPv6 address
+        return ""
 
 
 def _name(host: str) -> str:

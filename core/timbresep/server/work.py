@@ -213,18 +213,20 @@ class Desk:
             request = ScoreRequest(folder / upload.score)
             scored = open_with_score(request, folder / upload.recording, names, **how)
             return Opened(scored.separator, scored.separator.asked, everyone=False)
-        key = (
-            separator,
-            tuple(names),
-            options,
-            tuple(item.name for item in registry.instruments()),
-        )
+        if references:  # those are this recording's own
+            model = open_separator(names, **how)
+        else:
+            instruments = tuple(item.name for item in registry.instruments())
+            model = self._kept((separator, tuple(names), options, instruments), names, how)
+        return Opened(model, model.asked, everyone=names == [ALL])
+
+    def _kept(self, key: object, names: Sequence[str], how: Mapping[str, Any]) -> Separator:
+        """A separator that stays open for the next jobs with the same key."""
         model = self._open.pop(key, None) or open_separator(names, **how)
-        if not references:  # those are this recording's own
-            self._open[key] = model
+        self._open[key] = model  # the last one
         while len(self._open) > KEPT_OPEN:
             self._open.popitem(last=False)
-        return Opened(model, model.asked, everyone=names == [ALL])
+        return model
 
 
 def _result(folder: Path, report: FileReport, name: str, tell: Report) -> Result:

@@ -141,6 +141,7 @@ class TrainingRun:
             return None
         self._seed_step()
         self.task.train_mode()
+        statistics = [(buffer, buffer.clone()) for buffer in self.model.buffers()]
         loss = self._loss(batch)
         self.optimizer.zero_grad()
         self.group.backward(loss)
@@ -151,6 +152,8 @@ class TrainingRun:
             self.optimizer.step()
             self.average.update_parameters(self.model)
             return mean
+        for buffer, before in statistics:  # they would never be finite again
+            buffer.copy_(before)
         self._skip("the loss is")
         return None
 
