@@ -9,7 +9,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
+
+from timbresep import audio
 from timbresep.errors import AudioError, ConfigError
+from timbresep.separation.batch import separate_batch
+from timbresep.separation.batch_setup import Many, Opening
+from timbresep.separation.options import SeparationOptions
+from timbresep.separation.output import Output
+from timbresep.separation.separator import Separator
 
 
 @dataclass(frozen=True)
@@ -65,3 +73,41 @@ class Doubler:
 
 def _die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
+
+
+@dataclass(frozen=True)
+class DyingOnce(Opening):
+    """Opens a separator, but the first process that tries dies.
+
+    Attributes:
+        mark: a file that says whether one has died.
+    """
+
+    mark: Path = Path()
+
+    def open(self) -> Separator:
+        if not self.mark.exists():
+            self.mark.touch()
+            _die()
+        return super().open()
+
+
+def two_songs(folder: Path) -> list[Path]:
+    """Two recordings of a second, and a file that is none."""
+    wave, rate = audio.read("data/starter/demo/mixture.flac", frames=2 * 44_100)
+    songs = [folder / "one.wav", folder / "two.wav"]
+    for song, part in zip(songs, np.split(wave, 2, axis=1), strict=True):
+        audio.write(song, part, rate)
+    (folder / "bad.wav").write_text("no audio")
+    return [songs[0], folder / "bad.wav", songs[1]]
+
+
+VIOLIN = Opening(("violin",), "universal", options=SeparationOptions(transcriber="none"))
+
+
+def separated(songs: list[Path], out: Path, many: Many) -> dict[str, bytes]:
+    """Separate songs with some workers; the stems' bytes. One of the songs is bad."""
+    batch = separate_batch(VIOLIN.open(), songs, Output(out), many=many)
+    assert [path.name for path, _ in batch.failed] == ["bad.wav"]
+    assert len(batch.done) == len(songs) - 1
+    return {str(p.relative_to(out)): p.read_bytes() for p in out.rglob("*.wav")}

@@ -69,7 +69,9 @@ class Refused:
 
 @dataclass(frozen=True)
 class Died:
-    """A worker has ended in the middle of its task."""
+    """A worker has ended in the middle of its task; what is known of it, if anything."""
+
+    of: str = ""
 
 
 class Worker(Protocol):
@@ -145,7 +147,7 @@ def work_off(
                 if isinstance(answer, Died):
                     worker.dismiss()
                     if not answered and tries.total() > workers:  # a second round of dying
-                        raise _none_begins()
+                        raise _none_begins(answer.of)
                     if tries[key] < TRIES:
                         log.warning("a worker died; another does %s", key)
                         waiting.appendleft(key)
@@ -169,8 +171,8 @@ def _deadly(key: object) -> TimbresepError:
     )
 
 
-def _none_begins() -> TimbresepError:
+def _none_begins(of: str) -> TimbresepError:
     return TimbresepError(
-        "the workers die before anything is done",
+        f"the workers die before anything is done{of and f': {of}'}",
         "there may be too little memory: use fewer --workers",
     )

@@ -116,5 +116,5 @@ class RayCrew:
         for ref in done:
             try:
                 yield by_ref[ref], ray.get(ref)
-            except RayActorError:
-                yield by_ref[ref], Died()
+            except RayActorError as error:
+                yield by_ref[ref], Died(str(error).strip().splitlines()[-1])
