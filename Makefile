@@ -7,6 +7,7 @@
 # make test-models   the tests that run it, with small networks and with HTDemucs' real weights
 # make asteroid      also Asteroid, whose networks are backbones
 # make test-asteroid the tests that run it
+# make test-ray      the tests of work on a Ray cluster, which they start on this machine
 # make site          the documentation as a site, in site/
 # make audit         what is known of vulnerabilities in the versions of constraints.txt
 # make lock          requirements/ anew: these versions, with the hashes of their files
@@ -19,7 +20,7 @@ PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3.14 python
 BIN := .venv/bin
 CLI := $(BIN)/python cli.py
 
-.PHONY: demo test test-magenta test-models test-asteroid test-browser site audit lock lint format magenta unblend asteroid clean
+.PHONY: demo test test-magenta test-models test-asteroid test-ray test-browser site audit lock lint format magenta unblend asteroid clean
 
 demo: .venv/core.stamp
 	rm -rf out/demo runs/demo
@@ -42,6 +43,10 @@ test-models: .venv/dev.stamp unblend
 
 test-asteroid: .venv/dev.stamp asteroid
 	$(BIN)/python -m pytest tests/test_asteroid.py tests/test_asteroid_contract.py
+
+test-ray: .venv/dev.stamp
+	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[ray]"
+	$(BIN)/python -m pytest tests/test_ray.py
 
 test-browser: .venv/dev.stamp
 	$(BIN)/python -m pip install --quiet -c constraints.txt -e ".[browser-test]"

@@ -177,10 +177,7 @@ def evaluate(
     plan = replace(plan, informed=informed, estimates=others.systems)
     chosen = Tracks.named(tracks, split, limit, notes=score)
     how = How(out, overwrite=overwrite, engine=engine_of(engine, workers, address))
-    if (transcribed := _of_notes(plan, outputs, notes=notes)) is None:
-        _evaluate(plan, chosen, how, outputs)
-    else:
-        evaluate_notes(transcribed, replace(chosen, notes=True), how, outputs)
+    _evaluate(plan, chosen, how, outputs, notes=notes)
 
 
 def _of_notes(plan: Plan, outputs: Outputs, *, notes: bool) -> NotePlan | None:
@@ -214,9 +211,13 @@ def _of_notes(plan: Plan, outputs: Outputs, *, notes: bool) -> NotePlan | None:
     )
 
 
-def _evaluate(plan: Plan, chosen: Tracks, how: How, outputs: Outputs) -> None:
+def _evaluate(plan: Plan, chosen: Tracks, how: How, outputs: Outputs, *, notes: bool) -> None:
+    """Score what is asked for: a transcriber's notes, or a separator's stems."""
     from timbresep.evaluation.run import evaluate_folder
 
+    if (transcribed := _of_notes(plan, outputs, notes=notes)) is not None:
+        evaluate_notes(transcribed, replace(chosen, notes=True), how, outputs)
+        return
     registry = Registry.load(plan.plugins, trust=plan.trust)
     with progress("evaluating") as update:
         result = evaluate_folder(
