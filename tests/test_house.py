@@ -39,7 +39,8 @@ def test_files_and_functions_are_short_and_what_they_return_is_named() -> None:
         for node in functions(path):
             where = f"{path}: {node.name}"
             assert node.end_lineno is not None
-            assert node.end_lineno - node.lineno < LONGEST_FUNCTION, where
+            begins = node.body[0].lineno  # a command's options are parameters, and may be many
+            assert node.end_lineno - begins < LONGEST_FUNCTION, where
             assert node.returns is None or not unnamed(node.returns), where
 
 
