@@ -32,6 +32,7 @@ def test_two_workers_make_what_one_makes_though_one_dies(tmp_path: Path) -> None
     ("options", "told"),
     [
         (["--address", "auto"], "--address is that of a Ray cluster — add --engine ray"),
+        (["--workers", "2", "--score", "x.mid"], "--score is of one recording — leave out"),
         (["--workers", "9999"], "processes at most — lower it"),
     ],
 )

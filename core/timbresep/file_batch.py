@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -45,7 +45,7 @@ Advance = Callable[[Path, float], None]
 """Called with a file and the seconds of it that are done."""
 MANY = 2000
 """More files than this are not opened just to know how long they are."""
-Outcomes = Iterable[tuple[Path, Row | TimbresepError]]
+Outcomes = Generator[tuple[Path, Row | TimbresepError], None, None]
 """What became of each file, as it ends."""
 
 
@@ -63,7 +63,7 @@ def one_by_one(
     folders: Mapping[Path, Path],
     one: Callable[[Path, Path, Callable[[float], None]], Row],
     advance: Advance,
-) -> Iterator[tuple[Path, Row | TimbresepError]]:
+) -> Outcomes[Row]:
     """Work on files, one after another.
 
     Args:
@@ -119,17 +119,18 @@ def collected(
             told.report(path, done / total if total else 0.0)
 
     work = Work(sizes, tell)
-    for path, found in outcomes(work.within):
-        if isinstance(found, TimbresepError):
-            work.failed(path)
-            batch.failed.append((path, found))
-            if told.failed is not None:
-                told.failed(path, found)
-        else:
-            work.finished(path)
-            batch.done.append(found)
-            if told.finished is not None:
-                told.finished(found)
+    with contextlib.closing(outcomes(work.within)) as ended:  # who is told may stop it all
+        for path, found in ended:
+            if isinstance(found, TimbresepError):
+                work.failed(path)
+                batch.failed.append((path, found))
+                if told.failed is not None:
+                    told.failed(path, found)
+            else:
+                work.finished(path)
+                batch.done.append(found)
+                if told.finished is not None:
+                    told.finished(found)
     return batch
 
 

@@ -53,6 +53,7 @@ from timbresep.commands.separate_options import (
     StemFormat,
 )
 from timbresep.commands.wishes import Wish, of_quality, wished
+from timbresep.engines.engine import Engine
 from timbresep.errors import ConfigError
 from timbresep.formats.text import shown
 from timbresep.registry.chain import Chain
@@ -131,6 +132,8 @@ def separate(
         "reference": reference_conditions(reference or []),
     }
     by = engine_of(engine, workers, address)
+    if request is not None and by != Engine():
+        raise ConfigError("--score is of one recording", "leave out --workers and --engine")
     model = _opened(request, inputs.files, wish.names, how)
     many = None if request else Many(by, _opening(wish, how, tuple(plugins_dir or ()), trust=trust))
     made = Made(report, figures, stem_file)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol, TypeVar
 
@@ -68,6 +68,13 @@ class Refused:
 
 
 @dataclass(frozen=True)
+class NoFile:
+    """The system does not give a file that a task needs; and why."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
 class Died:
     """A worker has ended in the middle of its task; what is known of it, if anything."""
 
@@ -79,6 +86,10 @@ class Worker(Protocol):
 
     def give(self, task: Any) -> None:
         """Let it begin a task."""
+        ...
+
+    def stop(self) -> None:
+        """Let it end; do not wait for that."""
         ...
 
     def dismiss(self) -> None:
@@ -94,7 +105,7 @@ class Crew(Protocol):
         ...
 
     def answers(self, busy: Iterable[Worker]) -> Iterable[tuple[Worker, Any]]:
-        """Wait until workers have something to say: `Share`, `Refused`, `Died`, or a result."""
+        """Wait until workers have something to say: one of the classes above, or a result."""
         ...
 
 
@@ -107,12 +118,12 @@ def attempt(tool: Tool[Any, Any], task: Any, report: Callable[[float], None]) ->
     except TimbresepError as error:
         return Refused(error)
     except OSError as error:
-        return Refused(TimbresepError(f"{task}: {error.strerror or error}", "check the path"))
+        return NoFile(error.strerror or str(error))
 
 
 def work_off(
     crew: Crew, tasks: Mapping[Key, Any], workers: int, report: Callable[[Key, float], None]
-) -> Iterator[tuple[Key, Any]]:
+) -> Generator[tuple[Key, Any], None, None]:
     """Have tasks done.
 
     Args:
@@ -139,6 +150,8 @@ def work_off(
                 busy[worker] = key = waiting.popleft()
                 tries[key] += 1
                 worker.give(tasks[key])
+            while idle and not waiting:  # a cluster may have no room for who has the last tasks
+                idle.pop().dismiss()
             for worker, answer in crew.answers(tuple(busy)):
                 if isinstance(answer, Share):
                     report(busy[worker], answer.done)
@@ -156,10 +169,14 @@ def work_off(
                 else:
                     idle.append(worker)
                     answered = True
+                if isinstance(answer, NoFile):
+                    answer = Refused(TimbresepError(f"{key}: {answer.reason}", "check the path"))
                 if isinstance(answer, Refused) and not answer.opened:
                     raise answer.error
                 yield key, answer.error if isinstance(answer, Refused) else answer
     finally:
+        for worker in (*busy, *idle):
+            worker.stop()
         for worker in (*busy, *idle):
             worker.dismiss()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, TypeVar
 
@@ -39,7 +39,7 @@ class Engine:
         setup: Setup[Task, Row],
         tasks: Mapping[Key, Task],
         report: Callable[[Key, float], None],
-    ) -> Iterator[tuple[Key, Row | TimbresepError]]:
+    ) -> Generator[tuple[Key, Row | TimbresepError], None, None]:
         """Have tasks done; arguments and errors as for `timbresep.engines.crew.work_off`.
 
         Raises:

@@ -46,9 +46,13 @@ class ProcessWorker:
         except (EOFError, OSError):
             return Died()
 
-    def dismiss(self) -> None:
-        """End it: what it says next goes nowhere, which ends its task."""
+    def stop(self) -> None:
+        """Listen no more: what it says next goes nowhere, which ends its task."""
         self.pipe.close()
+
+    def dismiss(self) -> None:
+        """End it, if it has to be by force."""
+        self.stop()
         self.process.join(PATIENCE_S)
         self.process.kill()
         self.process.join()

@@ -59,6 +59,9 @@ class RayWorker:
         """Let it begin a task."""
         self.ref = self.actor.do.remote(task)
 
+    def stop(self) -> None:
+        """Nothing is to be waited for: see `dismiss`."""
+
     def dismiss(self) -> None:
         """End it at once; what it has written of a task is swept by the next run."""
         import ray

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import partial
 from typing import Generic, Protocol, TypeVar
@@ -93,12 +94,13 @@ def score_all(
         outcomes = score_by(engine, plan, pending, work, skip)
     else:
         outcomes = score_here(scorer, pending, work, skip)
-    for track, (scores, beside) in outcomes:
-        for remark in scores.remarks:
-            log.warning("track '%s': %s", track.name, remark)
-        if store is not None:
-            store.add(track, scores, beside)
-        done[track.name] = scores
+    with closing(outcomes):
+        for track, (scores, beside) in outcomes:
+            for remark in scores.remarks:
+                log.warning("track '%s': %s", track.name, remark)
+            if store is not None:
+                store.add(track, scores, beside)
+            done[track.name] = scores
     if not done:
         raise DataError(f"none of {len(tracks)} tracks could be scored", "see the errors above")
     return [done[track.name] for track in tracks if track.name in done]
@@ -121,7 +123,7 @@ def frames_of(tracks: Sequence[Track], report: Report | None) -> Work[str]:
 
 def score_here(
     scorer: Scorer[Scores], tracks: Sequence[Track], work: Work[str], skip: Skip | None
-) -> Iterator[tuple[Track, Found[Scores]]]:
+) -> Generator[tuple[Track, Found[Scores]], None, None]:
     """Score one track after the other; without ``skip``, a bad track is an error."""
     for track in tracks:
         try:
@@ -157,15 +159,16 @@ class _Tool(Generic[Given]):
 
 def score_by(
     engine: Engine, plan: Plan[Scores], tracks: Sequence[Track], work: Work[str], skip: Skip
-) -> Iterator[tuple[Track, Found[Scores]]]:
+) -> Generator[tuple[Track, Found[Scores]], None, None]:
     """Score tracks with the workers of an engine, in the order in which they end."""
     by_name = {track.name: track for track in tracks}
-    for name, found in engine.run(_Setup(plan), by_name, work.within):
-        if isinstance(found, (AudioError, DataError)):
-            work.failed(name)
-            skip(name, found)
-        elif isinstance(found, TimbresepError):
-            raise found
-        else:
-            yield by_name[name], found
-            work.finished(name)
+    with closing(engine.run(_Setup(plan), by_name, work.within)) as ended:
+        for name, found in ended:
+            if isinstance(found, (AudioError, DataError)):
+                work.failed(name)
+                skip(name, found)
+            elif isinstance(found, TimbresepError):
+                raise found
+            else:
+                yield by_name[name], found
+                work.finished(name)
