@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import contextlib
 import time
 from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from timbresep import audio
-from timbresep.files import claim, sha256_of
+from timbresep.files import claim
 from timbresep.output_files import new_files
 from timbresep.separation.file_plan import FilePlan, plan_of
 from timbresep.separation.file_work import FileWork, Found
@@ -33,7 +32,6 @@ class FileReport:
         absent: instruments that were left out, since they do not seem to play, and their levels.
         folder: where all of these are.
         everyone: who of those that were looked for seems to play.
-        sha256: of the file; of one that was done already, empty.
     """
 
     path: Path
@@ -45,7 +43,6 @@ class FileReport:
     absent: Mapping[str, float] = field(default_factory=dict)
     folder: Path = Path()
     everyone: tuple[Presence, ...] = ()
-    sha256: str = ""
 
 
 def separate_file(
@@ -96,14 +93,7 @@ def separate_file(
         absent=_absent(plan, found),
         folder=folder,
         everyone=tuple(found.everyone),
-        sha256=_digest(path),
     )
-
-
-def _digest(path: Path) -> str:
-    with contextlib.suppress(OSError):  # it may go as soon as it is read
-        return sha256_of(path)
-    return ""
 
 
 def _write(
